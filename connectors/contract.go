@@ -1,0 +1,192 @@
+// Package connectors is the contract between Outband and the SaaS apps it reads. A connector is a manifest and a Source; the framework gives it
+// a Client that does auth, limits, retries and the breaker, and takes pages of items from it. A connector holds no state, starts no goroutine,
+// never sleeps, logs, stores or scans: all that is needed to resume is in the Cursor.
+package connectors
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"iter"
+	"time"
+)
+
+// Connector is one SaaS app. It is listed once, in connectors/all.
+type Connector struct {
+	Manifest []byte              // YAML, see ParseManifest
+	Open     func(Client) Source // inert: no call is made
+	// MapError, if set, tells what an error reply of the app means; nil from it means what the status says. The client adds status, request
+	// id and RetryAfter. The error must not hold the reply's message.
+	MapError func(Reply) *Error
+}
+
+// Source reads the streams of one connection.
+type Source interface {
+	// Read makes one list call and returns the page after the cursor. The framework starts a slice with Slice.Cursor.
+	Read(ctx context.Context, stream string, after Cursor) (Page, error)
+}
+
+// Fetcher is implemented by a Source whose items have content apart from their list row.
+type Fetcher interface {
+	// Fetch yields the parts of an item. A part that is an item of its own (a file in a chat) comes with Child set. An item whose content is
+	// gone at the source ends with ErrGone.
+	Fetch(ctx context.Context, item Item) iter.Seq2[Part, error]
+}
+
+// Tester is implemented by a Source that can check its own credential and base URL.
+type Tester interface {
+	// Test makes a few calls, reports each step as it ends, and returns the account behind the key. It stops at the first step without which
+	// nothing works; a step that only narrows what can be read is reported and the test goes on.
+	Test(ctx context.Context, report func(Step)) (Account, error)
+}
+
+// Cursor is an opaque place in a stream. Its text is stored as it is and given back unchanged.
+type Cursor string
+
+// Slice is what every cursor of a stream holds: the bounds of the slice being read and the vendor's own place in it. Bounds are part of the
+// cursor so that a page read again after a crash is the same page.
+type Slice struct {
+	From  time.Time `json:"from,omitzero"` // inclusive; zero: from the oldest kept
+	To    time.Time `json:"to,omitzero"`   // exclusive; zero: open, towards now
+	After string    `json:"after,omitempty"`
+}
+
+// Cursor encodes the slice.
+func (s Slice) Cursor() Cursor {
+	b, err := json.Marshal(s)
+	if err != nil {
+		panic(err) // A struct of two times and a string: only a year beyond 9999 fails.
+	}
+	return Cursor(b)
+}
+
+// Slice decodes the cursor. An empty cursor is the zero slice.
+func (c Cursor) Slice() (Slice, error) {
+	var s Slice
+	if c == "" {
+		return s, nil
+	}
+	if err := json.Unmarshal([]byte(c), &s); err != nil {
+		return s, &Error{Kind: KindCursorExpired, Message: "The stored place in the stream cannot be read; the slice is read again from its start.", Err: fmt.Errorf("decode cursor of %d bytes", len(c))}
+	}
+	return s, nil
+}
+
+// Page is the result of one list call.
+type Page struct {
+	Items []Item
+	Next  Cursor // never rewinds: an empty page returns the cursor it was asked for
+	More  bool   // false: the end of the slice as of now
+	// Skipped counts the rows of the page that gave no item, by reason (SkipMalformed). The framework adds them to the coverage (invariant 5).
+	Skipped map[string]int
+}
+
+// SkipMalformed is the reason of a row that does not follow the spec, e.g. one without an id.
+const SkipMalformed = "malformed"
+
+// Kinds of items.
+const (
+	KindChat     = "chat"
+	KindFile     = "file"
+	KindActivity = "activity"
+	KindRecord   = "record"
+)
+
+// Item is one record read from a stream.
+type Item struct {
+	Kind     string    // KindChat, KindFile, KindActivity, KindRecord
+	ID       string    // the vendor's id
+	Version  string    // changes whenever the item must be read again
+	At       time.Time // the source's time
+	Deleted  bool      // the source says that it was deleted by its user
+	Resource Resource  // what a finding about this item points to
+	Actor    Actor     // who made it
+	Activity *Activity // for KindActivity
+	File     *File     // for KindFile
+}
+
+// Resource is the object in the SaaS app.
+type Resource struct {
+	Kind       string // chat, file, project, user, organization, …
+	ID         string
+	Name       string // foreign text: masked before it is stored
+	URL        string
+	Owner      string // vendor id of its owner
+	Visibility string
+	Project    string
+}
+
+// Actor is who did something. All of it is personal data: it is stored in one table only.
+type Actor struct {
+	ID       string
+	Email    string
+	Type     string // user, api_key, admin_api_key, system, …
+	Name     string
+	Role     string
+	Groups   []string
+	External bool
+}
+
+// Activity is one row of an audit feed.
+type Activity struct {
+	Type   string
+	Fields map[string]string // every other field, flattened: "audience.0.type"
+}
+
+// File is what is known of a file before its content is fetched.
+type File struct {
+	Name string // foreign text
+	MIME string // as declared; never trusted
+	Size int64  // bytes as declared; -1 unknown
+	MD5  string // lower hex as declared; never trusted for skipping a scan
+}
+
+// Kinds of parts. A match's location names one.
+const (
+	PartUserText      = "user_text"
+	PartAssistantText = "assistant_text"
+	PartToolInput     = "tool_input"
+	PartToolResult    = "tool_result"
+	PartTitle         = "title"
+	PartName          = "name"
+	PartInstructions  = "instructions"
+	PartFile          = "file"
+	PartDocument      = "document"
+	PartRecord        = "record"
+	PartField         = "field" // one string of an activity
+)
+
+// Ref names a resource.
+type Ref struct{ Kind, ID string }
+
+// Part is one text or file of an item.
+type Part struct {
+	Kind     string    // PartUserText, …
+	Resource Ref       // the instance's resource: message, file, chat, …
+	Path     string    // the place inside the resource, e.g. "content/2"; stable between reads
+	Role     string    // user, assistant, …
+	At       time.Time // the source's time of this part
+	Name     string    // foreign text
+	MIME     string
+	Size     int64 // bytes; -1 unknown
+	Open     func(context.Context) (io.ReadCloser, error)
+	Child    *Item // set: the part is an item of its own and has nothing else set but Kind and Resource
+}
+
+// Step is one step of a connection test.
+type Step struct {
+	Name    string `json:"name"`    // stable: key, activities, organizations, chats
+	State   string `json:"state"`   // ok, warning, failed
+	Code    string `json:"code"`    // OB-2xxx when not ok
+	Message string `json:"message"` // one sentence for the admin
+}
+
+// Account is the organisation behind a key.
+type Account struct {
+	ID            string
+	Name          string
+	KeyKind       string   // e.g. compliance, admin
+	MissingScopes []string // what cannot be read
+	Streams       []string // what can be read with this key
+}

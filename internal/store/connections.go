@@ -1,0 +1,207 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/outband/outband/internal/id"
+)
+
+// States of a connection.
+const (
+	ConnectionActive         = "active"
+	ConnectionPaused         = "paused"
+	ConnectionNeedsAttention = "needs_attention" // an admin must act; StateCode and StateMessage say how
+)
+
+// Connection is a connector set up with a credential for one organisation. Its secrets are in the table credentials.
+type Connection struct {
+	ID           string
+	Name         string
+	Connector    string
+	AccountID    string // the organisation behind the key
+	AccountName  string
+	KeyKind      string
+	Config       map[string]string
+	Every        time.Duration
+	BackfillFrom time.Time // zero: no history
+	State        string
+	StateCode    string
+	StateMessage string
+	CreatedAt    time.Time
+	UpdatedAt    time.Time
+	DeletedAt    time.Time
+}
+
+const connectionColumns = `id, name, connector, account_id, account_name, key_kind, config, every_us, backfill_from, state, state_code, state_message, created_at, updated_at, deleted_at`
+
+func scanConnection(row interface{ Scan(...any) error }) (Connection, error) {
+	var c Connection
+	var config string
+	var every, backfill, created, updated, deleted int64
+	if err := row.Scan(&c.ID, &c.Name, &c.Connector, &c.AccountID, &c.AccountName, &c.KeyKind, &config, &every, &backfill, &c.State, &c.StateCode, &c.StateMessage, &created, &updated, &deleted); err != nil {
+		if errors.Is(err, sql.ErrNoRows) {
+			return c, fmt.Errorf("connection: %w", ErrNotFound)
+		}
+		return c, fmt.Errorf("read connection: %w", err)
+	}
+	if err := json.Unmarshal([]byte(config), &c.Config); err != nil {
+		return c, fmt.Errorf("decode the settings of connection %s: %w", c.ID, err)
+	}
+	c.Every = time.Duration(every) * time.Microsecond
+	c.BackfillFrom, c.CreatedAt, c.UpdatedAt, c.DeletedAt = FromMicros(backfill), FromMicros(created), FromMicros(updated), FromMicros(deleted)
+	return c, nil
+}
+
+// CreateConnection stores c and returns it with its id. Connecting the account of a deleted connection again revives that connection under its
+// old id, so that its findings stay its own; an account that is connected already is ErrConflict.
+func CreateConnection(ctx context.Context, tx *Tx, c Connection) (Connection, error) {
+	config, err := json.Marshal(c.Config)
+	if err != nil {
+		return c, fmt.Errorf("encode settings: %w", err)
+	}
+	now := tx.Now()
+	old, err := scanConnection(tx.QueryRowContext(ctx, `SELECT `+connectionColumns+` FROM connections WHERE workspace_id = $1 AND connector = $2 AND account_id = $3 AND key_kind = $4`,
+		Workspace, c.Connector, c.AccountID, c.KeyKind))
+	switch {
+	case errors.Is(err, ErrNotFound):
+		c.ID, c.CreatedAt = id.New("con_"), now
+	case err != nil:
+		return c, err
+	case old.DeletedAt.IsZero():
+		return old, fmt.Errorf("connection %s to the same account: %w", old.ID, ErrConflict)
+	default:
+		c.ID, c.CreatedAt = old.ID, now
+	}
+	c.UpdatedAt, c.DeletedAt = now, time.Time{}
+	_, err = tx.ExecContext(ctx, `INSERT INTO connections (workspace_id, `+connectionColumns+`)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 0)
+		ON CONFLICT (workspace_id, id) DO UPDATE SET name = excluded.name, account_name = excluded.account_name, config = excluded.config, every_us = excluded.every_us,
+			backfill_from = excluded.backfill_from, state = excluded.state, state_code = excluded.state_code, state_message = excluded.state_message,
+			created_at = excluded.created_at, updated_at = excluded.updated_at, deleted_at = 0`,
+		Workspace, c.ID, c.Name, c.Connector, c.AccountID, c.AccountName, c.KeyKind, string(config), c.Every.Microseconds(), Micros(c.BackfillFrom),
+		c.State, c.StateCode, c.StateMessage, Micros(c.CreatedAt), Micros(c.UpdatedAt))
+	if err != nil {
+		return c, fmt.Errorf("store connection: %w", err)
+	}
+	return c, nil
+}
+
+// GetConnection returns a connection that is not deleted.
+func GetConnection(ctx context.Context, q Querier, connectionID string) (Connection, error) {
+	return scanConnection(q.QueryRowContext(ctx, `SELECT `+connectionColumns+` FROM connections WHERE workspace_id = $1 AND id = $2 AND deleted_at = 0`, Workspace, connectionID))
+}
+
+// ListConnections returns the connections that are not deleted, oldest first.
+func ListConnections(ctx context.Context, q Querier) ([]Connection, error) {
+	rows, err := q.QueryContext(ctx, `SELECT `+connectionColumns+` FROM connections WHERE workspace_id = $1 AND deleted_at = 0 ORDER BY created_at, id`, Workspace)
+	if err != nil {
+		return nil, fmt.Errorf("list connections: %w", err)
+	}
+	return collect(rows, func(r *sql.Rows) (Connection, error) { return scanConnection(r) })
+}
+
+// UpdateConnection stores the name, settings, schedule, history start and state of c.
+func UpdateConnection(ctx context.Context, tx *Tx, c Connection) error {
+	config, err := json.Marshal(c.Config)
+	if err != nil {
+		return fmt.Errorf("encode settings: %w", err)
+	}
+	return one(tx.ExecContext(ctx, `UPDATE connections SET name = $1, account_id = $2, account_name = $3, key_kind = $4, config = $5, every_us = $6, backfill_from = $7, state = $8, state_code = $9, state_message = $10, updated_at = $11
+		WHERE workspace_id = $12 AND id = $13 AND deleted_at = 0`,
+		c.Name, c.AccountID, c.AccountName, c.KeyKind, string(config), c.Every.Microseconds(), Micros(c.BackfillFrom), c.State, c.StateCode, c.StateMessage, Micros(tx.Now()), Workspace, c.ID))("connection " + c.ID)
+}
+
+// SetConnectionState stores the state that a scan found. A pause made by a person is not overwritten.
+func SetConnectionState(ctx context.Context, tx *Tx, connectionID, state, code, message string) error {
+	_, err := tx.ExecContext(ctx, `UPDATE connections SET state = $1, state_code = $2, state_message = $3, updated_at = $4
+		WHERE workspace_id = $5 AND id = $6 AND state <> $7 AND (state <> $1 OR state_code <> $2 OR state_message <> $3)`,
+		state, code, message, Micros(tx.Now()), Workspace, connectionID, ConnectionPaused)
+	if err != nil {
+		return fmt.Errorf("store the state of connection %s: %w", connectionID, err)
+	}
+	return nil
+}
+
+// DeleteConnection marks a connection deleted and removes its secrets, checkpoints and item states. Its findings stay.
+func DeleteConnection(ctx context.Context, tx *Tx, connectionID string) error {
+	if err := one(tx.ExecContext(ctx, `UPDATE connections SET deleted_at = $1, updated_at = $1 WHERE workspace_id = $2 AND id = $3 AND deleted_at = 0`,
+		Micros(tx.Now()), Workspace, connectionID))("connection " + connectionID); err != nil {
+		return err
+	}
+	for _, q := range []string{
+		`DELETE FROM credentials WHERE workspace_id = $1 AND owner_id = $2`,
+		`DELETE FROM checkpoints WHERE workspace_id = $1 AND connection_id = $2`,
+		`DELETE FROM items WHERE workspace_id = $1 AND connection_id = $2`,
+		`DELETE FROM item_places WHERE workspace_id = $1 AND connection_id = $2`,
+	} {
+		if _, err := tx.ExecContext(ctx, q, Workspace, connectionID); err != nil {
+			return fmt.Errorf("clear connection %s: %w", connectionID, err)
+		}
+	}
+	return nil
+}
+
+// PutCredential stores a sealed secret of a connection or destination.
+func PutCredential(ctx context.Context, tx *Tx, ownerID, field, sealed string) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO credentials (workspace_id, owner_id, field, sealed, updated_at) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (workspace_id, owner_id, field) DO UPDATE SET sealed = excluded.sealed, updated_at = excluded.updated_at`, Workspace, ownerID, field, sealed, Micros(tx.Now()))
+	if err != nil {
+		return fmt.Errorf("store credential: %w", err)
+	}
+	return nil
+}
+
+// DeleteCredentials removes every secret of a connection or destination.
+func DeleteCredentials(ctx context.Context, tx *Tx, ownerID string) error {
+	if _, err := tx.ExecContext(ctx, `DELETE FROM credentials WHERE workspace_id = $1 AND owner_id = $2`, Workspace, ownerID); err != nil {
+		return fmt.Errorf("delete credentials: %w", err)
+	}
+	return nil
+}
+
+// GetCredential returns a sealed secret.
+func GetCredential(ctx context.Context, q Querier, ownerID, field string) (string, error) {
+	var sealed string
+	err := q.QueryRowContext(ctx, `SELECT sealed FROM credentials WHERE workspace_id = $1 AND owner_id = $2 AND field = $3`, Workspace, ownerID, field).Scan(&sealed)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", fmt.Errorf("credential %s of %s: %w", field, ownerID, ErrNotFound)
+	}
+	if err != nil {
+		return "", fmt.Errorf("read credential: %w", err)
+	}
+	return sealed, nil
+}
+
+// one turns the result of an UPDATE or DELETE that must touch one row into ErrNotFound if it touched none.
+func one(res sql.Result, err error) func(what string) error {
+	return func(what string) error {
+		if err != nil {
+			return fmt.Errorf("store %s: %w", what, err)
+		}
+		n, err := res.RowsAffected()
+		if err != nil {
+			return fmt.Errorf("store %s: %w", what, err)
+		}
+		if n == 0 {
+			return fmt.Errorf("%s: %w", what, ErrNotFound)
+		}
+		return nil
+	}
+}
+
+func collect[T any](rows *sql.Rows, f func(*sql.Rows) (T, error)) (out []T, err error) {
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		v, err := f(rows)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, v)
+	}
+	return out, rows.Err()
+}

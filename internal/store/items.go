@@ -1,0 +1,182 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// States of an item. Every item that was read is in one of them (invariant 5).
+const (
+	ItemScanned     = "scanned"
+	ItemDeferred    = "deferred"
+	ItemQuarantined = "quarantined"
+	ItemSkipped     = "skipped"
+	ItemFailed      = "failed"
+)
+
+// Reasons of skipped, quarantined and failed items.
+const (
+	ReasonUnsupportedType = "unsupported_type"
+	ReasonTooBig          = "too_big"
+	ReasonDeleted         = "deleted_before_scan"
+	ReasonOverTime        = "over_time_limit"
+	ReasonError           = "error"
+	ReasonNoID            = "no_id"
+)
+
+// ItemKey names one item.
+type ItemKey struct {
+	ConnectionID, Kind, ID string
+}
+
+// Item is the state of an item: whether this version of it was scanned with this ruleset.
+type Item struct {
+	ItemKey
+	Stream     string
+	Version    string
+	Ruleset    string
+	State      string
+	Reason     string
+	Tries      int64
+	FirstTryAt time.Time
+	NextTryAt  time.Time
+	At         time.Time
+	Size       int64
+	Result     string // masked matches as JSON, so that a file shown in another place is not fetched again
+}
+
+const itemColumns = `connection_id, kind, id, stream, version, ruleset, state, reason, tries, first_try_at, next_try_at, item_at, size, result`
+
+func scanItem(row interface{ Scan(...any) error }) (Item, error) {
+	var i Item
+	var first, next, at int64
+	err := row.Scan(&i.ConnectionID, &i.Kind, &i.ID, &i.Stream, &i.Version, &i.Ruleset, &i.State, &i.Reason, &i.Tries, &first, &next, &at, &i.Size, &i.Result)
+	if errors.Is(err, sql.ErrNoRows) {
+		return i, fmt.Errorf("item: %w", ErrNotFound)
+	}
+	if err != nil {
+		return i, fmt.Errorf("read item state: %w", err)
+	}
+	i.FirstTryAt, i.NextTryAt, i.At = FromMicros(first), FromMicros(next), FromMicros(at)
+	return i, nil
+}
+
+// GetItem returns the state of an item, or ErrNotFound.
+func GetItem(ctx context.Context, q Querier, k ItemKey) (Item, error) {
+	return scanItem(q.QueryRowContext(ctx, `SELECT `+itemColumns+` FROM items WHERE workspace_id = $1 AND connection_id = $2 AND kind = $3 AND id = $4`, Workspace, k.ConnectionID, k.Kind, k.ID))
+}
+
+// PutItem stores the state of an item.
+func PutItem(ctx context.Context, tx *Tx, i Item) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO items (workspace_id, `+itemColumns+`, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+		ON CONFLICT (workspace_id, connection_id, kind, id) DO UPDATE SET stream = excluded.stream, version = excluded.version, ruleset = excluded.ruleset, state = excluded.state,
+			reason = excluded.reason, tries = excluded.tries, first_try_at = excluded.first_try_at, next_try_at = excluded.next_try_at, item_at = excluded.item_at,
+			size = excluded.size, result = excluded.result, updated_at = excluded.updated_at`,
+		Workspace, i.ConnectionID, i.Kind, i.ID, i.Stream, i.Version, i.Ruleset, i.State, i.Reason, i.Tries, Micros(i.FirstTryAt), Micros(i.NextTryAt), Micros(i.At), i.Size, i.Result, Micros(tx.Now()))
+	if err != nil {
+		return fmt.Errorf("store item state: %w", err)
+	}
+	return nil
+}
+
+// DueItems returns items in a state whose next try has come, the earliest first.
+func DueItems(ctx context.Context, q Querier, connectionID, state string, now time.Time, limit int) ([]Item, error) {
+	rows, err := q.QueryContext(ctx, `SELECT `+itemColumns+` FROM items WHERE workspace_id = $1 AND connection_id = $2 AND state = $3 AND next_try_at <= $4 ORDER BY next_try_at, kind, id LIMIT $5`,
+		Workspace, connectionID, state, Micros(now), limit)
+	if err != nil {
+		return nil, fmt.Errorf("list due items: %w", err)
+	}
+	return collect(rows, func(r *sql.Rows) (Item, error) { return scanItem(r) })
+}
+
+// Place is one resource that shows an item of its own (a file in a chat).
+type Place struct {
+	ResourceKind, ResourceID  string
+	ResourceName, ResourceURL string // the name masked
+	ActorKey                  string
+	At                        time.Time
+}
+
+// AddPlace stores a place of an item; placing it there again changes nothing.
+func AddPlace(ctx context.Context, tx *Tx, k ItemKey, p Place) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO item_places (workspace_id, connection_id, kind, id, resource_kind, resource_id, resource_name, resource_url, actor_key, placed_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+		ON CONFLICT (workspace_id, connection_id, kind, id, resource_kind, resource_id) DO UPDATE SET resource_name = excluded.resource_name`,
+		Workspace, k.ConnectionID, k.Kind, k.ID, p.ResourceKind, p.ResourceID, p.ResourceName, p.ResourceURL, p.ActorKey, Micros(p.At))
+	if err != nil {
+		return fmt.Errorf("store the place of an item: %w", err)
+	}
+	return nil
+}
+
+// Places returns the places of an item.
+func Places(ctx context.Context, q Querier, k ItemKey) ([]Place, error) {
+	rows, err := q.QueryContext(ctx, `SELECT resource_kind, resource_id, resource_name, resource_url, actor_key, placed_at FROM item_places
+		WHERE workspace_id = $1 AND connection_id = $2 AND kind = $3 AND id = $4 ORDER BY placed_at, resource_id`, Workspace, k.ConnectionID, k.Kind, k.ID)
+	if err != nil {
+		return nil, fmt.Errorf("list the places of an item: %w", err)
+	}
+	return collect(rows, func(r *sql.Rows) (Place, error) {
+		var p Place
+		var at int64
+		if err := r.Scan(&p.ResourceKind, &p.ResourceID, &p.ResourceName, &p.ResourceURL, &p.ActorKey, &at); err != nil {
+			return p, fmt.Errorf("read the place of an item: %w", err)
+		}
+		p.At = FromMicros(at)
+		return p, nil
+	})
+}
+
+// Activity is one masked row of an audit feed.
+type Activity struct {
+	ConnectionID, ID, Type   string
+	At                       time.Time
+	ActorKey                 string
+	ResourceKind, ResourceID string
+	Fields                   string // JSON object of masked strings
+}
+
+// PutActivity stores an activity and reports whether it is new; one that is stored already is left as it is.
+func PutActivity(ctx context.Context, tx *Tx, a Activity) (bool, error) {
+	res, err := tx.ExecContext(ctx, `INSERT INTO activities (workspace_id, connection_id, id, type, at, actor_key, resource_kind, resource_id, fields)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (workspace_id, connection_id, id) DO NOTHING`,
+		Workspace, a.ConnectionID, a.ID, a.Type, Micros(a.At), a.ActorKey, a.ResourceKind, a.ResourceID, a.Fields)
+	if err != nil {
+		return false, fmt.Errorf("store activity: %w", err)
+	}
+	n, err := res.RowsAffected()
+	if err != nil {
+		return false, fmt.Errorf("store activity: %w", err)
+	}
+	return n > 0, nil
+}
+
+// CountActivities counts activities in (from, to] whose type matches a GLOB, of one actor, on one resource or in the whole connection: the
+// argument that is not empty narrows.
+func CountActivities(ctx context.Context, q Querier, connectionID, typeGlob, actorKey, resourceID string, from, to time.Time) (int64, error) {
+	query := `SELECT COUNT(*) FROM activities WHERE workspace_id = $1 AND connection_id = $2 AND at > $3 AND at <= $4 AND type GLOB $5`
+	args := []any{Workspace, connectionID, Micros(from), Micros(to), typeGlob}
+	switch {
+	case actorKey != "":
+		query, args = query+` AND actor_key = $6`, append(args, actorKey)
+	case resourceID != "":
+		query, args = query+` AND resource_id = $6`, append(args, resourceID)
+	}
+	var n int64
+	if err := q.QueryRowContext(ctx, query, args...).Scan(&n); err != nil {
+		return 0, fmt.Errorf("count activities: %w", err)
+	}
+	return n, nil
+}
+
+// PurgeActivities deletes activities older than before, at most limit rows, and returns how many went.
+func PurgeActivities(ctx context.Context, tx *Tx, before time.Time, limit int) (int64, error) {
+	res, err := tx.ExecContext(ctx, `DELETE FROM activities WHERE rowid IN (SELECT rowid FROM activities WHERE workspace_id = $1 AND at < $2 LIMIT $3)`, Workspace, Micros(before), limit)
+	if err != nil {
+		return 0, fmt.Errorf("purge activities: %w", err)
+	}
+	return res.RowsAffected()
+}

@@ -1,0 +1,180 @@
+// Package store is Outband's system of record: schema, migrations, transactions, connections, checkpoints, items, coverage, scans, tokens and
+// the audit log. One SQL text with $N parameters serves every database. Writes go through Write, one immediate transaction at a time, so that
+// what a scan stores and the place it has read to can never disagree (invariant 1).
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/pressly/goose/v3"
+	_ "modernc.org/sqlite" // the driver "sqlite"
+)
+
+// Workspace is the one workspace of this version; every key and every computed id holds it.
+const Workspace = "default"
+
+// Errors that callers act on.
+var (
+	ErrNotFound    = errors.New("not found")
+	ErrConflict    = errors.New("already exists")
+	ErrNewerSchema = errors.New("the database was written by a newer version of Outband: install that version, or restore the backup made before the upgrade")
+)
+
+// Configuration says where the database is.
+type Configuration struct {
+	Path     string // SQLite file
+	Postgres string // connection string; replaces Path
+}
+
+// DB is an open database.
+type DB struct {
+	write *sql.DB // one connection, immediate transactions
+	read  *sql.DB
+	path  string
+	now   func() time.Time
+}
+
+//go:embed migrations/sqlite/*.sql
+var migrations embed.FS
+
+// Open opens the database, makes it if there is none, and brings its schema up to date; before that it copies an older database beside
+// itself. A schema newer than this program is refused with ErrNewerSchema.
+func Open(ctx context.Context, cfg Configuration) (*DB, error) {
+	if cfg.Postgres != "" {
+		return nil, errors.New("store.postgres is set, but this version stores in SQLite only: remove the setting")
+	}
+	write, err := sql.Open("sqlite", dsn(cfg.Path, "&_txlock=immediate"))
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", filepath.Base(cfg.Path), err)
+	}
+	write.SetMaxOpenConns(1)
+	read, err := sql.Open("sqlite", dsn(cfg.Path, "&_pragma=query_only(1)"))
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", filepath.Base(cfg.Path), err), write.Close())
+	}
+	read.SetMaxOpenConns(8)
+	db := &DB{write: write, read: read, path: cfg.Path, now: time.Now}
+	if err := db.migrate(ctx); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+func dsn(path, more string) string {
+	u := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath()}
+	return u.String() + "?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(10000)&_pragma=foreign_keys(1)&_pragma=temp_store(MEMORY)" + more
+}
+
+func (db *DB) migrate(ctx context.Context) error {
+	sub, err := fs.Sub(migrations, "migrations/sqlite")
+	if err != nil {
+		return fmt.Errorf("read migrations: %w", err)
+	}
+	provider, err := goose.NewProvider(goose.DialectSQLite3, db.write, sub, goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return fmt.Errorf("read migrations: %w", err)
+	}
+	have, want, err := provider.GetVersions(ctx)
+	if err != nil {
+		return fmt.Errorf("read the schema version: %w", err)
+	}
+	if have > want {
+		return fmt.Errorf("schema %d, this program knows %d: %w", have, want, ErrNewerSchema)
+	}
+	if have == want {
+		return nil
+	}
+	if have > 0 {
+		if err := db.backup(ctx, fmt.Sprintf("%s.before-%d", db.path, want)); err != nil {
+			return err
+		}
+	}
+	if _, err := provider.Up(ctx); err != nil {
+		return fmt.Errorf("bring the schema from %d to %d: %w", have, want, err)
+	}
+	// The file is the key of everything a scan found: only its owner may read it.
+	if err := os.Chmod(db.path, 0o600); err != nil {
+		return fmt.Errorf("protect the database: %w", err)
+	}
+	return nil
+}
+
+func (db *DB) backup(ctx context.Context, to string) error {
+	if _, err := os.Stat(to); err == nil {
+		return nil // An upgrade that was interrupted has made it already.
+	}
+	if _, err := db.write.ExecContext(ctx, `VACUUM INTO $1`, to); err != nil {
+		return fmt.Errorf("copy the database before the upgrade: %w", err)
+	}
+	return nil
+}
+
+// Close closes the database.
+func (db *DB) Close() error { return errors.Join(db.read.Close(), db.write.Close()) }
+
+// SetClock replaces the clock, for tests.
+func (db *DB) SetClock(now func() time.Time) { db.now = now }
+
+// Now is the store's clock, in UTC with the precision that it stores.
+func (db *DB) Now() time.Time { return db.now().UTC().Truncate(time.Microsecond) }
+
+// Tx is a write transaction.
+type Tx struct {
+	*sql.Tx
+	now time.Time
+}
+
+// Now is the time of the transaction; every row that it writes carries the same.
+func (tx *Tx) Now() time.Time { return tx.now }
+
+// Write runs f in one immediate transaction. An error of f rolls everything back.
+func (db *DB) Write(ctx context.Context, f func(*Tx) error) error {
+	tx, err := db.write.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	if err := f(&Tx{Tx: tx, now: db.Now()}); err != nil {
+		if rerr := tx.Rollback(); rerr != nil && !errors.Is(rerr, sql.ErrTxDone) {
+			return errors.Join(err, fmt.Errorf("roll back: %w", rerr))
+		}
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
+}
+
+// Querier is what both a transaction and the pool of readers answer.
+type Querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// Read returns the pool of readers. Each query is a transaction of its own: long results are read in keyset batches.
+func (db *DB) Read() Querier { return db.read }
+
+// Micros is the stored form of a time; the zero time is 0.
+func Micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+// FromMicros is the reverse of Micros.
+func FromMicros(us int64) time.Time {
+	if us == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(us).UTC()
+}
