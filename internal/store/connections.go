@@ -177,6 +177,24 @@ func GetCredential(ctx context.Context, q Querier, ownerID, field string) (strin
 	return sealed, nil
 }
 
+// Credential is a sealed secret with its place.
+type Credential struct{ OwnerID, Field, Sealed string }
+
+// ListCredentials returns all sealed secrets.
+func ListCredentials(ctx context.Context, q Querier) ([]Credential, error) {
+	rows, err := q.QueryContext(ctx, `SELECT owner_id, field, sealed FROM credentials WHERE workspace_id = $1 ORDER BY owner_id, field`, Workspace)
+	if err != nil {
+		return nil, fmt.Errorf("list credentials: %w", err)
+	}
+	return collect(rows, func(r *sql.Rows) (Credential, error) {
+		var c Credential
+		if err := r.Scan(&c.OwnerID, &c.Field, &c.Sealed); err != nil {
+			return c, fmt.Errorf("read credential: %w", err)
+		}
+		return c, nil
+	})
+}
+
 // one turns the result of an UPDATE or DELETE that must touch one row into ErrNotFound if it touched none.
 func one(res sql.Result, err error) func(what string) error {
 	return func(what string) error {

@@ -87,21 +87,34 @@ func PutInterval(ctx context.Context, tx *Tx, connectionID string, i Interval) e
 	return nil
 }
 
-// ExtendInterval lengthens the read interval that ends at from to end at to, or stores a new one, so that an unbroken run of windows is one row.
+// CloseGap marks a gap as read, now that it is. Without a gap of these bounds it does nothing.
+func CloseGap(ctx context.Context, tx *Tx, connectionID, stream string, from, to time.Time) error {
+	_, err := tx.ExecContext(ctx, `UPDATE coverage_intervals SET state = $1, reason = '', updated_at = $2 WHERE workspace_id = $3 AND connection_id = $4 AND stream = $5 AND from_at = $6 AND to_at = $7 AND state = $8`,
+		IntervalRead, Micros(tx.Now()), Workspace, connectionID, stream, Micros(from), Micros(to), IntervalGap)
+	if err != nil {
+		return fmt.Errorf("close gap: %w", err)
+	}
+	return nil
+}
+
+// ExtendInterval adds a window that was read to its end, joined with those that it overlaps or touches, so that an unbroken run of windows is one
+// row in whatever order they were read.
 func ExtendInterval(ctx context.Context, tx *Tx, connectionID, stream string, from, to time.Time) error {
 	if !to.After(from) {
 		return nil
 	}
-	res, err := tx.ExecContext(ctx, `UPDATE coverage_intervals SET to_at = $1, updated_at = $2
-		WHERE workspace_id = $3 AND connection_id = $4 AND stream = $5 AND state = $6 AND from_at < $1 AND to_at >= $7 AND to_at < $1`,
-		Micros(to), Micros(tx.Now()), Workspace, connectionID, stream, IntervalRead, Micros(from))
+	const joined = `workspace_id = $1 AND connection_id = $2 AND stream = $3 AND state = $4 AND from_at <= $5 AND to_at >= $6`
+	args := []any{Workspace, connectionID, stream, IntervalRead, Micros(to), Micros(from)}
+	var first, last int64
+	err := tx.QueryRowContext(ctx, `SELECT COALESCE(MIN(from_at), $6), COALESCE(MAX(to_at), $5) FROM coverage_intervals WHERE `+joined, args...).Scan(&first, &last)
 	if err != nil {
 		return fmt.Errorf("extend interval: %w", err)
 	}
-	if n, err := res.RowsAffected(); err != nil || n > 0 {
-		return err
+	if _, err := tx.ExecContext(ctx, `DELETE FROM coverage_intervals WHERE `+joined, args...); err != nil {
+		return fmt.Errorf("extend interval: %w", err)
 	}
-	return PutInterval(ctx, tx, connectionID, Interval{Stream: stream, From: from, To: to, State: IntervalRead})
+	first, last = min(first, Micros(from)), max(last, Micros(to))
+	return PutInterval(ctx, tx, connectionID, Interval{Stream: stream, From: FromMicros(first), To: FromMicros(last), State: IntervalRead})
 }
 
 // Intervals returns the intervals of a connection in a state, oldest first.

@@ -16,7 +16,8 @@ import (
 	"time"
 
 	"github.com/pressly/goose/v3"
-	_ "modernc.org/sqlite" // the driver "sqlite"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // Workspace is the one workspace of this version; every key and every computed id holds it.
@@ -52,6 +53,9 @@ func Open(ctx context.Context, cfg Configuration) (*DB, error) {
 	if cfg.Postgres != "" {
 		return nil, errors.New("store.postgres is set, but this version stores in SQLite only: remove the setting")
 	}
+	if err := protect(cfg.Path); err != nil {
+		return nil, err
+	}
 	write, err := sql.Open("sqlite", dsn(cfg.Path, "&_txlock=immediate"))
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", filepath.Base(cfg.Path), err)
@@ -69,6 +73,22 @@ func Open(ctx context.Context, cfg Configuration) (*DB, error) {
 	return db, nil
 }
 
+// protect makes the file, if there is none, before SQLite does, and closes it to others: it is the key of everything a scan found, and the files
+// that SQLite keeps beside it take its mode. A file that exists is not opened: closing it would let go of the locks that SQLite holds on it in
+// this process.
+func protect(path string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err == nil {
+		err = f.Close()
+	} else if errors.Is(err, fs.ErrExist) {
+		err = os.Chmod(path, 0o600)
+	}
+	if err != nil {
+		return fmt.Errorf("protect the database: %w", err)
+	}
+	return nil
+}
+
 func dsn(path, more string) string {
 	u := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath()}
 	return u.String() + "?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(10000)&_pragma=foreign_keys(1)&_pragma=temp_store(MEMORY)" + more
@@ -83,36 +103,73 @@ func (db *DB) migrate(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read migrations: %w", err)
 	}
+	const patience, pause = 10 * time.Second, 20 * time.Millisecond
+	before := int64(-1)
+	for end := time.Now().Add(patience); ; {
+		have, err := db.upgrade(ctx, provider)
+		if err == nil {
+			return nil
+		}
+		// Another process may be doing the same, as a command does beside a server that starts: then the version has moved, or the file is locked.
+		if (have == before && !busy(err)) || time.Now().After(end) {
+			return err
+		}
+		before = have
+		select {
+		case <-ctx.Done():
+			return errors.Join(err, ctx.Err())
+		case <-time.After(pause):
+		}
+	}
+}
+
+// upgrade brings the schema up to date once, and returns the version that it began at, or -1.
+func (db *DB) upgrade(ctx context.Context, provider *goose.Provider) (have int64, err error) {
 	have, want, err := provider.GetVersions(ctx)
 	if err != nil {
-		return fmt.Errorf("read the schema version: %w", err)
+		return -1, fmt.Errorf("read the schema version: %w", err)
 	}
 	if have > want {
-		return fmt.Errorf("schema %d, this program knows %d: %w", have, want, ErrNewerSchema)
+		return have, fmt.Errorf("schema %d, this program knows %d: %w", have, want, ErrNewerSchema)
 	}
 	if have == want {
-		return nil
+		return have, nil
 	}
 	if have > 0 {
 		if err := db.backup(ctx, fmt.Sprintf("%s.before-%d", db.path, want)); err != nil {
-			return err
+			return have, err
 		}
 	}
 	if _, err := provider.Up(ctx); err != nil {
-		return fmt.Errorf("bring the schema from %d to %d: %w", have, want, err)
+		return have, fmt.Errorf("bring the schema from %d to %d: %w", have, want, err)
 	}
-	// The file is the key of everything a scan found: only its owner may read it.
-	if err := os.Chmod(db.path, 0o600); err != nil {
-		return fmt.Errorf("protect the database: %w", err)
-	}
-	return nil
+	return have, nil
+}
+
+// busy reports whether another process held the database longer than a query waits.
+func busy(err error) bool {
+	const primary = 0xff // of an extended result code
+	var e *sqlite.Error
+	return errors.As(err, &e) && e.Code()&primary == sqlite3.SQLITE_BUSY
 }
 
 func (db *DB) backup(ctx context.Context, to string) error {
 	if _, err := os.Stat(to); err == nil {
 		return nil // An upgrade that was interrupted has made it already.
 	}
-	if _, err := db.write.ExecContext(ctx, `VACUUM INTO $1`, to); err != nil {
+	// Under another name until it is whole, so that a copy that was cut short is never taken for the backup.
+	part := to + ".part"
+	if err := os.Remove(part); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove a copy that was cut short: %w", err)
+	}
+	_, err := db.write.ExecContext(ctx, `VACUUM INTO $1`, part)
+	if err == nil {
+		err = os.Chmod(part, 0o600)
+	}
+	if err == nil {
+		err = os.Rename(part, to)
+	}
+	if err != nil {
 		return fmt.Errorf("copy the database before the upgrade: %w", err)
 	}
 	return nil
@@ -142,7 +199,16 @@ func (db *DB) Write(ctx context.Context, f func(*Tx) error) error {
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
-	if err := f(&Tx{Tx: tx, now: db.Now()}); err != nil {
+	returned := false
+	defer func() {
+		if !returned {
+			// f panicked: the one connection that writes must not stay in its transaction. The panic tells what went wrong.
+			_ = tx.Rollback()
+		}
+	}()
+	err = f(&Tx{Tx: tx, now: db.Now()})
+	returned = true
+	if err != nil {
 		if rerr := tx.Rollback(); rerr != nil && !errors.Is(rerr, sql.ErrTxDone) {
 			return errors.Join(err, fmt.Errorf("roll back: %w", rerr))
 		}

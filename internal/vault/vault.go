@@ -201,6 +201,20 @@ func (v *Vault) Unseal(sealed, owner, field string) (secret.Value, error) {
 	return secret.NewValue(string(plain)), nil
 }
 
+// Verify opens every stored secret and returns how many there are, or the error of the first that does not open.
+func (v *Vault) Verify(ctx context.Context, db *store.DB) (int, error) {
+	all, err := store.ListCredentials(ctx, db.Read())
+	if err != nil {
+		return 0, err
+	}
+	for _, c := range all {
+		if _, err := v.Unseal(c.Sealed, c.OwnerID, c.Field); err != nil {
+			return 0, err
+		}
+	}
+	return len(all), nil
+}
+
 func associated(owner, field string) []byte {
 	return []byte(strings.Join([]string{"outband/1", store.Workspace, owner, field}, "\x00"))
 }

@@ -1,0 +1,35 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/outband/outband/dlp/filescan"
+)
+
+// scanCommand is `outband scan`: DLP over files, without a server or network.
+func scanCommand() *cobra.Command {
+	var cfg filescan.Configuration
+	cmd := &cobra.Command{
+		Use:   "scan PATH…|-",
+		Short: "Look for sensitive data in files, folders or standard input",
+		Long: `Look for sensitive data in files, folders or standard input (-), without a server or network.
+
+Values are never printed, only masks. Exit code 0: nothing found. 1: findings. 2: something could not be read; the reason is on standard error.
+Matches of medium confidence (0.4) and above are reported unless --min-confidence says otherwise.`,
+		SilenceUsage: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cfg.Paths = args
+			cfg.Version = versionText()
+			return filescan.Run(cmd.Context(), cfg, filescan.Dependencies{Stdin: cmd.InOrStdin(), Stdout: cmd.OutOrStdout(), Stderr: cmd.ErrOrStderr()})
+		},
+	}
+	// A wrong flag is an error of the command, not a finding.
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
+		return &filescan.ExitError{Code: filescan.ExitFailed, Err: err}
+	})
+	cmd.Flags().StringVar(&cfg.Format, "format", "text", "text, json (one object a line) or sarif")
+	cmd.Flags().StringVar(&cfg.Profile, "profile", "all", "set of detectors: all, credentials, pii, financial, health, network")
+	cmd.Flags().Float64Var(&cfg.MinConfidence, "min-confidence", 0, "report matches of at least this confidence, 0 to 1 (default: the profile's, 0.4)")
+	cmd.Flags().IntVar(&cfg.Workers, "workers", 0, "files scanned at once (default: one for each processor)")
+	return cmd
+}

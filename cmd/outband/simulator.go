@@ -1,0 +1,50 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/outband/outband/fixtures/claudesim"
+)
+
+// simulatorCommand makes `outband simulator`: APIs of SaaS apps over a made-up organisation, for demonstrations, training and tests.
+func simulatorCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "simulator", Short: "Serve the API of a SaaS app with a made-up organisation behind it", Args: cobra.NoArgs}
+	cmd.AddCommand(simulatorClaudeCommand())
+	return cmd
+}
+
+// simulatorClaudeCommand serves until the command's context ends, which is on SIGINT or SIGTERM.
+func simulatorClaudeCommand() *cobra.Command {
+	var o claudesim.RunOptions
+	var epoch string
+	cmd := &cobra.Command{
+		Use: "claude", Short: "Serve Anthropic's Compliance API, on a loopback address only", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if epoch != "" {
+				t, err := time.Parse(time.RFC3339, epoch)
+				if err != nil {
+					return fmt.Errorf("--epoch %q: want a time such as 2026-01-31T09:00:00Z", epoch)
+				}
+				o.Epoch = t
+			}
+			return claudesim.Run(cmd.Context(), o, cmd.OutOrStdout())
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.Listen, "listen", "127.0.0.1:8091", "loopback `address` to listen on; port 0 takes a free one")
+	f.Uint64Var(&o.Seed, "seed", 1, "`number` that the organisation is made from")
+	f.StringVar(&epoch, "epoch", "", "`time` at which the history ends, RFC 3339 (default: the minute of the start)")
+	f.IntVar(&o.Rate, "rate", claudesim.DefaultRate, "requests that each window allows")
+	f.DurationVar(&o.RateWindow, "rate-window", claudesim.DefaultRateWindow, "length of the window")
+	f.DurationVar(&o.IndexLag, "index-lag", claudesim.DefaultIndexLag, "how long new rows of the activity feed stay hidden; negative: not at all")
+	f.DurationVar(&o.Live, "live", 0, "add a chat, an answer or a deletion each `tick`, e.g. 2s (default: never)")
+	f.BoolVar(&o.Disabled, "compliance-off", false, "answer as a tenant that has the Compliance API off")
+	f.BoolVar(&o.HugeFile, "huge-file", false, "add a text file of 120 MiB")
+	f.StringVar(&o.FaultsFile, "faults", "", "YAML or JSON `file` of faults")
+	f.StringVar(&o.TruthFile, "truth", "", "`file` to write what is planted to")
+	f.StringVar(&o.KeysFile, "keys", "", "JSON `file` of the keys to take (default: the demo keys)")
+	return cmd
+}

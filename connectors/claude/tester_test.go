@@ -1,0 +1,173 @@
+package claude
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/outband/outband/connectors"
+	"github.com/outband/outband/internal/safehttp"
+	"github.com/outband/outband/internal/secret"
+)
+
+const (
+	exampleKey = "sk-ant-api01-EXAMPLE-not-a-key"
+	emptyList  = `{"data":[],"has_more":false}`
+	org        = "3f0c2a6e-7d41-4b8a-9c55-1e2f3a4b5c6d"
+)
+
+// answer is what the test's server says to a path below v1/compliance/.
+type answer struct {
+	status int
+	body   string
+}
+
+func fails(status int, kind, message string) answer {
+	return answer{status, fmt.Sprintf(`{"type":"error","error":{"type":%q,"message":%q},"request_id":"req_01Example"}`, kind, message)}
+}
+
+// dial makes a source for a server whose answer to every path is the map's, or that of "*".
+func dial(t *testing.T, key string, answers map[string]answer) *source {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a, ok := answers[strings.TrimPrefix(r.URL.Path, "/"+root)]
+		if !ok {
+			a = answers["*"]
+		}
+		w.Header().Set("Content-Type", "application/json")
+		if strings.HasPrefix(a.body, "<") {
+			w.Header().Set("Content-Type", "text/html")
+		}
+		if a.status == 200 {
+			w.Header().Set("Anthropic-Organization-Id", "org-of-the-header")
+		}
+		w.WriteHeader(a.status)
+		fmt.Fprint(w, a.body)
+	}))
+	t.Cleanup(server.Close)
+	m, err := connectors.ParseManifest(manifest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	doer := safehttp.New(safehttp.Config{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, RetryWaitMin: time.Millisecond, RetryWaitMax: time.Millisecond})
+	t.Cleanup(doer.HTTP().CloseIdleConnections)
+	client, err := connectors.NewClient(connectors.Options{
+		Manifest: m, Secret: secret.NewValue(key), Config: map[string]string{"base_url": server.URL}, Doer: doer, Limiter: connectors.NewLimiter(1000), MapError: mapError,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return open(client).(*source)
+}
+
+const (
+	noScope = "Missing required scopes. Got: ['read:compliance_activities'] Needed one of: ['read:compliance_user_data', 'read:org_audit']"
+	noOrg   = "Missing required scopes. Got: ['read:compliance_activities'] Needed one of: ['read:compliance_org_data', 'read:org_audit']"
+	noFeed  = "Missing required scopes. Got: [] Needed one of: ['read:compliance_activities', 'read:org_audit']"
+)
+
+func TestTheTestSaysWhatToDo(t *testing.T) {
+	feed := answer{200, `{"data":[{"id":"a","organization_uuid":null}],"has_more":false}`}
+	chats := answer{200, `{"data":[{"id":"c","organization_uuid":"` + org + `"}],"has_more":false}`}
+	orgs := answer{200, `{"data":[{"uuid":"` + org + `","name":"Acme Example"}],"has_more":false}`}
+	for _, tc := range []struct {
+		name    string
+		key     string
+		answers map[string]answer
+		steps   string // "name state code" of each
+		account connectors.Account
+		kind    connectors.Kind
+	}{
+		{"all is well", exampleKey, map[string]answer{"activities": feed, "organizations": orgs, "apps/chats": chats},
+			"key ok, activities ok, organizations ok, chats ok",
+			connectors.Account{ID: org, Name: "Acme Example", KeyKind: "compliance", Streams: []string{"activities", "chats"}}, ""},
+		{"a wrong key", exampleKey, map[string]answer{"*": fails(401, "authentication_error", "API key is invalid.")},
+			"key ok, activities failed OB-2003", connectors.Account{KeyKind: "compliance"}, connectors.KindAuth},
+		{"a deactivated key", exampleKey, map[string]answer{"*": fails(401, "authentication_error", "API key has been deactivated.")},
+			"key ok, activities failed OB-2004", connectors.Account{KeyKind: "compliance"}, connectors.KindAuth},
+		{"an expired key", exampleKey, map[string]answer{"*": fails(401, "authentication_error", "API key has expired.")},
+			"key ok, activities failed OB-2005", connectors.Account{KeyKind: "compliance"}, connectors.KindAuth},
+		{"a key of the wrong kind", "sk-ant-api03-EXAMPLE-not-a-key", map[string]answer{"*": fails(404, "not_found_error", "Not found")},
+			"key warning OB-2006, activities failed OB-2006", connectors.Account{KeyKind: "api"}, connectors.KindAuth},
+		{"something that is no key", "EXAMPLE", map[string]answer{"*": fails(404, "not_found_error", "Not found")},
+			"key warning OB-2026, activities failed OB-2006", connectors.Account{}, connectors.KindAuth},
+		{"an admin key", "sk-ant-admin01-EXAMPLE-not-a-key", map[string]answer{"activities": feed, "organizations": fails(403, "permission_error", noOrg), "apps/chats": fails(403, "permission_error", noScope)},
+			"key warning OB-2006, activities ok, organizations warning OB-2007, chats warning OB-2007",
+			connectors.Account{ID: "org-of-the-header", KeyKind: "admin", Streams: []string{"activities"}, MissingScopes: []string{"read:compliance_org_data", "read:compliance_user_data"}}, ""},
+		{"an admin key that gets 404", "sk-ant-admin01-EXAMPLE-not-a-key", map[string]answer{"activities": feed, "*": fails(404, "not_found_error", "Not found")},
+			"key warning OB-2006, activities ok, organizations warning OB-2006, chats warning OB-2006",
+			connectors.Account{ID: "org-of-the-header", KeyKind: "admin", Streams: []string{"activities"}}, ""},
+		{"a key without the feed", exampleKey, map[string]answer{"activities": fails(403, "permission_error", noFeed), "organizations": orgs, "apps/chats": chats},
+			"key ok, activities warning OB-2007, organizations ok, chats ok",
+			connectors.Account{ID: org, Name: "Acme Example", KeyKind: "compliance", Streams: []string{"chats"}, MissingScopes: []string{"read:compliance_activities"}}, ""},
+		{"a key without any scope", exampleKey, map[string]answer{"activities": fails(403, "permission_error", noFeed), "organizations": fails(403, "permission_error", noOrg), "apps/chats": fails(401, "permission_error", noScope)},
+			"key ok, activities warning OB-2007, organizations warning OB-2007, chats warning OB-2007",
+			connectors.Account{KeyKind: "compliance", MissingScopes: []string{"read:compliance_activities", "read:compliance_org_data", "read:compliance_user_data"}}, connectors.KindForbidden},
+		{"the API switched off", exampleKey, map[string]answer{"*": fails(400, "invalid_request_error", "Compliance API is not enabled for this organization")},
+			"key ok, activities failed OB-2008", connectors.Account{KeyKind: "compliance"}, connectors.KindDisabled},
+		{"a base URL of a web site", exampleKey, map[string]answer{"*": {200, "<html>hello</html>"}},
+			"key ok, activities failed OB-2010", connectors.Account{KeyKind: "compliance"}, connectors.KindConfig},
+		{"a base URL that is not found", exampleKey, map[string]answer{"*": {404, "<html>not here</html>"}},
+			"key ok, activities failed OB-2010", connectors.Account{KeyKind: "compliance"}, connectors.KindConfig},
+		{"a base URL of another API", exampleKey, map[string]answer{"*": {404, `{"detail":"Not Found"}`}},
+			"key ok, activities failed OB-2010", connectors.Account{KeyKind: "compliance"}, connectors.KindConfig},
+		{"an outage", exampleKey, map[string]answer{"*": {502, "<html>bad gateway</html>"}},
+			"key ok, activities failed OB-2014", connectors.Account{KeyKind: "compliance"}, connectors.KindTransient},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			var steps []string
+			account, err := dial(t, tc.key, tc.answers).Test(t.Context(), func(s connectors.Step) {
+				steps = append(steps, strings.TrimSpace(s.Name+" "+s.State+" "+s.Code))
+				if s.Message == "" || strings.Contains(s.Message, tc.key) && tc.key != "EXAMPLE" {
+					t.Errorf("step %s has the message %q", s.Name, s.Message)
+				}
+			})
+			if diff := cmp.Diff(tc.steps, strings.Join(steps, ", ")); diff != "" {
+				t.Errorf("steps (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(tc.account, account); diff != "" {
+				t.Errorf("account (-want +got):\n%s", diff)
+			}
+			if (err == nil) != (tc.kind == "") || (err != nil && connectors.KindOf(err) != tc.kind) {
+				t.Errorf("err = %v, want kind %q", err, tc.kind)
+			}
+		})
+	}
+}
+
+func TestMapError(t *testing.T) {
+	for _, tc := range []struct {
+		name    string
+		status  int
+		kind    string
+		message string
+		want    connectors.Kind
+	}{
+		{"a bad cursor of chats", 400, "invalid_request_error", "Invalid pagination cursor for 'after_id'", connectors.KindCursorExpired},
+		{"a bad cursor of the feed", 400, "invalid_request_error", "Invalid activity_id format: 'x'", connectors.KindCursorExpired},
+		{"an organisation outside of the key", 403, "permission_error", "Organization x is outside this API key's scope", connectors.KindForbidden},
+		{"a chat that is gone", 404, "not_found_error", "Chat not found.", ""},
+		{"an unknown parameter", 400, "invalid_request_error", "Unknown query parameter: 'foo'.", ""},
+		{"too many requests", 429, "rate_limit_error", "", ""},
+		{"overloaded", 529, "overloaded_error", "", ""},
+	} {
+		got := mapError(connectors.Reply{Status: tc.status, JSON: true, Type: tc.kind, Message: tc.message})
+		if (got == nil) != (tc.want == "") || (got != nil && got.Kind != tc.want) {
+			t.Errorf("%s: got %+v, want %q", tc.name, got, tc.want)
+		}
+	}
+	e := missingScope("Missing required scopes. Got: ['x'] Needed: ['delete:compliance_user_data', '<b>Evil</b>']")
+	if diff := cmp.Diff([]string{"delete:compliance_user_data"}, e.Missing); diff != "" {
+		t.Errorf("missing scopes (-want +got):\n%s", diff)
+	}
+	if !errors.Is(e, connectors.ErrForbidden) || strings.Contains(e.Error(), "Evil") {
+		t.Errorf("error = %v", e)
+	}
+}

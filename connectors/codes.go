@@ -1,0 +1,31 @@
+package connectors
+
+// Codes of errors that an admin sees. docs/errors.md has a line for each; a code never changes its meaning.
+const (
+	CodeHostNotFound    = "OB-2001"
+	CodeUnreachable     = "OB-2002"
+	CodeKeyRefused      = "OB-2003"
+	CodeKeyDeactivated  = "OB-2004"
+	CodeKeyExpired      = "OB-2005"
+	CodeKeyKind         = "OB-2006"
+	CodeScopeMissing    = "OB-2007"
+	CodeAPIOff          = "OB-2008"
+	CodeTLS             = "OB-2009"
+	CodeBaseURL         = "OB-2010"
+	CodeRedirect        = "OB-2011"
+	CodeAddressBlocked  = "OB-2012"
+	CodeRateLimited     = "OB-2013"
+	CodeServerError     = "OB-2014"
+	CodeTimeout         = "OB-2015"
+	CodeBreakerOpen     = "OB-2016"
+	CodeMalformed       = "OB-2017"
+	CodeTooBig          = "OB-2018"
+	CodeGone            = "OB-2019"
+	CodeCursorExpired   = "OB-2020"
+	CodeRequestRefused  = "OB-2021"
+	CodeSetting         = "OB-2022"
+	CodeBroken          = "OB-2023"
+	CodeForbidden       = "OB-2024"
+	CodeBudget          = "OB-2025"
+	CodeKeyUnrecognized = "OB-2026"
+)

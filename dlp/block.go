@@ -1,0 +1,198 @@
+package dlp
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/outband/outband/dlp/view"
+)
+
+// source gives the blocks of a text in order.
+type source interface {
+	// next returns the bytes of the next block with its margins, where they start in the text, and which part of them (relative) is the
+	// block's own. io.EOF follows the last block.
+	next(ctx context.Context, size int) (buf []byte, base, ownStart, ownEnd int, err error)
+}
+
+// memory is a text that is there as a whole.
+type memory struct {
+	text []byte
+	at   int
+}
+
+func (m *memory) next(_ context.Context, size int) ([]byte, int, int, int, error) {
+	if m.at >= len(m.text) {
+		return nil, 0, 0, 0, io.EOF
+	}
+	start, end := m.at, min(m.at+size, len(m.text))
+	m.at = end
+	from := max(0, start-margin)
+	from = calm(m.text, from)
+	return m.text[from:min(end+margin, len(m.text))], from, start - from, end - from, nil
+}
+
+// calm moves a cut to the left until it is not in the middle of an escape or a character. A kilobyte without such a place is cut anyhow.
+func calm(text []byte, at int) int {
+	for i := at; i > 0 && at-i < 1024; i-- {
+		if i%2 == 0 && text[i]&0xc0 != 0x80 && bytes.IndexByte(text[max(0, i-12):i], '\\') < 0 {
+			return i
+		}
+	}
+	return at &^ 1 // UTF-16 stays in step.
+}
+
+// candidate is a confirmed match in the view of one block.
+type candidate struct {
+	rule       *rule
+	start, end int // in the view
+	from, to   int // in the block
+	confidence float64
+	validated  bool
+	words      [3]int16 // indices of context words + 1
+}
+
+// state is the working memory of one scan. A pool keeps it, so clean text allocates nothing.
+type state struct {
+	engine   *Engine
+	keys     Keys
+	memory   memory
+	decoder  view.Decoder
+	view     view.View
+	text     []byte      // the view's text
+	src      []byte      // the block
+	cands    []candidate // sorted by start before matches are made
+	found    []found
+	kept     []int // matches kept so far, by rule
+	deadline time.Time
+	steps    int
+	current  *rule
+	over     bool
+	cut      bool
+}
+
+// found is a match that left its block, with what overlap resolution needs.
+type found struct {
+	Match
+	rule      *rule
+	canonical string // the value, until it is digested
+}
+
+func newState(e *Engine) *state {
+	return &state{engine: e, kept: make([]int, len(e.rules))}
+}
+
+// run scans a whole text, block by block. A panic in a detector ends this text only.
+func (s *state) run(ctx context.Context, src source) (res Result, err error) {
+	defer func() {
+		// The value of a panic may quote the text, so it is dropped (invariant 4).
+		if p := recover(); p != nil {
+			id := "-"
+			if s.current != nil {
+				id = s.current.ID
+			}
+			s.cands = s.cands[:0]
+			res, err = Result{}, fmt.Errorf("scan with detector %s: %w", id, ErrPanic)
+		}
+	}()
+	clear(s.kept)
+	s.found, s.over, s.cut, s.current = nil, false, false, nil
+	var left time.Duration
+	line, enc := 1, view.UTF8
+	for first := true; ; first = false {
+		buf, base, own, end, err := src.next(ctx, s.engine.cfg.BlockSize)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return Result{}, err
+		}
+		skip := 0
+		if first {
+			enc, skip = view.Detect(buf)
+		}
+		// Only the time spent scanning counts, not the time that reading takes.
+		start := time.Now()
+		left += s.engine.cfg.BudgetPerMiB * time.Duration((end-own)>>20+1)
+		s.deadline = start.Add(left)
+		line = s.block(buf, base, own, end, skip, enc, line)
+		left -= time.Since(start)
+		if s.over {
+			return Result{}, ErrBudget
+		}
+	}
+	return s.finish(), nil
+}
+
+// block scans one block and keeps the matches that start in its own part. It returns the line at the end of that part.
+func (s *state) block(buf []byte, base, own, end, skip int, enc view.Encoding, line int) int {
+	s.src = buf[skip:]
+	s.view = s.decoder.Decode(s.src, enc)
+	s.text = s.view.Text
+	s.cands = s.cands[:0]
+	s.engine.filter.literals(s)
+	s.digits()
+	s.ats()
+	if len(s.cands) > 0 {
+		s.collect(base+skip, own-skip, end-skip, enc, line)
+	}
+	return line + countLines(buf[max(own, 0):end], enc)
+}
+
+// countLines counts line feeds.
+func countLines(b []byte, enc view.Encoding) int {
+	if enc == view.UTF8 {
+		return bytes.Count(b, []byte{'\n'})
+	}
+	unit := []byte{'\n', 0}
+	if enc == view.UTF16BE {
+		unit = []byte{0, '\n'}
+	}
+	n := 0
+	for i := 0; i+1 < len(b); i += 2 {
+		if b[i] == unit[0] && b[i+1] == unit[1] {
+			n++
+		}
+	}
+	return n
+}
+
+// collect turns the candidates of a block's own part into matches; those of the margins only hide their characters from the contexts.
+func (s *state) collect(base, own, end int, enc view.Encoding, line int) {
+	for i := range s.cands {
+		c := &s.cands[i]
+		c.from, c.to = s.view.Start(c.start), s.view.End(c.end)
+	}
+	slices.SortFunc(s.cands, func(a, b candidate) int {
+		return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(a.end, b.end), cmp.Compare(a.rule.index, b.rule.index),
+			cmp.Compare(b.confidence, a.confidence))
+	})
+	at := max(own, 0)
+	for i := range s.cands {
+		c := &s.cands[i]
+		if c.from < own || c.from >= end || i > 0 && s.cands[i-1].rule == c.rule && s.cands[i-1].start == c.start && s.cands[i-1].end == c.end {
+			continue
+		}
+		if s.kept[c.rule.index] >= s.engine.cfg.MaxMatches {
+			s.cut = true
+			continue
+		}
+		s.kept[c.rule.index]++
+		line += countLines(s.src[at:max(at, c.from)], enc)
+		at = max(at, c.from)
+		s.found = append(s.found, s.match(i, base, line))
+	}
+}
+
+// overdue ends the work of a text that takes too long. It looks at the clock only now and then.
+func (s *state) overdue() bool {
+	if s.steps++; s.steps&255 == 0 && s.engine.cfg.BudgetPerMiB > 0 && time.Now().After(s.deadline) {
+		s.over = true
+	}
+	return s.over
+}

@@ -1,0 +1,283 @@
+package dlp
+
+// confirm looks at the text around one keyword.
+func (s *state) confirm(r *rule, from, to int) {
+	if s.overdue() {
+		return
+	}
+	s.current = r
+	switch r.Kind {
+	case KindToken:
+		s.token(r, from, to)
+	case KindAssignment:
+		s.assignment(r, from, to)
+	case KindPattern:
+		s.pattern(r, from, to)
+	case KindScanner:
+		if r.scan != nil {
+			r.scan(s, r, from, to)
+		}
+	}
+	s.current = nil
+}
+
+// bounded reports whether a span of the text starts and ends at the edge of a word.
+func (s *state) bounded(start, end int) bool {
+	if start > 0 && isWord(s.text[start-1]) && isWord(s.text[start]) {
+		return false
+	}
+	return end >= len(s.text) || !isWord(s.text[end]) || !isWord(s.text[end-1])
+}
+
+func (s *state) token(r *rule, from, to int) {
+	if from > 0 && isWord(s.text[from-1]) {
+		return
+	}
+	end := to
+	for end < len(s.text) && end-to < r.Length.Max+4 && r.set[s.text[end]] {
+		end++
+	}
+	for end-to > r.Length.Min && (s.text[end-1] == '.' || s.text[end-1] == '-') {
+		end-- // The full stop of a sentence, a dash behind a word.
+	}
+	if end-to < r.Length.Min || end-to > r.Length.Max || end < len(s.text) && isWord(s.text[end]) {
+		return
+	}
+	if r.value != nil && !r.value.Match(s.text[to:end]) {
+		return
+	}
+	s.add(candidate{rule: r, start: from, end: end, confidence: r.Confidence})
+}
+
+func (s *state) pattern(r *rule, from, to int) {
+	const slack = 4 // one character, so that \b sees its neighbour
+	if r.before != nil && (from == 0 || !r.before[s.text[from-1]]) {
+		return
+	}
+	if r.lead >= 0 {
+		start := from - r.lead
+		if start < 0 {
+			return
+		}
+		if m := r.pattern.FindSubmatchIndex(s.text[start:min(len(s.text), start+r.longest+slack)]); m != nil {
+			s.addPattern(r, start, m)
+		}
+		return
+	}
+	start := max(0, from-r.longest-slack)
+	window := s.text[start:min(len(s.text), to+r.longest+slack)]
+	for at := 0; at < len(window); {
+		m := r.pattern.FindSubmatchIndex(window[at:])
+		if m == nil || start+at+m[0] > from {
+			return
+		}
+		if start+at+m[1] >= to {
+			s.addPattern(r, start+at, m)
+			return
+		}
+		at += max(m[1], 1)
+	}
+}
+
+func (s *state) addPattern(r *rule, base int, m []int) {
+	g := 2 * r.group
+	if m[g] < 0 {
+		g = 0 // This alternative has no group: all of it is the value.
+	}
+	if start, end := base+m[g], base+m[g+1]; s.bounded(start, end) {
+		s.add(candidate{rule: r, start: start, end: end, confidence: r.Confidence})
+	}
+}
+
+// assignment reads name, operator and value behind a keyword.
+func (s *state) assignment(r *rule, from, name int) {
+	i := name
+	for i < len(s.text) && i-name < nameTail && nameByte(s.text[i]) {
+		i++
+	}
+	if r.Name == "strict" {
+		// Digits and "s" are the only things that may follow: password2, tokens.
+		i = name
+		for i < len(s.text) && (isDigit(s.text[i]) || s.text[i] == 's') && i-name < 3 {
+			i++
+		}
+		if i < len(s.text) && (isWord(s.text[i]) || s.text[i] == '-') {
+			return
+		}
+	}
+	if at, ok := s.operator(i); ok && s.value(r, at) {
+		return
+	}
+	if at, ok := s.verb(name); ok && s.value(r, at) {
+		return
+	}
+	if s.flag(from) && i < len(s.text) && s.text[i] == ' ' && s.value(r, s.blanks(i)) {
+		return
+	}
+	if r.Loose {
+		s.loose(r, name)
+	}
+}
+
+func nameByte(c byte) bool { return isWord(c) || c == '-' || c == '.' || c == ' ' }
+
+// operator skips what closes a name, the operator and what opens a value: "]: , = => := > and the blanks of --flag value.
+func (s *state) operator(i int) (int, bool) {
+	t := s.text
+	start := i
+	for i < len(t) && i-start < 6 && (t[i] == '"' || t[i] == '\'' || t[i] == '`' || t[i] == ']' || t[i] == ')' || t[i] == ' ' || t[i] == '\t' || t[i] == '*') {
+		i++
+	}
+	op := i
+	for i < len(t) && i-op < 3 && (t[i] == '=' || t[i] == ':' || t[i] == '>' || t[i] == '|') {
+		i++
+	}
+	if i == op {
+		if i >= len(t) || t[i] != ',' || op == start {
+			return 0, false // A comma assigns only behind a quote: setenv("NAME", "value").
+		}
+		i++
+	}
+	if colon := t[i-1] == ':'; colon {
+		i = s.typed(i)
+	}
+	return s.open(i), true
+}
+
+// typed skips the type of a declaration: apiKey: string = "…".
+func (s *state) typed(i int) int {
+	j := s.blanks(i)
+	start := j
+	for j < len(s.text) && j-start < 24 && (isWord(s.text[j]) || s.text[j] == '&' || s.text[j] == '?' || s.text[j] == '<' || s.text[j] == '>') {
+		j++
+	}
+	if k := s.blanks(j); j > start && k < len(s.text) && s.text[k] == '=' && k > j {
+		return k + 1
+	}
+	return i
+}
+
+func (s *state) blanks(i int) int {
+	for n := 0; n < 16 && i < len(s.text) && (s.text[i] == ' ' || s.text[i] == '\t'); n++ {
+		i++
+	}
+	return i
+}
+
+// open skips blanks, the scheme of an Authorization header and marks in front of a quoted string.
+func (s *state) open(i int) int {
+	i = s.blanks(i)
+	for _, scheme := range []string{"bearer ", "basic ", "token "} {
+		if i+len(scheme) <= len(s.text) && equalFold(s.text[i:i+len(scheme)], scheme) {
+			i = s.blanks(i + len(scheme))
+		}
+	}
+	for n := 0; n < 3 && i < len(s.text); n++ {
+		switch c := s.text[i]; {
+		case c == '(' || c == '[' || c == '*' || c == '@':
+			i++
+		case isLetter(c) && i+1 < len(s.text) && (s.text[i+1] == '"' || s.text[i+1] == '\''):
+			i++
+		default:
+			return i
+		}
+	}
+	return i
+}
+
+// verbs join a name and its value in a sentence. Each has the blanks around it.
+var verbs = []string{" is ", " was ", " to ", " ist ", " est ", " es "}
+
+// flag reports whether the name around i is that of a command line flag: --db-password VALUE.
+func (s *state) flag(i int) bool {
+	start := i
+	for start > 0 && i-start < nameTail && (isWord(s.text[start-1]) || s.text[start-1] == '-') {
+		start--
+	}
+	return start+1 < i && s.text[start] == '-' && s.text[start+1] == '-'
+}
+
+// verb finds the last verb among the few words behind a keyword.
+func (s *state) verb(name int) (int, bool) {
+	window := s.text[name:min(len(s.text), name+nameTail)]
+	best := -1
+	for i, c := range window {
+		if c == '\n' || c == '.' || c == ';' || c == ',' {
+			break
+		}
+		if c != ' ' || i+4 > len(window) || window[i+1] != 'i' && window[i+1] != 'w' && window[i+1] != 't' && window[i+1] != 'e' {
+			continue
+		}
+		for _, v := range verbs {
+			if i+len(v) <= len(window) && string(window[i:i+len(v)]) == v {
+				best = i + len(v)
+			}
+		}
+	}
+	if best < 0 {
+		return 0, false
+	}
+	i := s.blanks(name + best)
+	if i < len(s.text) && s.text[i] == ':' {
+		i++
+	}
+	return s.open(i), true
+}
+
+// value reads the value at i and reports whether it was one.
+func (s *state) value(r *rule, i int) bool {
+	var quote byte
+	if i < len(s.text) && (s.text[i] == '"' || s.text[i] == '\'' || s.text[i] == '`') {
+		quote = s.text[i]
+		i++
+	}
+	end := i
+	for end < len(s.text) && end-i <= r.Length.Max && r.set[s.text[end]] && (quote != 0 && s.text[end] != quote || quote == 0 && !closes(s.text[end])) {
+		end++
+	}
+	if end-i > r.Length.Max {
+		return false
+	}
+	if quote == 0 {
+		for end-i > r.Length.Min && (s.text[end-1] == '.' || s.text[end-1] == ')' || s.text[end-1] == ':' || s.text[end-1] == '*') {
+			end--
+		}
+	}
+	if end-i < r.Length.Min {
+		return false
+	}
+	if quote != 0 && end < len(s.text) && s.text[end] != quote && s.text[end] != '\\' || quote == 0 && end < len(s.text) && isWord(s.text[end]) {
+		return false
+	}
+	if r.value != nil && !r.value.Match(s.text[i:end]) {
+		return false
+	}
+	s.add(candidate{rule: r, start: i, end: end, confidence: r.Confidence})
+	return true
+}
+
+// closes reports whether c ends a value that is not quoted.
+func closes(c byte) bool {
+	return c == '"' || c == '\'' || c == '`' || c == ',' || c == ';' || c == '<' || c == '>'
+}
+
+// loose takes a value that follows within a few words, without an operator; it is less sure.
+func (s *state) loose(r *rule, from int) {
+	limit := min(len(s.text), from+nameTail+20)
+	for i := from; i < limit; {
+		if !r.set[s.text[i]] || i > 0 && isWord(s.text[i-1]) {
+			i++
+			continue
+		}
+		end := i
+		for end < len(s.text) && end-i <= r.Length.Max && r.set[s.text[end]] {
+			end++
+		}
+		n := end - i
+		if n >= r.Length.Min && n <= r.Length.Max && s.bounded(i, end) && (r.value == nil || r.value.Match(s.text[i:end])) {
+			s.add(candidate{rule: r, start: i, end: end, confidence: r.Confidence - 0.1})
+			return
+		}
+		i = max(end, i+1)
+	}
+}

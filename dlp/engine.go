@@ -1,0 +1,168 @@
+package dlp
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Errors of a scan. Neither carries content. What was found until then is not returned: half a result would look like a clean one.
+var (
+	ErrBudget = errors.New("scan took longer than its budget")
+	ErrPanic  = errors.New("detector panicked")
+)
+
+// Configuration bounds the work of an Engine.
+type Configuration struct {
+	BlockSize    int           // bytes that are scanned at once; the findings do not depend on it
+	MaxMatches   int           // for each detector and text; more sets Result.Truncated
+	BudgetPerMiB time.Duration // wall time for each MiB of text begun; 0 means none
+	Optional     bool          // also use detectors marked optional
+}
+
+// DefaultConfiguration returns the bounds of the product.
+func DefaultConfiguration() Configuration {
+	return Configuration{BlockSize: 1 << 20, MaxMatches: 1000, BudgetPerMiB: 5 * time.Second}
+}
+
+// margin is how much text around its own part a block sees: more than the longest match and its context.
+const margin = 20 << 10
+
+// Engine is a compiled set of detectors. It is immutable and safe for concurrent use.
+type Engine struct {
+	cfg     Configuration
+	rules   []*rule
+	byID    map[string]*rule
+	filter  *prefilter
+	numbers numberIndex
+	runs    []*rule // scanners that look at every run of digits
+	mails   []*rule // scanners that look at every @
+	lists   []*rule // scanners over the matches of a whole text
+	ruleset string
+	states  sync.Pool
+}
+
+// Result is what a scan found, by place. Matches below low confidence are not in it.
+type Result struct {
+	Matches   []Match
+	Truncated bool // a detector had more matches than the configuration keeps
+}
+
+// New compiles detectors. The error is a *LintError with the place in the detector's file. Ids are unique.
+func New(detectors []Detector, cfg Configuration) (*Engine, error) {
+	def := DefaultConfiguration()
+	if cfg.BlockSize <= 0 {
+		cfg.BlockSize = def.BlockSize
+	}
+	cfg.BlockSize += cfg.BlockSize & 1 // Blocks of UTF-16 stay in step.
+	if cfg.MaxMatches <= 0 {
+		cfg.MaxMatches = def.MaxMatches
+	}
+	e := &Engine{cfg: cfg, byID: map[string]*rule{}}
+	for _, d := range detectors {
+		if d.Optional && !cfg.Optional {
+			continue
+		}
+		r, err := compile(d)
+		if err != nil {
+			return nil, err
+		}
+		if e.byID[d.ID] != nil {
+			return nil, d.fail("id", 0, "id is used twice")
+		}
+		r.index = len(e.rules)
+		e.byID[d.ID] = r
+		e.rules = append(e.rules, r)
+		e.numbers.add(r)
+		switch {
+		case d.Kind != KindScanner:
+		case d.Scanner == "email":
+			e.mails = append(e.mails, r)
+		case d.Scanner == "email_list":
+			e.lists = append(e.lists, r)
+		case r.scan != nil && len(d.Keywords) == 0:
+			e.runs = append(e.runs, r)
+		}
+	}
+	e.filter = newPrefilter(e.rules)
+	sum, err := rulesetHash(e.rules)
+	if err != nil {
+		return nil, err
+	}
+	e.ruleset = sum
+	e.states.New = func() any { return newState(e) }
+	return e, nil
+}
+
+// engineVersion is part of the ruleset: raise it when the engine finds other things with the same detectors.
+const engineVersion = "1"
+
+func rulesetHash(rules []*rule) (string, error) {
+	sorted := slices.SortedFunc(slices.Values(rules), func(a, b *rule) int { return strings.Compare(a.ID, b.ID) })
+	h := sha256.New()
+	h.Write([]byte(engineVersion))
+	for _, r := range sorted {
+		d := r.Detector
+		d.Examples, d.Description, d.References = Examples{}, "", nil // They change nothing that is found.
+		b, err := json.Marshal(d)
+		if err != nil {
+			return "", fmt.Errorf("hash detector %s: %w", d.ID, err)
+		}
+		h.Write(b)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8]), nil
+}
+
+// Ruleset names this set of detectors: two engines with the same name find the same in the same text. 16 hexadecimal digits.
+func (e *Engine) Ruleset() string { return e.ruleset }
+
+// Detectors returns the detectors in use, in the order given.
+func (e *Engine) Detectors() []Detector {
+	out := make([]Detector, len(e.rules))
+	for i, r := range e.rules {
+		out[i] = r.Detector
+	}
+	return out
+}
+
+// Detector returns the detector with this id.
+func (e *Engine) Detector(id string) (Detector, bool) {
+	r, ok := e.byID[id]
+	if !ok {
+		return Detector{}, false
+	}
+	return r.Detector, true
+}
+
+// Scan finds all matches in text. Without keys, Match.Value and Match.Fingerprint stay empty. The error wraps ErrBudget or ErrPanic. Clean text
+// costs no allocation.
+func (e *Engine) Scan(text []byte, keys Keys) (Result, error) {
+	s := e.acquire(keys)
+	defer e.release(s)
+	s.memory = memory{text: text}
+	return s.run(context.Background(), &s.memory)
+}
+
+func (e *Engine) acquire(keys Keys) *state {
+	// The pool holds nothing but *state.
+	s := e.states.Get().(*state)
+	s.keys = keys
+	return s
+}
+
+// release clears what points at foreign text, so that the pool keeps none of it alive (invariant 4).
+func (e *Engine) release(s *state) {
+	s.keys, s.memory = Keys{}, memory{}
+	s.text, s.src = nil, nil
+	s.found = nil
+	clear(s.cands[:cap(s.cands)])
+	s.decoder.Wipe()
+	e.states.Put(s)
+}

@@ -1,0 +1,309 @@
+// Package filescan runs the detectors over files, folders and standard input for the command line. It reads, never writes, follows no symbolic
+// link out of a folder that it was given, and says on the error stream what it could not read and why. It prints masks, never values.
+package filescan
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/outband/outband/dlp"
+)
+
+// Exit codes of the command.
+const (
+	ExitClean    = 0
+	ExitFindings = 1
+	ExitFailed   = 2
+)
+
+// ExitError carries the exit code of a command that ended as it should: 1 with findings, 2 when something could not be read. Err is nil when all
+// has been said already; otherwise it is the sentence to print.
+type ExitError struct {
+	Code int
+	Err  error
+}
+
+// ExitCode is what the process ends with.
+func (e *ExitError) ExitCode() int { return e.Code }
+
+// Error is empty when there is nothing left to say.
+func (e *ExitError) Error() string {
+	if e.Err == nil {
+		return ""
+	}
+	return e.Err.Error()
+}
+
+// Unwrap returns Err.
+func (e *ExitError) Unwrap() error { return e.Err }
+
+// Configuration is what the command was asked to do.
+type Configuration struct {
+	Paths         []string // "-" is Stdin
+	Format        string   // text, json or sarif
+	Profile       string
+	MinConfidence float64 // 0 means that of the profile
+	Workers       int     // 0 means one for each processor
+	MaxFileBytes  int64   // what is behind it in a file is not scanned; 0 means 1 GiB
+	Version       string  // of the program, for SARIF
+}
+
+// Dependencies are the streams of the command.
+type Dependencies struct {
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+}
+
+// defaultMaxFileBytes bounds one file. It is read in blocks, so memory does not grow with it.
+const defaultMaxFileBytes = 1 << 30
+
+// Reasons for which something was not scanned, or not to its end.
+const (
+	reasonUnsupported = "unsupported_type"
+	reasonSpecial     = "not_a_regular_file"
+	reasonOutside     = "symlink_out_of_tree"
+	reasonBroken      = "symlink_broken"
+	reasonObjects     = "git_objects"
+	reasonTooBig      = "too_big"
+	reasonBudget      = "over_time_limit"
+	reasonPanic       = "scan_failed"
+	reasonTruncated   = "too_many_matches"
+)
+
+// Finding is one line of output. Start and End are byte offsets in the file, End exclusive; Line counts from 1.
+type Finding struct {
+	Path       string  `json:"path"`
+	Location   string  `json:"location"`
+	Detector   string  `json:"detector"`
+	Title      string  `json:"title"`
+	Start      int     `json:"start"`
+	End        int     `json:"end"`
+	Line       int     `json:"line"`
+	Confidence float64 `json:"confidence"`
+	Validated  bool    `json:"validated"`
+	Masked     string  `json:"masked"`
+}
+
+type scanner struct {
+	cfg    Configuration
+	deps   Dependencies
+	engine *dlp.Engine
+	keys   dlp.Keys
+	least  float64
+	titles map[string]dlp.Detector
+}
+
+// Run scans and prints. The error is nil when all was read and nothing found, else an *ExitError.
+func Run(ctx context.Context, cfg Configuration, deps Dependencies) error {
+	s, err := newScanner(cfg, deps)
+	if err != nil {
+		return &ExitError{ExitFailed, err}
+	}
+	out, err := newPrinter(s)
+	if err != nil {
+		return &ExitError{ExitFailed, err}
+	}
+	findings, failed, err := s.all(ctx, out)
+	if err == nil {
+		err = out.close(findings, failed)
+	}
+	switch {
+	case err != nil:
+		return &ExitError{ExitFailed, err}
+	case failed:
+		return &ExitError{Code: ExitFailed}
+	case findings > 0:
+		return &ExitError{Code: ExitFindings}
+	}
+	return nil
+}
+
+func newScanner(cfg Configuration, deps Dependencies) (*scanner, error) {
+	profiles, err := dlp.Profiles()
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Profile == "" {
+		cfg.Profile = "all"
+	}
+	at := slices.IndexFunc(profiles, func(p dlp.Profile) bool { return p.ID == cfg.Profile })
+	if at < 0 {
+		names := make([]string, len(profiles))
+		for i, p := range profiles {
+			names[i] = p.ID
+		}
+		return nil, fmt.Errorf("unknown profile %q; known are %s", cfg.Profile, strings.Join(names, ", "))
+	}
+	if len(cfg.Paths) == 0 {
+		return nil, errors.New("nothing to scan; give a file, a folder or - for standard input")
+	}
+	all, err := dlp.Builtin()
+	if err != nil {
+		return nil, err
+	}
+	s := &scanner{cfg: cfg, deps: deps, least: cfg.MinConfidence, titles: map[string]dlp.Detector{}}
+	if s.least == 0 {
+		s.least = profiles[at].MinConfidence
+	}
+	if s.cfg.Workers <= 0 {
+		s.cfg.Workers = runtime.GOMAXPROCS(0)
+	}
+	if s.cfg.MaxFileBytes <= 0 {
+		s.cfg.MaxFileBytes = defaultMaxFileBytes
+	}
+	if s.engine, err = dlp.New(profiles[at].Select(all), dlp.DefaultConfiguration()); err != nil {
+		return nil, err
+	}
+	for _, d := range s.engine.Detectors() {
+		s.titles[d.ID] = d
+	}
+	// Nothing is stored, so the keys live as long as the run: digests cannot be compared across runs.
+	s.keys.ID = make([]byte, 32)
+	// crypto/rand.Read never fails: it ends the program instead.
+	_, _ = rand.Read(s.keys.ID)
+	return s, nil
+}
+
+// job is one thing to scan, or a reason why it is not. done is closed when the result is in.
+type job struct {
+	path     string
+	open     func() (io.ReadCloser, error)
+	reason   string
+	err      error
+	findings []Finding
+	done     chan struct{}
+}
+
+// all scans in parallel and prints in the order of the walk.
+func (s *scanner) all(ctx context.Context, out printer) (findings int, failed bool, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	work := make(chan *job)
+	order := make(chan *job, 4*s.cfg.Workers)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel()
+	wg.Go(func() {
+		defer close(work)
+		defer close(order)
+		for _, path := range s.cfg.Paths {
+			s.walk(ctx, path, func(j *job) bool {
+				j.done = make(chan struct{})
+				select {
+				case order <- j:
+				case <-ctx.Done():
+					return false
+				}
+				if j.open == nil {
+					close(j.done)
+					return true
+				}
+				select {
+				case work <- j:
+				case <-ctx.Done():
+					return false
+				}
+				return true
+			})
+		}
+	})
+	for range s.cfg.Workers {
+		wg.Go(func() {
+			for j := range work {
+				s.scan(ctx, j)
+				close(j.done)
+			}
+		})
+	}
+	for j := range order {
+		select {
+		case <-j.done:
+		case <-ctx.Done():
+			return findings, true, fmt.Errorf("scan: %w", ctx.Err())
+		}
+		if j.reason != "" || j.err != nil {
+			failed = s.complain(j) || failed
+		}
+		for _, f := range j.findings {
+			findings++
+			if err := out.print(f); err != nil {
+				return findings, true, fmt.Errorf("write findings: %w", err)
+			}
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return findings, true, fmt.Errorf("scan: %w", err)
+	}
+	return findings, failed, nil
+}
+
+// complain says why something was not read, and reports whether that makes the run a failed one: what has a type that is not read yet does not.
+func (s *scanner) complain(j *job) bool {
+	reason := j.reason
+	if j.err != nil {
+		reason = cause(j.err)
+	}
+	// There is no other stream to complain on when this one fails.
+	_, _ = fmt.Fprintf(s.deps.Stderr, "outband: %s: %s\n", display(j.path), reason)
+	switch reason {
+	case reasonUnsupported, reasonSpecial, reasonOutside, reasonBroken, reasonObjects, reasonTruncated:
+		return false
+	}
+	return true
+}
+
+func (s *scanner) scan(ctx context.Context, j *job) {
+	r, err := j.open()
+	if err != nil {
+		j.reason, j.err = reasonOf(err), err
+		if j.reason != "" {
+			j.err = nil
+		}
+		return
+	}
+	head, text, err := sniff(r)
+	if err == nil && !text {
+		j.reason = reasonUnsupported
+	}
+	if err == nil && text {
+		var res dlp.Result
+		if res, _, err = s.engine.ScanReader(ctx, head, s.keys, s.cfg.MaxFileBytes); err == nil {
+			j.findings = s.findings(j.path, res)
+			if res.Truncated {
+				j.reason = s.truncation(head)
+			}
+		}
+	}
+	if err = errors.Join(err, r.Close()); err != nil {
+		j.err = err
+	}
+}
+
+// truncation tells a text that is too long from one with too many matches: of the first, something is left.
+func (s *scanner) truncation(r io.Reader) string {
+	if l, ok := r.(*counting); ok && l.n > s.cfg.MaxFileBytes {
+		return reasonTooBig
+	}
+	return reasonTruncated
+}
+
+func (s *scanner) findings(path string, res dlp.Result) []Finding {
+	var out []Finding
+	for _, m := range res.Matches {
+		if m.Confidence < s.least {
+			continue
+		}
+		out = append(out, Finding{
+			Path: path, Location: fmt.Sprintf("line %d", m.Line), Detector: m.Detector, Title: s.titles[m.Detector].Title,
+			Start: m.Start, End: m.End, Line: m.Line, Confidence: m.Confidence, Validated: m.Validated, Masked: m.Masked,
+		})
+	}
+	return out
+}

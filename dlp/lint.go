@@ -1,0 +1,273 @@
+package dlp
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/outband/outband/dlp/validate"
+)
+
+// Bounds of a detector. They keep the work behind one keyword small whatever the text is.
+const (
+	maxPattern    = 1024      // longest match of an expression, bytes
+	maxToken      = 8192      // longest token, bytes
+	maxCost       = 1_500_000 // instructions of the program × longest match
+	minKeyword    = 3         // bytes
+	nameTail      = 40        // characters between a keyword and its operator
+	maxKeywords   = 128       // for each detector
+	contextRadius = 60        // characters either side in which context words count
+)
+
+// rule is a compiled detector. It is never changed.
+type rule struct {
+	Detector
+	index       int
+	set         *charset
+	value       *regexp.Regexp // whole value of a token or assignment
+	pattern     *regexp.Regexp
+	group       int // the submatch that is the value
+	longest     int
+	lead        int // bytes before the keyword, when fixed; else -1
+	cost        int
+	before      *charset // what may stand just before the keyword of a pattern; nil means anything
+	validator   validate.Validator
+	allowValues map[string]bool
+	allowRegexp []*regexp.Regexp
+	context     []string
+	negative    []string
+	shapes      []shape
+	scan        scanFunc
+}
+
+var idPattern = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}\.[a-z][a-z0-9_]{0,59}$`)
+
+var severities = []string{"critical", "high", "medium", "low", "info"}
+
+// compile checks a detector and turns it into a rule. The error is a *LintError.
+func compile(d Detector) (*rule, error) {
+	r := &rule{Detector: d, lead: -1}
+	if !idPattern.MatchString(d.ID) {
+		return nil, d.fail("id", 0, "id is not of the form family.name")
+	}
+	if d.Title == "" {
+		return nil, d.fail("", 0, "title is missing")
+	}
+	if !slices.Contains(severities, d.Severity) {
+		return nil, d.fail("severity", 0, "severity is none of %s", strings.Join(severities, ", "))
+	}
+	if d.Confidence <= 0 || d.Confidence > 1 {
+		return nil, d.fail("confidence", 0, "confidence is not in (0, 1]")
+	}
+	if !slices.Contains([]string{"", "raw", "digits", "upper", "lower"}, d.Canonical) {
+		return nil, d.fail("canonical", 0, "canonical is none of raw, digits, upper, lower")
+	}
+	if !slices.Contains([]string{"", "head", "tail"}, d.Mask) {
+		return nil, d.fail("mask", 0, "mask is neither head nor tail")
+	}
+	if r.ContextWeight == 0 {
+		r.ContextWeight = 0.25
+	}
+	if d.Validator != "" {
+		v, ok := validate.ByName(d.Validator)
+		if !ok {
+			return nil, d.fail("validator", 0, "unknown validator; known are %s", strings.Join(validate.Names(), ", "))
+		}
+		r.validator = v
+	}
+	if err := r.compileWords(); err != nil {
+		return nil, err
+	}
+	var err error
+	switch d.Kind {
+	case KindToken:
+		err = r.compileToken()
+	case KindAssignment:
+		err = r.compileAssignment()
+	case KindPattern:
+		err = r.compilePattern()
+	case KindScanner:
+		err = r.compileScanner()
+	default:
+		err = d.fail("kind", 0, "kind is none of token, assignment, pattern, scanner")
+	}
+	return r, err
+}
+
+func (r *rule) compileWords() error {
+	for _, list := range []struct {
+		field string
+		words []string
+		into  *[]string
+	}{{"context", r.Detector.Context, &r.context}, {"negative", r.Detector.Negative, &r.negative}} {
+		for i, w := range list.words {
+			if len(w) < 2 || len(w) > 40 {
+				return r.fail(fmt.Sprintf("%s.%d", list.field, i), 0, "a word has 2 to 40 bytes")
+			}
+			*list.into = append(*list.into, strings.ToLower(w))
+		}
+	}
+	if r.RequireContext && len(r.context) == 0 {
+		return r.fail("require_context", 0, "require_context without context words")
+	}
+	if i := slices.IndexFunc(r.Weak, func(w string) bool { return w == "" || w != strings.ToLower(w) }); i >= 0 {
+		return r.fail(fmt.Sprintf("weak.%d", i), 0, "a weak part is in lower case and not empty")
+	}
+	r.allowValues = map[string]bool{}
+	for i, a := range r.Allow {
+		if len(a) > 2 && a[0] == '/' && a[len(a)-1] == '/' {
+			field := fmt.Sprintf("allow.%d", i)
+			info, err := r.analyse(field, a[1:len(a)-1], 1)
+			if err != nil {
+				return err
+			}
+			r.allowRegexp = append(r.allowRegexp, info.re)
+			continue
+		}
+		r.allowValues[a] = true
+	}
+	if len(r.Keywords) > maxKeywords {
+		return r.fail("keywords", 0, "more than %d keywords", maxKeywords)
+	}
+	for i, k := range r.Keywords {
+		if len(k) < minKeyword || len(k) > 64 {
+			return r.fail(fmt.Sprintf("keywords.%d", i), 0, "a keyword has %d to 64 bytes", minKeyword)
+		}
+	}
+	return nil
+}
+
+// compileRun compiles what tokens and assignments share: the class, the bounds and the whole-value expression.
+func (r *rule) compileRun(limit int) error {
+	if r.Charset == "" {
+		return r.fail("", 0, "charset is missing")
+	}
+	set, err := parseCharset(r.Charset)
+	if err != nil {
+		return r.fail("charset", 0, "%s", err)
+	}
+	r.set = set
+	if r.Length.Min < 1 || r.Length.Max < r.Length.Min || r.Length.Max > limit {
+		return r.fail("length", 0, "length needs 1 <= min <= max <= %d", limit)
+	}
+	if r.Pattern == "" {
+		return nil
+	}
+	info, err := r.analyse("pattern", r.Pattern, 0)
+	if err != nil {
+		return err
+	}
+	r.value = regexp.MustCompile(`\A(?:` + info.source + `)\z`)
+	return nil
+}
+
+func (r *rule) compileToken() error {
+	if len(r.Prefixes) == 0 || len(r.Prefixes) > maxKeywords {
+		return r.fail("prefixes", 0, "a token needs 1 to %d prefixes", maxKeywords)
+	}
+	for i, p := range r.Prefixes {
+		if len(p) < minKeyword {
+			return r.fail(fmt.Sprintf("prefixes.%d", i), 0, "a prefix has at least %d bytes", minKeyword)
+		}
+	}
+	r.Keywords = nil
+	if err := r.compileRun(maxToken); err != nil {
+		return err
+	}
+	r.longest = r.Length.Max + 64
+	return nil
+}
+
+func (r *rule) compileAssignment() error {
+	if len(r.Keywords) == 0 {
+		return r.fail("", 0, "an assignment needs keywords")
+	}
+	if r.Name != "" && r.Name != "strict" && r.Name != "free" {
+		return r.fail("name", 0, "name is neither strict nor free")
+	}
+	r.longest = r.Length.Max + 128
+	return r.compileRun(512)
+}
+
+func (r *rule) compilePattern() error {
+	if r.Pattern == "" {
+		return r.fail("", 0, "pattern is missing")
+	}
+	info, err := r.analyse("pattern", r.Pattern, minKeyword)
+	if err != nil {
+		return err
+	}
+	if len(r.Keywords) == 0 {
+		r.Keywords = info.literals
+	} else if i := slices.IndexFunc(info.literals, func(l string) bool { return !containsAny(l, r.Keywords) }); i >= 0 {
+		return r.fail("keywords", 0, "the pattern also matches without any of the keywords")
+	}
+	r.pattern, r.longest, r.cost = info.re, info.longest, info.cost
+	if !slices.Equal(r.Keywords, info.literals) {
+		return r.patternGroup()
+	}
+	r.before = info.before
+	if info.lead >= 0 {
+		r.lead, r.pattern = info.lead, regexp.MustCompile(`\A(?:`+info.source+`)`)
+	}
+	return r.patternGroup()
+}
+
+func (r *rule) patternGroup() error {
+	r.group = max(0, r.pattern.SubexpIndex("value"))
+	if r.pattern.NumSubexp() > 0 && r.group == 0 {
+		return r.fail("pattern", 0, "the only group with a meaning is (?P<value>...); write (?:...) otherwise")
+	}
+	return nil
+}
+
+func containsAny(s string, keywords []string) bool {
+	s = strings.ToLower(s)
+	for _, k := range keywords {
+		if strings.Contains(s, strings.ToLower(k)) {
+			return true
+		}
+	}
+	return false
+}
+
+// charset is a set of bytes.
+type charset [256]bool
+
+var charsets = map[string]string{
+	"hex":       "0-9a-f",
+	"hexany":    "0-9a-fA-F",
+	"digits":    "0-9",
+	"alnum":     "0-9A-Za-z",
+	"lower":     "0-9a-z",
+	"upper":     "0-9A-Z",
+	"base32":    "A-Z2-7",
+	"base64":    "0-9A-Za-z+/=",
+	"base64url": "0-9A-Za-z_-",
+	"printable": "!-~",
+}
+
+func parseCharset(s string) (*charset, error) {
+	if named, ok := charsets[s]; ok {
+		s = named
+	}
+	var set charset
+	for i := 0; i < len(s); i++ {
+		if s[i] < '!' || s[i] > '~' {
+			return nil, fmt.Errorf("charset has a byte that is not printable ASCII")
+		}
+		if i+2 < len(s) && s[i+1] == '-' {
+			if s[i] > s[i+2] {
+				return nil, fmt.Errorf("charset range %c-%c is empty", s[i], s[i+2])
+			}
+			for c := int(s[i]); c <= int(s[i+2]); c++ {
+				set[c] = true
+			}
+			i += 2
+			continue
+		}
+		set[s[i]] = true
+	}
+	return &set, nil
+}

@@ -1,0 +1,347 @@
+package dlp
+
+import (
+	"regexp"
+	"regexp/syntax"
+	"slices"
+	"strings"
+)
+
+// expression is what the compiler knows about a regular expression before it runs.
+type expression struct {
+	source   string
+	re       *regexp.Regexp
+	longest  int // bytes
+	cost     int // instructions × longest
+	literals []string
+	lead     int // bytes before the literal when that number is fixed, else -1
+	before   *charset
+}
+
+// analyse refuses an expression whose work cannot be bounded: it must have a longest match, stay within the budget, and, for anchor > 0, every
+// match must hold one of a few literals of at least anchor bytes.
+func (r *rule) analyse(field, source string, anchor int) (expression, error) {
+	tree, err := syntax.Parse(source, syntax.Perl)
+	if err != nil {
+		e, ok := err.(*syntax.Error)
+		if !ok {
+			return expression{}, r.fail(field, 0, "invalid expression")
+		}
+		return expression{}, r.fail(field, max(0, strings.Index(source, e.Expr)), "invalid expression: %s", e.Code)
+	}
+	if at := unbounded(source); at >= 0 {
+		return expression{}, r.fail(field, at, "unbounded repetition; write {0,n}")
+	}
+	if edge := findOp(tree, syntax.OpBeginText, syntax.OpEndText, syntax.OpBeginLine, syntax.OpEndLine); edge {
+		return expression{}, r.fail(field, 0, "^ and $ have no meaning in a window of the text")
+	}
+	x := expression{source: source, longest: longest(tree), lead: -1}
+	if x.longest == 0 {
+		return expression{}, r.fail(field, 0, "expression matches nothing but empty text")
+	}
+	if x.longest > maxPattern {
+		return expression{}, r.fail(field, 0, "longest match is %d bytes; at most %d are allowed", x.longest, maxPattern)
+	}
+	prog, err := syntax.Compile(tree.Simplify())
+	if err != nil {
+		return expression{}, r.fail(field, 0, "invalid expression")
+	}
+	if x.cost = len(prog.Inst) * x.longest; x.cost > maxCost {
+		return expression{}, r.fail(field, 0, "cost %d is over the budget of %d; shorten the repetitions", x.cost, maxCost)
+	}
+	if x.re, err = regexp.Compile(source); err != nil {
+		return expression{}, r.fail(field, 0, "invalid expression")
+	}
+	if anchor > 1 {
+		l := anchors(tree)
+		if shortest(l.literals) < anchor {
+			return expression{}, r.fail(field, 0, "nothing to anchor on: no literal of at least %d bytes is in every match", anchor)
+		}
+		x.literals, x.lead, x.before = l.literals, l.lead, l.before
+	}
+	return x, nil
+}
+
+// unbounded returns the place of the first *, + or {n,} of an expression, or -1.
+func unbounded(s string) int {
+	class := false
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '\\':
+			i++
+		case class:
+			class = c != ']'
+		case c == '[':
+			class = true
+			if strings.HasPrefix(s[i+1:], "^]") {
+				i += 2
+			} else if strings.HasPrefix(s[i+1:], "]") {
+				i++
+			}
+		case c == '*' || c == '+':
+			return i
+		case c == '{':
+			if end := strings.IndexByte(s[i:], '}'); end > 0 && s[i+end-1] == ',' {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
+func findOp(re *syntax.Regexp, ops ...syntax.Op) bool {
+	if slices.Contains(ops, re.Op) {
+		return true
+	}
+	return slices.ContainsFunc(re.Sub, func(s *syntax.Regexp) bool { return findOp(s, ops...) })
+}
+
+// longest returns the length of the longest match in bytes, capped well above every limit.
+func longest(re *syntax.Regexp) int {
+	const ceiling = 1 << 20
+	n := 0
+	switch re.Op {
+	case syntax.OpLiteral:
+		for _, c := range re.Rune {
+			n += width(c, re.Flags)
+		}
+	case syntax.OpCharClass:
+		if len(re.Rune) > 0 {
+			n = width(re.Rune[len(re.Rune)-1], 0)
+		}
+	case syntax.OpAnyChar, syntax.OpAnyCharNotNL:
+		n = 4
+	case syntax.OpStar, syntax.OpPlus:
+		return ceiling
+	case syntax.OpRepeat:
+		if re.Max < 0 {
+			return ceiling
+		}
+		n = re.Max * longest(re.Sub[0])
+	case syntax.OpAlternate:
+		for _, s := range re.Sub {
+			n = max(n, longest(s))
+		}
+	default:
+		for _, s := range re.Sub {
+			n += longest(s)
+		}
+	}
+	return min(n, ceiling)
+}
+
+func width(c rune, flags syntax.Flags) int {
+	if c < 0x80 && (flags&syntax.FoldCase == 0 || c != 'k' && c != 'K' && c != 's' && c != 'S') {
+		return 1
+	}
+	return 4 // Also the Kelvin sign and the long s, which fold to ASCII.
+}
+
+// fixed returns the length of every match, or -1.
+func fixed(re *syntax.Regexp) int {
+	switch re.Op {
+	case syntax.OpLiteral:
+		if n := longest(re); n == len(re.Rune) {
+			return n
+		}
+	case syntax.OpCharClass:
+		if len(re.Rune) > 0 && re.Rune[len(re.Rune)-1] < 0x80 {
+			return 1
+		}
+	case syntax.OpEmptyMatch, syntax.OpWordBoundary, syntax.OpNoWordBoundary:
+		return 0
+	case syntax.OpCapture:
+		return fixed(re.Sub[0])
+	case syntax.OpRepeat:
+		if n := fixed(re.Sub[0]); n >= 0 && re.Min == re.Max {
+			return n * re.Min
+		}
+	case syntax.OpConcat:
+		sum := 0
+		for _, s := range re.Sub {
+			n := fixed(s)
+			if n < 0 {
+				return -1
+			}
+			sum += n
+		}
+		return sum
+	}
+	return -1
+}
+
+// anchorSet is a set of literals of which every match holds at least one, the fixed number of bytes before it or -1, and, where that is known,
+// the bytes that may stand just before it.
+type anchorSet struct {
+	literals []string
+	lead     int
+	before   *charset
+}
+
+// last returns the set of bytes that a repeated class ends with, nil for all else.
+func last(re *syntax.Regexp) *charset {
+	switch re.Op {
+	case syntax.OpCapture:
+		return last(re.Sub[0])
+	case syntax.OpRepeat:
+		if re.Min > 0 {
+			return last(re.Sub[0])
+		}
+	case syntax.OpCharClass:
+		var set charset
+		for i := 0; i+1 < len(re.Rune); i += 2 {
+			if re.Rune[i+1] >= 0x80 {
+				return nil
+			}
+			for c := re.Rune[i]; c <= re.Rune[i+1]; c++ {
+				set[c] = true
+			}
+		}
+		return &set
+	}
+	return nil
+}
+
+func shortest(l []string) int {
+	if len(l) == 0 {
+		return 0
+	}
+	n := len(l[0])
+	for _, s := range l {
+		n = min(n, len(s))
+	}
+	return n
+}
+
+// anchors finds the best set: the one whose shortest literal is longest, then the smallest.
+func anchors(re *syntax.Regexp) anchorSet {
+	if exact := expand(re); exact != nil {
+		return anchorSet{literals: exact}
+	}
+	switch re.Op {
+	case syntax.OpLiteral:
+		// Of a literal with other scripts, the longest part in ASCII.
+		parts := strings.FieldsFunc(strings.ToLower(string(re.Rune)), func(c rune) bool { return c >= 0x80 })
+		if len(parts) > 0 {
+			longest := slices.MaxFunc(parts, func(a, b string) int { return len(a) - len(b) })
+			return anchorSet{literals: []string{longest}, lead: -1}
+		}
+	case syntax.OpCapture:
+		return anchors(re.Sub[0])
+	case syntax.OpRepeat:
+		if re.Min > 0 {
+			return anchors(re.Sub[0])
+		}
+	case syntax.OpAlternate:
+		var out anchorSet
+		for i, s := range re.Sub {
+			a := anchors(s)
+			if len(a.literals) == 0 || len(out.literals)+len(a.literals) > maxKeywords {
+				return anchorSet{lead: -1}
+			}
+			if i == 0 {
+				out.lead = a.lead
+			} else if a.lead != out.lead {
+				out.lead = -1
+			}
+			out.literals = append(out.literals, a.literals...)
+		}
+		return out
+	case syntax.OpConcat:
+		best := anchorSet{lead: -1}
+		lead := 0
+		for i := 0; i < len(re.Sub); i++ {
+			// Neighbours that are exact make one longer literal.
+			a, next := anchors(re.Sub[i]), i
+			if exact := expand(re.Sub[i]); exact != nil {
+				for next+1 < len(re.Sub) {
+					more := cross(exact, expand(re.Sub[next+1]))
+					if more == nil {
+						break
+					}
+					exact, next = more, next+1
+				}
+				a = anchorSet{literals: exact}
+			}
+			if s, b := shortest(a.literals), shortest(best.literals); s > b || s == b && len(a.literals) < len(best.literals) {
+				best = anchorSet{literals: a.literals, lead: -1}
+				if i > 0 && a.lead == 0 {
+					best.before = last(re.Sub[i-1])
+				}
+				if lead >= 0 && a.lead >= 0 {
+					best.lead = lead + a.lead
+				}
+			}
+			for ; i <= next; i++ {
+				if n := fixed(re.Sub[i]); n >= 0 && lead >= 0 {
+					lead += n
+				} else {
+					lead = -1
+				}
+			}
+			i--
+		}
+		return best
+	}
+	return anchorSet{lead: -1}
+}
+
+// expand lists everything that re matches when that is a short list of ASCII strings, folded to lower case where case does not matter.
+func expand(re *syntax.Regexp) []string {
+	switch re.Op {
+	case syntax.OpLiteral:
+		s := string(re.Rune)
+		if re.Flags&syntax.FoldCase != 0 {
+			s = strings.ToLower(s)
+		}
+		if strings.ContainsFunc(s, func(c rune) bool { return c >= 0x80 }) {
+			return nil
+		}
+		return []string{s}
+	case syntax.OpCharClass:
+		var out []string
+		for i := 0; i+1 < len(re.Rune); i += 2 {
+			for c := re.Rune[i]; c <= re.Rune[i+1]; c++ {
+				if c >= 0x80 || len(out) == 10 {
+					return nil
+				}
+				out = append(out, string(c))
+			}
+		}
+		return out
+	case syntax.OpCapture:
+		return expand(re.Sub[0])
+	case syntax.OpAlternate:
+		var out []string
+		for _, s := range re.Sub {
+			e := expand(s)
+			if e == nil || len(out)+len(e) > maxKeywords {
+				return nil
+			}
+			out = append(out, e...)
+		}
+		return out
+	case syntax.OpConcat:
+		out := []string{""}
+		for _, s := range re.Sub {
+			if out = cross(out, expand(s)); out == nil {
+				return nil
+			}
+		}
+		return out
+	}
+	return nil
+}
+
+func cross(a, b []string) []string {
+	if len(a) == 0 || len(b) == 0 || len(a)*len(b) > 32 {
+		return nil
+	}
+	out := make([]string, 0, len(a)*len(b))
+	for _, x := range a {
+		for _, y := range b {
+			out = append(out, x+y)
+		}
+	}
+	return out
+}

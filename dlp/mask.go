@@ -1,0 +1,126 @@
+package dlp
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+const (
+	shapeRadius = 40 // characters either side that are kept as shape
+	maxStars    = 24 // a mask says no more about the length of a long value
+)
+
+// mask hides a value: at most min(4, length/4) of its characters show, at its head or its tail (invariant 4).
+func mask(v []byte, head bool) string {
+	n := utf8.RuneCount(v)
+	show := min(4, n/4)
+	stars := strings.Repeat("*", min(n-show, maxStars))
+	if head {
+		return printable(v[:runes(v, show)]) + stars
+	}
+	return stars + printable(v[runes(v, n-show):])
+}
+
+// runes returns the length in bytes of the first n characters of v.
+func runes(v []byte, n int) int {
+	i := 0
+	for ; n > 0 && i < len(v); n-- {
+		_, w := utf8.DecodeRune(v[i:])
+		i += w
+	}
+	return i
+}
+
+// printable replaces control characters and broken UTF-8, which would not survive JSON or a terminal.
+func printable(v []byte) string {
+	return strings.Map(func(c rune) rune {
+		if c < ' ' || c == 0x7f || c == utf8.RuneError {
+			return '*'
+		}
+		return c
+	}, string(v))
+}
+
+// shape returns text[from:to] as form: letters x, digits 0, ASCII punctuation and blanks as they are, all else x. Inside other matches nothing
+// is kept but x and 0, for punctuation may be part of a password.
+func (s *state) shape(self, from, to int) string {
+	// The cut may be in the middle of a character.
+	for from < to && !utf8.RuneStart(s.text[from]) {
+		from++
+	}
+	busy := s.busy(self, from, to)
+	var b strings.Builder
+	b.Grow(to - from)
+	for i := from; i < to; {
+		c, w := s.text[i], 1
+		switch {
+		case c >= utf8.RuneSelf:
+			_, w = utf8.DecodeRune(s.text[i:to])
+			b.WriteByte('x')
+		case isLetter(c):
+			b.WriteByte('x')
+		case isDigit(c):
+			b.WriteByte('0')
+		case c < ' ' || c == 0x7f:
+			b.WriteByte(' ')
+		case busy && s.covered(self, i):
+			b.WriteByte('x')
+		default:
+			b.WriteByte(c)
+		}
+		i += w
+	}
+	return b.String()
+}
+
+// reach is how many candidates before one are looked at for what covers its context; only a private key holds more than a few.
+const reach = 64
+
+// busy reports whether another match touches text[from:to]. The candidates are sorted by start.
+func (s *state) busy(self, from, to int) bool {
+	for n := self - 1; n >= 0 && n > self-reach; n-- {
+		if s.cands[n].end > from && s.cands[n].start < to {
+			return true
+		}
+	}
+	return self+1 < len(s.cands) && s.cands[self+1].start < to
+}
+
+// covered reports whether another match covers the byte at i.
+func (s *state) covered(self, i int) bool {
+	for n := self - 1; n >= 0 && n > self-reach; n-- {
+		if s.cands[n].start <= i && i < s.cands[n].end {
+			return true
+		}
+	}
+	for n := self + 1; n < len(s.cands) && s.cands[n].start <= i; n++ {
+		if i < s.cands[n].end {
+			return true
+		}
+	}
+	return false
+}
+
+// Mask returns s with every match of at least low confidence replaced by its mask: names, titles and fields of activities are foreign text too
+// (invariant 4). When the scan fails, nothing of s is shown.
+func (e *Engine) Mask(s string, keys Keys) string {
+	res, err := e.Scan([]byte(s), keys)
+	if err != nil || res.Truncated {
+		return strings.Repeat("*", min(len(s), maxStars))
+	}
+	var b strings.Builder
+	at := 0
+	for _, m := range res.Matches {
+		if m.Confidence < ConfidenceLow || m.Start < at || e.byID[m.Detector].Scanner == "email_list" {
+			continue
+		}
+		b.WriteString(s[at:m.Start])
+		b.WriteString(m.Masked)
+		at = m.End
+	}
+	if at == 0 {
+		return s
+	}
+	b.WriteString(s[at:])
+	return b.String()
+}

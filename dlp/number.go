@@ -1,0 +1,240 @@
+package dlp
+
+import "slices"
+
+// shape is a compiled Shape.
+type shape struct {
+	form       string
+	lead       int // characters before the first digit
+	confidence float64
+}
+
+type numberRef struct {
+	rule  *rule
+	shape shape
+}
+
+// numberIndex lists the shapes by the length of their first group of digits. A shape can only match where a run of just that length starts.
+type numberIndex [41][]numberRef
+
+func (x *numberIndex) add(r *rule) {
+	for _, sh := range r.shapes {
+		n := group(sh.form[sh.lead:])
+		x[n] = append(x[n], numberRef{r, sh})
+	}
+}
+
+// group is the length of the digits that form starts with.
+func group(form string) int {
+	n := 0
+	for n < len(form) && form[n] == '#' {
+		n++
+	}
+	return n
+}
+
+func (r *rule) compileShapes() error {
+	if len(r.Shapes) == 0 {
+		return r.fail("", 0, "scanner number needs shapes")
+	}
+	for i, sh := range r.Shapes {
+		c := shape{form: sh.Shape, confidence: sh.Confidence}
+		if c.confidence == 0 {
+			c.confidence = r.Confidence
+		}
+		for c.lead < len(c.form) && c.form[c.lead] != '#' {
+			c.lead++
+		}
+		if n := group(c.form[c.lead:]); n == 0 || n > 40 || len(c.form) > 64 {
+			return r.fail("shapes", 0, "shape %d needs 1 to 40 digits in its first group and at most 64 characters", i+1)
+		}
+		r.shapes = append(r.shapes, c)
+		r.longest = max(r.longest, len(c.form))
+	}
+	return nil
+}
+
+// digits looks at every run of digits.
+func (s *state) digits() {
+	e := s.engine
+	for i := nextDigit(s.text, 0); i < len(s.text); i = nextDigit(s.text, i) {
+		end := i + 1
+		for end < len(s.text) && isDigit(s.text[end]) {
+			end++
+		}
+		if n := end - i; n < len(e.numbers) {
+			for _, ref := range e.numbers[n] {
+				if s.number(ref, i) && s.over {
+					return
+				}
+			}
+		}
+		for _, r := range e.runs {
+			s.current = r
+			r.scan(s, r, i, end)
+		}
+		s.current = nil
+		i = end
+	}
+}
+
+// number confirms a shape whose first digit stands at i.
+func (s *state) number(ref numberRef, i int) bool {
+	start := i - ref.shape.lead
+	end := start + len(ref.shape.form)
+	if start < 0 || end > len(s.text) {
+		return false
+	}
+	var sep byte
+	for n := range len(ref.shape.form) {
+		c := s.text[start+n]
+		switch f := ref.shape.form[n]; f {
+		case '#':
+			if !isDigit(c) {
+				return false
+			}
+		case 'A':
+			if !isUpper(c) {
+				return false
+			}
+		case '~':
+			if c != ' ' && c != '-' || sep != 0 && c != sep {
+				return false
+			}
+			sep = c
+		default:
+			if c != f {
+				return false
+			}
+		}
+	}
+	if !s.isolated(start, end) {
+		return false
+	}
+	s.current = ref.rule
+	s.add(candidate{rule: ref.rule, start: start, end: end, confidence: ref.shape.confidence})
+	s.current = nil
+	return true
+}
+
+// isolated reports whether a number is not part of a longer one, of a word, of a decimal fraction or of a UUID.
+func (s *state) isolated(start, end int) bool {
+	t := s.text
+	if start > 0 {
+		switch p := t[start-1]; {
+		case isWord(p) && isWord(t[start]):
+			return false
+		case (p == '.' || p == '-') && start > 1 && isDigit(t[start-2]):
+			return false
+		case p == '-' && start > 6 && t[start-6] == '-':
+			return false
+		case p == '+' && isDigit(t[start]):
+			return false // An international number has its own scanner.
+		}
+	}
+	if end < len(t) {
+		switch n := t[end]; {
+		case isWord(n):
+			return false
+		case (n == '.' || n == '-') && end+1 < len(t) && isDigit(t[end+1]):
+			return false
+		}
+	}
+	return true
+}
+
+// scanIBAN confirms an IBAN at the two digits behind its country letters.
+func scanIBAN(s *state, r *rule, from, _ int) {
+	start := from - 2
+	if start < 0 || !ibanStart(s.text[start:from]) || start > 0 && isWord(s.text[start-1]) {
+		return
+	}
+	want := ibanLength(s.text[start], s.text[start+1])
+	n, i := 0, start
+	for ; i < len(s.text) && n < want; i++ {
+		switch c := s.text[i]; {
+		case isDigit(c) || isLetter(c):
+			n++
+		case (c == ' ' || c == '-') && n >= 4 && s.text[i-1] != c:
+		default:
+			return
+		}
+	}
+	if n == want && want > 0 && s.bounded(start, i) {
+		s.add(candidate{rule: r, start: start, end: i, confidence: r.Confidence})
+	}
+}
+
+// scanBitcoin confirms an address at its first run of digits, which is the version or the 1 of bc1.
+func scanBitcoin(s *state, r *rule, from, _ int) {
+	start := from
+	switch c := s.text[from]; {
+	case c == '1' && from > 1 && (s.text[from-2] == 'b' && s.text[from-1] == 'c' || s.text[from-2] == 'B' && s.text[from-1] == 'C'):
+		start -= 2
+	case c != '1' && c != '3':
+		return
+	}
+	if start > 0 && isWord(s.text[start-1]) {
+		return
+	}
+	end := from
+	for end < len(s.text) && end-start <= 90 && (isDigit(s.text[end]) || isLetter(s.text[end])) {
+		end++
+	}
+	if n := end - start; n >= 26 && n <= 90 && (n <= 35 || start < from) && s.bounded(start, end) {
+		s.add(candidate{rule: r, start: start, end: end, confidence: r.Confidence})
+	}
+}
+
+// scanEthereum confirms 0x and forty hexadecimal digits.
+func scanEthereum(s *state, r *rule, from, to int) {
+	end := from + 42
+	if to != from+1 || end > len(s.text) || s.text[from] != '0' || s.text[from+1] != 'x' || !s.bounded(from, end) {
+		return
+	}
+	if !slices.ContainsFunc(s.text[from+2:end], func(c byte) bool { return !isDigit(c) && (c|0x20 < 'a' || c|0x20 > 'f') }) {
+		s.add(candidate{rule: r, start: from, end: end, confidence: r.Confidence})
+	}
+}
+
+// scanPhone confirms an international number: +, 8 to 15 digits, single separators.
+func scanPhone(s *state, r *rule, from, _ int) {
+	if from == 0 || s.text[from-1] != '+' || from > 1 && isWord(s.text[from-2]) {
+		return
+	}
+	n, end := 0, from
+	for i := from; i < len(s.text) && i-from < 30; i++ {
+		c := s.text[i]
+		if isDigit(c) {
+			if n++; n > 15 {
+				return
+			}
+			end = i + 1
+			continue
+		}
+		if c != ' ' && c != '-' && c != '.' && c != '(' && c != ')' && c != '/' || i > end+1 {
+			break
+		}
+	}
+	if n >= 8 && s.bounded(from, end) {
+		s.add(candidate{rule: r, start: from - 1, end: end, confidence: r.Confidence})
+	}
+}
+
+// scanIPv4 confirms four dotted numbers.
+func scanIPv4(s *state, r *rule, from, to int) {
+	if to-from > 3 || from > 0 && (isWord(s.text[from-1]) || s.text[from-1] == '.' || s.text[from-1] == '-') {
+		return
+	}
+	end := from
+	for end < len(s.text) && end-from < 16 && (isDigit(s.text[end]) || s.text[end] == '.') {
+		end++
+	}
+	for end > from && s.text[end-1] == '.' {
+		end--
+	}
+	if end < len(s.text) && (isWord(s.text[end]) || s.text[end] == '-') {
+		return
+	}
+	s.add(candidate{rule: r, start: from, end: end, confidence: r.Confidence})
+}

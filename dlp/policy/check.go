@@ -1,0 +1,90 @@
+package policy
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/outband/outband/dlp"
+)
+
+// Result is the outcome of one test inside a policy's file.
+type Result struct {
+	PolicyID string `json:"policy_id"`
+	Name     string `json:"name"`
+	Passed   bool   `json:"passed"`
+	Got      string `json:"got"`  // true, false or error
+	Want     string `json:"want"` // true, false or error
+	Err      error  `json:"-"`    // why the evaluation failed
+
+	line, column int
+}
+
+// RunTests compiles one policy and runs the tests in its file. The error is why it does not compile; red tests are in the results.
+func RunTests(p *Policy, detectors []string) ([]Result, error) {
+	prog, err := compile(p, detectors)
+	if err != nil {
+		return nil, err
+	}
+	return runTests(prog), nil
+}
+
+// runTests runs the expression only if "on:" admits the input, as Evaluate does.
+func runTests(prog *program) []Result {
+	out := make([]Result, 0, len(prog.policy.Tests))
+	for i := range prog.policy.Tests {
+		t := &prog.policy.Tests[i]
+		r := Result{PolicyID: prog.policy.ID, Name: t.Name, Got: "false", Want: fmt.Sprint(t.Want), line: t.line, column: t.column}
+		if t.WantError {
+			r.Want = "error"
+		}
+		if prog.policy.On.admits(&t.input) {
+			look := t.lookups()
+			got, err := prog.run(&unit{in: &t.input, look: &look}, t.input.withinHints())
+			r.Got, r.Err = fmt.Sprint(got), err
+			if err != nil {
+				r.Got = "error"
+			}
+		}
+		r.Passed = r.Got == r.Want
+		out = append(out, r)
+	}
+	return out
+}
+
+// red returns an error for every test that failed.
+func red(p *Policy, results []Result) error {
+	var out []error
+	for _, r := range results {
+		if !r.Passed {
+			message := fmt.Sprintf("test %q gave %s, want %s", r.Name, r.Got, r.Want)
+			out = append(out, &Error{PolicyID: p.ID, Line: r.line, Column: r.column, Message: message, Err: ErrRed})
+		}
+	}
+	return errors.Join(out...)
+}
+
+// admits is the look at "on:" for one policy.
+func (o On) admits(in *Input) bool {
+	switch in.Item.Kind {
+	case itemActivity:
+		matches := func(glob string) bool { return dlp.Glob(glob, in.Activity.Type) }
+		return slices.ContainsFunc(o.Activities, matches) || slices.Contains(o.Items, itemActivity)
+	case itemRecord:
+		return slices.Contains(o.Records, in.Record.Kind) || slices.Contains(o.Items, itemRecord)
+	}
+	return slices.Contains(o.Items, in.Item.Kind) || slices.Contains(o.Items, AnyItem)
+}
+
+func (t *Test) lookups() Lookups {
+	return Lookups{
+		Total: func(string, string) (int64, error) { return t.total, nil },
+		Recent: func(glob, _ string, _ time.Duration) (int64, error) {
+			if n, ok := t.recent[glob]; ok {
+				return n, nil
+			}
+			return t.recent[anyGlob], nil
+		},
+	}
+}

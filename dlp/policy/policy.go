@@ -1,0 +1,103 @@
+// Package policy decides, with CEL over matches and metadata, whether one unit (one instance.resource) breaks a policy. Text never reaches
+// CEL: a policy sees counts, confidences and names of detectors, and the flat typed variables of Input.
+package policy
+
+import (
+	"time"
+
+	"github.com/outband/outband/dlp"
+)
+
+// Severities, the worst first.
+const (
+	SeverityCritical = "critical"
+	SeverityHigh     = "high"
+	SeverityMedium   = "medium"
+	SeverityLow      = "low"
+	SeverityInfo     = "info"
+)
+
+// Modes of a policy.
+const (
+	ModeOn     = "on"
+	ModeShadow = "shadow" // evaluated and counted, makes no finding
+	ModeOff    = "off"    // not evaluated
+)
+
+// Kinds of policies and of the findings that they make.
+const (
+	KindContent  = "content"
+	KindActivity = "activity"
+	KindPosture  = "posture"
+)
+
+// Input is the unit that is evaluated and all that a policy may know of it.
+type Input struct {
+	Item       Item
+	Resource   Resource
+	Actor      Actor
+	Connection Connection
+	File       File
+	Activity   Activity
+	Record     Record
+	Now        time.Time
+	Matches    []dlp.Match
+}
+
+// Item is the variable group item.*; Kind is also the variable kind.
+type Item struct {
+	Kind string // message, file, chat, activity, record: the kind of the unit's instance.resource
+	At   time.Time
+}
+
+// Resource is the variable group resource.*.
+type Resource struct{ Kind, ID, Name, Owner, Visibility, Project string }
+
+// Actor is the variable group actor.*.
+type Actor struct {
+	ID, Email, Type, Role string
+	Groups                []string
+	External              bool
+}
+
+// Connection is the variable group connection.*.
+type Connection struct{ ID, Name, Connector string }
+
+// File is the variable group file.*.
+type File struct {
+	Name, Type string
+	Size       int64
+}
+
+// Activity is the variable group activity.*.
+type Activity struct {
+	Type   string
+	Fields map[string]string
+}
+
+// Record is the variable group record.*.
+type Record struct {
+	Kind   string
+	Fields map[string]any
+	Before map[string]any
+}
+
+// Lookups are the questions that a policy may ask the store. A nil func answers 0.
+type Lookups struct {
+	// Total counts the stored instances of this policy's finding about this resource whose detector matches the glob.
+	Total func(policyID, glob string) (int64, error)
+	// Recent counts stored activities of the type glob by the same actor, on the same resource or in the same connection within d before Item.At.
+	Recent func(typeGlob, scope string, d time.Duration) (int64, error)
+}
+
+// Decision is one policy that the unit breaks.
+type Decision struct {
+	PolicyID string
+	Version  int
+	Kind     string
+	Severity string
+	Title    string
+	Evidence []int // indices into Input.Matches that belong to the finding, those the expression's globs name
+	Shadow   bool  // mode shadow: counted, no finding
+	Failed   bool  // the expression failed and, having a match, keeps the finding
+}

@@ -1,0 +1,206 @@
+package policy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/google/cel-go/cel"
+	"github.com/google/cel-go/common"
+	"github.com/google/cel-go/common/ast"
+	"github.com/google/cel-go/common/types"
+	"github.com/google/cel-go/interpreter"
+)
+
+// program is a compiled policy. It is not changed after compile, so that any number of goroutines may run it.
+type program struct {
+	policy    *Policy
+	limited   cel.Program
+	free      cel.Program // nil: every evaluation has a limit
+	info      *ast.SourceInfo
+	selectors []namedSelector
+}
+
+// namedSelector is a selector with the literals that it was made of.
+type namedSelector struct {
+	text string
+	selector
+}
+
+// compile checks and plans the expression of one policy. With the ids of the known detectors it also refuses globs that name none.
+func compile(p *Policy, detectors []string) (out *program, err error) {
+	defer func() {
+		// An author's text must not end the process, whatever the library makes of it.
+		if r := recover(); r != nil {
+			out, err = nil, p.fault(nil, ErrInvalid, "the expression is more than the CEL library can compile")
+		}
+	}()
+	env, err := environment()
+	if err != nil {
+		return nil, fmt.Errorf("make the CEL environment: %w", err)
+	}
+	if len(p.When) > MaxExpression {
+		return nil, p.fault(nil, ErrInvalid, "the expression has %d bytes, more than the %d allowed", len(p.When), MaxExpression)
+	}
+	checked, issues := env.Compile(p.When)
+	if issues.Err() != nil {
+		return nil, p.issues(issues)
+	}
+	tree := checked.NativeRep()
+	out = &program{policy: p, info: tree.SourceInfo()}
+	if !checked.OutputType().IsExactType(cel.BoolType) {
+		return nil, p.fault(out.at(tree.Expr().ID()), ErrInvalid, "the expression gives %s; it must give true or false", cel.FormatCELType(checked.OutputType()))
+	}
+	if at, problem := checkPatterns(tree); problem != "" {
+		return nil, p.fault(out.at(at), ErrInvalid, "%s", problem)
+	}
+	if err := out.collect(tree, detectors); err != nil {
+		return nil, err
+	}
+	cost, err := env.EstimateCost(checked, estimator{})
+	if err != nil {
+		return nil, p.fault(nil, ErrInvalid, "the cost of the expression cannot be estimated")
+	}
+	if cost.Max > MaxStaticCost {
+		return nil, p.fault(nil, ErrInvalid, "the expression could cost more than %d units: it has too many or too deep loops, or too large texts", MaxStaticCost)
+	}
+	out.limited, err = env.Program(checked, cel.EvalOptions(cel.OptOptimize|cel.OptTrackCost), cel.CostTracking(estimator{}),
+		cel.CostLimit(CostLimit), cel.InterruptCheckFrequency(checkEvery))
+	if err != nil {
+		return nil, p.fault(nil, ErrInvalid, "the expression cannot be planned: %s", err)
+	}
+	if t := traitsOf(tree); cost.Max <= smallCost && !t.loops && !t.large {
+		out.free, err = env.Program(checked, cel.EvalOptions(cel.OptOptimize))
+		if err != nil {
+			return nil, p.fault(nil, ErrInvalid, "the expression cannot be planned: %s", err)
+		}
+	}
+	return out, nil
+}
+
+// collect gathers the selectors of the expression: they count, and they say which matches are a finding's evidence.
+func (p *program) collect(tree *ast.AST, detectors []string) error {
+	var failed error
+	ast.PreOrderVisit(tree.Expr(), ast.NewExprVisitor(func(e ast.Expr) {
+		if e.Kind() != ast.CallKind || failed != nil {
+			return
+		}
+		call := e.AsCall()
+		var least types.Double
+		switch call.FunctionName() {
+		case fnCount, fnDistinct, fnKinds, fnConfidence:
+			least, _ = literal(call.Args()[2]).(types.Double) // The macro put a literal there.
+		case fnTotal:
+		default:
+			return
+		}
+		text, _ := literal(call.Args()[1]).(types.String) // The macros admit nothing but a literal.
+		s, err := parseSelector(string(text), float64(least))
+		if err != nil {
+			failed = p.policy.fault(p.at(e.ID()), ErrInvalid, "%s", err)
+			return
+		}
+		if detectors != nil {
+			if unknown := s.unknown(detectors); len(unknown) > 0 {
+				failed = p.policy.fault(p.at(call.Args()[1].ID()), ErrInvalid, "no detector has an id like %q", strings.Join(unknown, " "))
+				return
+			}
+		}
+		p.selectors = append(p.selectors, namedSelector{string(text), s})
+	}))
+	return failed
+}
+
+// evidence returns the matches that the expression's selectors choose.
+func (p *program) evidence(in *Input) []int {
+	var out []int
+	for i := range in.Matches {
+		for j := range p.selectors {
+			if p.selectors[j].chooses(&in.Matches[i]) {
+				out = append(out, i)
+				break
+			}
+		}
+	}
+	return out
+}
+
+// run evaluates the expression. small says that the input is within the sizes that the worst case was reckoned with.
+func (p *program) run(u *unit, small bool) (bool, error) {
+	u.prog, u.err = p, nil
+	if p.free != nil && small {
+		value, _, err := p.free.Eval(u)
+		return p.result(u, value, err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), TimeLimit)
+	defer cancel()
+	value, _, err := p.limited.ContextEval(ctx, u)
+	return p.result(u, value, err)
+}
+
+func (p *program) result(u *unit, value any, err error) (bool, error) {
+	if err != nil {
+		return false, p.failure(u, err)
+	}
+	b, ok := value.(types.Bool)
+	if !ok {
+		return false, p.policy.fault(nil, ErrEvaluation, "the expression gave neither true nor false")
+	}
+	return bool(b), nil
+}
+
+// failures are the messages of CEL that are passed on. Invariant 4: the rest of a message can hold a foreign key or text, so it is dropped.
+var failures = []string{
+	"no such key", "no such overload", "no such attribute", "division by zero", "modulus by zero", "integer overflow", "index out of bounds",
+	"type conversion error",
+}
+
+func (p *program) failure(u *unit, err error) error {
+	var cancelled interpreter.EvalCancelledError
+	var node *types.Err
+	switch {
+	case u.err != nil:
+		return p.policy.fault(nil, fmt.Errorf("%w: %w", ErrLookup, u.err), "the store did not answer: %s", u.err)
+	case errors.As(err, &cancelled) && cancelled.Cause == interpreter.CostLimitExceeded:
+		return p.policy.fault(nil, ErrCost, "the evaluation cost more than %d units", CostLimit)
+	case errors.Is(err, interpreter.InterruptError{}) || errors.As(err, &cancelled):
+		return p.policy.fault(nil, ErrTime, "the evaluation took more than %s", TimeLimit)
+	}
+	message := "the evaluation failed"
+	for _, known := range failures {
+		if strings.HasPrefix(err.Error(), known) {
+			message += ": " + known
+			break
+		}
+	}
+	if errors.As(err, &node) {
+		return p.policy.fault(p.at(node.NodeID()), ErrEvaluation, "%s", message)
+	}
+	return p.policy.fault(nil, ErrEvaluation, "%s", message)
+}
+
+func (p *program) at(id int64) common.Location { return p.info.GetStartLocation(id) }
+
+// fault makes an error about the policy, at a place of its expression if one is given.
+func (p *Policy) fault(at common.Location, kind error, format string, args ...any) *Error {
+	line, column := 1, 0
+	if at != nil {
+		line, column = at.Line(), at.Column()
+	}
+	out := &Error{PolicyID: p.ID, Message: fmt.Sprintf(format, args...), Err: kind}
+	out.Line, out.Column = p.when.at(line, column)
+	return out
+}
+
+// issues turns what the CEL compiler found into errors with their place in the file.
+func (p *Policy) issues(found *cel.Issues) error {
+	var out []error
+	for _, e := range found.Errors() {
+		if len(out) == maxErrors {
+			break
+		}
+		out = append(out, p.fault(e.Location, ErrInvalid, "%s", strings.ReplaceAll(e.Message, " (in container '')", "")))
+	}
+	return errors.Join(out...)
+}

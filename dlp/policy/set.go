@@ -1,0 +1,206 @@
+package policy
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/outband/outband/dlp"
+)
+
+// Override is what an installation sets on a policy that it does not own: it is kept by the policy's id, so it survives upgrades.
+type Override struct {
+	PolicyID string `json:"policy_id"`
+	Severity string `json:"severity,omitempty"` // empty: as the policy says
+	Mode     string `json:"mode,omitempty"`     // empty: as the policy says
+}
+
+// Effective is a policy with what the overrides make of it.
+type Effective struct {
+	Policy   *Policy `json:"policy"`
+	Severity string  `json:"severity"`
+	Mode     string  `json:"mode"`
+}
+
+// Failure is an evaluation that gave no answer. The caller counts it and shows the policy as failing.
+type Failure struct {
+	PolicyID string
+	Err      error // an *Error of kind ErrCost, ErrTime, ErrLookup or ErrEvaluation; no value of the unit is in it
+}
+
+// Set is a compiled set of policies. It is not changed after Compile; any number of goroutines may use it.
+type Set struct {
+	all     []Effective
+	active  []compiled // in the order of the ids, without those that are off
+	version string
+
+	items    map[string][]int // content policies by kind of item, those for AnyItem among them
+	others   []int            // content policies for AnyItem, for the kinds that no policy names
+	types    map[string][]int // activity policies by exact type
+	globs    []globbed        // activity policies by glob
+	recorded map[string][]int // posture policies by kind of record
+}
+
+type compiled struct {
+	*program
+	severity string
+	shadow   bool
+}
+
+type globbed struct {
+	glob  string
+	index int
+}
+
+// Compile compiles the policies and runs their tests. detectors are the ids that a glob may name; nil skips that check. Overrides of policies
+// that are not there have no effect. On any error there is no Set: an *Error of kind ErrInvalid names the place in the policy's file, one of
+// kind ErrRed the test that failed; several are joined.
+func Compile(policies []*Policy, overrides []Override, detectors []string) (*Set, error) {
+	byID := make(map[string]Override, len(overrides))
+	var errs []error
+	for _, o := range overrides {
+		if o.Severity != "" && !validSeverity(o.Severity) || o.Mode != "" && !validMode(o.Mode) {
+			errs = append(errs, &Error{PolicyID: o.PolicyID, Message: "an override sets an unknown severity or mode", Err: ErrInvalid})
+		}
+		byID[o.PolicyID] = o
+	}
+	sorted := slices.SortedFunc(slices.Values(policies), func(a, b *Policy) int { return cmp.Compare(a.ID, b.ID) })
+	s := &Set{items: map[string][]int{}, types: map[string][]int{}, recorded: map[string][]int{}}
+	for i, p := range sorted {
+		if i > 0 && sorted[i-1].ID == p.ID {
+			errs = append(errs, p.fault(nil, ErrInvalid, "two policies have this id"))
+			continue
+		}
+		prog, err := compile(p, detectors)
+		if err == nil {
+			err = red(p, runTests(prog))
+		}
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		o := byID[p.ID]
+		e := Effective{Policy: p, Severity: cmp.Or(o.Severity, p.Severity), Mode: cmp.Or(o.Mode, p.Mode)}
+		s.all = append(s.all, e)
+		if e.Mode != ModeOff {
+			s.active = append(s.active, compiled{program: prog, severity: e.Severity, shadow: e.Mode == ModeShadow})
+		}
+	}
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+	s.index()
+	version, err := s.hash()
+	if err != nil {
+		return nil, err
+	}
+	s.version = version
+	return s, nil
+}
+
+// index prepares the look at "on:", so that a unit meets only the policies that are about its kind.
+func (s *Set) index() {
+	for i := range s.active {
+		for _, kind := range s.active[i].policy.On.Items {
+			if kind == AnyItem {
+				s.others = append(s.others, i)
+			} else if !slices.Contains(s.items[kind], i) {
+				s.items[kind] = append(s.items[kind], i)
+			}
+		}
+		for _, glob := range s.active[i].policy.On.Activities {
+			if selected, err := parseSelector(glob, 0); err == nil && selected.terms[0].shape == shapeExact {
+				s.types[glob] = append(s.types[glob], i)
+			} else {
+				s.globs = append(s.globs, globbed{glob, i})
+			}
+		}
+		for _, kind := range s.active[i].policy.On.Records {
+			s.recorded[kind] = append(s.recorded[kind], i)
+		}
+	}
+	for kind, named := range s.items {
+		if kind != itemActivity && kind != itemRecord {
+			s.items[kind] = union(named, s.others)
+		}
+	}
+}
+
+func union(a, b []int) []int {
+	out := slices.Concat(a, b)
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// about returns the policies that look at this unit, in the order of their ids.
+func (s *Set) about(in *Input) []int {
+	switch in.Item.Kind {
+	case itemActivity:
+		out := slices.Concat(s.items[itemActivity], s.types[in.Activity.Type])
+		for _, g := range s.globs {
+			if dlp.Glob(g.glob, in.Activity.Type) {
+				out = append(out, g.index)
+			}
+		}
+		slices.Sort(out)
+		return slices.Compact(out)
+	case itemRecord:
+		return union(s.items[itemRecord], s.recorded[in.Record.Kind])
+	}
+	if named, ok := s.items[in.Item.Kind]; ok {
+		return named
+	}
+	return s.others
+}
+
+// hash covers all that decides about a finding or is written into it, and not the words of guides and tests: changing those scans nothing again.
+func (s *Set) hash() (string, error) {
+	h := sha256.New()
+	for _, e := range s.all {
+		p := e.Policy
+		line, err := json.Marshal([]any{p.ID, p.Version, p.Title, p.Kind, p.On, p.When, e.Severity, e.Mode})
+		if err != nil {
+			return "", fmt.Errorf("hash policy %s: %w", p.ID, err)
+		}
+		h.Write(append(line, '\n'))
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16]), nil
+}
+
+// Version identifies what the set decides: 32 hex characters, equal for equal policies and overrides, in whatever order they were given.
+func (s *Set) Version() string { return s.version }
+
+// Policies returns every policy of the set, those that are off too, in the order of their ids.
+func (s *Set) Policies() []Effective { return slices.Clone(s.all) }
+
+// Evaluate asks every policy that looks at this unit. A policy whose evaluation failed is a Failure; if it is a content policy and one of the
+// unit's matches is its evidence, it is a Decision too (Failed), because a broken policy must not hide sensitive data.
+func (s *Set) Evaluate(in Input, look Lookups) ([]Decision, []Failure) {
+	var decisions []Decision
+	var failures []Failure
+	small := in.withinHints()
+	u := unit{in: &in, look: &look}
+	for _, i := range s.about(&in) {
+		c := &s.active[i]
+		broken, err := c.run(&u, small)
+		if err != nil {
+			failures = append(failures, Failure{PolicyID: c.policy.ID, Err: err})
+		}
+		if !broken && (err == nil || c.policy.Kind != KindContent) {
+			continue
+		}
+		evidence := c.evidence(&in)
+		if err != nil && len(evidence) == 0 {
+			continue
+		}
+		decisions = append(decisions, Decision{
+			PolicyID: c.policy.ID, Version: c.policy.Version, Kind: c.policy.Kind, Severity: c.severity, Title: c.policy.Title,
+			Evidence: evidence, Shadow: c.shadow, Failed: err != nil,
+		})
+	}
+	return decisions, failures
+}

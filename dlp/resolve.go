@@ -1,0 +1,171 @@
+package dlp
+
+import (
+	"cmp"
+	"encoding/hex"
+	"slices"
+	"strings"
+
+	"github.com/outband/outband/internal/id"
+)
+
+// specificity is how much a rule says by its mere form; the most specific of overlapping matches wins.
+func (r *rule) specificity() int {
+	switch {
+	case r.Specificity > 0:
+		return r.Specificity
+	case r.Kind == KindAssignment:
+		return 30
+	}
+	return 40
+}
+
+// finish resolves overlaps over the whole text, digests what is left, and runs the scanners that read matches instead of text.
+func (s *state) finish() Result {
+	if len(s.found) == 0 {
+		return Result{Truncated: s.cut}
+	}
+	kept := resolve(s.found)
+	out := make([]Match, 0, len(kept)+len(s.engine.lists))
+	for _, i := range kept {
+		f := &s.found[i]
+		s.digest(&f.Match, f.rule, f.canonical)
+		out = append(out, f.Match)
+	}
+	for _, r := range s.engine.lists {
+		if m, ok := s.addressList(r); ok {
+			out = append(out, m)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b Match) int {
+		return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.End, b.End), strings.Compare(a.Detector, b.Detector))
+	})
+	return Result{Matches: out, Truncated: s.cut}
+}
+
+// resolve keeps, of matches that overlap, the most specific, then the surest, the validated, the longest. The losers' detectors are named in
+// the winner's Also. It returns the indices of the winners by place.
+func resolve(all []found) []int {
+	order := make([]int, len(all))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(x, y int) int {
+		a, b := &all[x], &all[y]
+		return cmp.Or(cmp.Compare(b.rule.specificity(), a.rule.specificity()), cmp.Compare(b.Confidence, a.Confidence),
+			cmp.Compare(truth(b.Validated), truth(a.Validated)), cmp.Compare(b.End-b.Start, a.End-a.Start), cmp.Compare(a.Start, b.Start),
+			strings.Compare(a.Detector, b.Detector))
+	})
+	kept := make([]int, 0, len(all)) // by Start; no two overlap
+	for _, n := range order {
+		f := &all[n]
+		at, _ := slices.BinarySearchFunc(kept, f.End, func(k, end int) int { return cmp.Compare(all[k].Start, end) })
+		if at > 0 && all[kept[at-1]].End > f.Start {
+			w := &all[kept[at-1]]
+			if f.Detector != w.Detector && !slices.Contains(w.Also, f.Detector) {
+				w.Also = append(w.Also, f.Detector)
+			}
+			continue
+		}
+		kept = slices.Insert(kept, at, n)
+	}
+	for _, n := range kept {
+		slices.Sort(all[n].Also)
+	}
+	return kept
+}
+
+func truth(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// listSize is how many distinct addresses make a list.
+const listSize = 10
+
+// addressList makes one match of many distinct addresses: its span goes from the first to the tenth, its value is that of the ten.
+func (s *state) addressList(r *rule) (Match, bool) {
+	var first, last *found
+	var values []string
+	for i := range s.found {
+		f := &s.found[i]
+		if f.rule.Scanner != "email" || slices.Contains(values, f.canonical) || len(values) == listSize {
+			continue
+		}
+		if first == nil {
+			first = f
+		}
+		last = f
+		values = append(values, f.canonical)
+	}
+	if len(values) < listSize {
+		return Match{}, false
+	}
+	m := Match{
+		Detector: r.ID, Start: first.Start, End: last.End, Line: first.Line, Confidence: r.Confidence, Masked: first.Masked,
+		Before: first.Before, After: last.After,
+	}
+	slices.Sort(values)
+	s.digest(&m, r, "addresses "+strings.Join(values, " "))
+	return m, true
+}
+
+// match makes the form of candidate i that outlives its block. The value is kept until finish only (invariant 4).
+func (s *state) match(i, base, line int) found {
+	c := &s.cands[i]
+	r := c.rule
+	v := s.text[c.start:c.end]
+	f := found{rule: r, Match: Match{
+		Detector: r.ID, Start: base + c.from, End: base + c.to, Line: line, Confidence: round(c.confidence), Validated: c.validated,
+		Masked: mask(v, r.Mask == "head"),
+		Before: s.shape(i, max(0, c.start-shapeRadius), c.start),
+		After:  s.shape(i, c.end, min(len(s.text), c.end+shapeRadius)),
+	}}
+	for _, w := range c.words {
+		if w > 0 {
+			f.Context = append(f.Context, r.Detector.Context[w-1])
+		}
+	}
+	f.canonical = r.canonical(v)
+	return f
+}
+
+// digest fills Value and Fingerprint.
+func (s *state) digest(m *Match, r *rule, canonical string) {
+	if len(s.keys.ID) > 0 {
+		sum := id.Sum(s.keys.ID, "value", canonical)
+		m.Value = hex.EncodeToString(sum[:16])
+	}
+	if len(s.keys.Fingerprint) > 0 {
+		sum := id.Sum(s.keys.Fingerprint, "fingerprint", r.ID, canonical)
+		m.Fingerprint = s.keys.FingerprintID + ":" + hex.EncodeToString(sum[:16])
+	}
+}
+
+// canonical is the form in which two spellings of one value are equal.
+func (r *rule) canonical(v []byte) string {
+	switch r.Canonical {
+	case "digits":
+		return strings.Map(func(c rune) rune {
+			if c < '0' || c > '9' {
+				return -1
+			}
+			return c
+		}, string(v))
+	case "upper":
+		return strings.Map(func(c rune) rune {
+			if c == ' ' || c == '-' || c == '.' || c == '/' {
+				return -1
+			}
+			return c
+		}, strings.ToUpper(string(v)))
+	case "lower":
+		return strings.ToLower(string(v))
+	}
+	return string(v)
+}
+
+// round keeps the confidence to a hundredth, so that sums of floats compare equal.
+func round(c float64) float64 { return float64(int(c*100+0.5)) / 100 }

@@ -1,0 +1,147 @@
+package dlp
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/outband/outband/dlp/validate"
+)
+
+const (
+	negativeWeight = 0.35          // what a negative word near takes away
+	weakWeight     = 0.3           // what a weak part of the value takes away
+	floor          = ConfidenceLow // candidates below are noise and are dropped
+	published      = 0.1           // what a published example is worth
+	filler         = 0.15          // the most that a value with a filler word is worth
+)
+
+// add scores a confirmed candidate and keeps it. The validator speaks first: most candidates end there, without an allocation.
+func (s *state) add(c candidate) {
+	if s.overdue() {
+		return
+	}
+	r := c.rule
+	v := s.text[c.start:c.end]
+	if r.validator.Check != nil {
+		switch r.validator.Check(v) {
+		case validate.Reject:
+			return
+		case validate.Pass:
+			c.validated = !r.validator.Soft
+			c.confidence += r.validator.Weight
+		case validate.Unknown:
+		}
+	}
+	if r.Entropy > 0 && validate.Entropy(v) < r.Entropy {
+		return
+	}
+	if !s.weigh(&c) {
+		return
+	}
+	if slices.ContainsFunc(r.Weak, func(w string) bool { return indexFold(v, w) >= 0 }) {
+		c.confidence -= weakWeight
+	}
+	if secret(r) && validate.Filler(v) {
+		c.confidence = min(c.confidence, filler)
+	}
+	if r.allowed(v) {
+		c.confidence = min(c.confidence, published)
+	}
+	if c.confidence < floor {
+		return
+	}
+	c.confidence = min(c.confidence, 0.99)
+	s.cands = append(s.cands, c)
+}
+
+// secret reports whether values of the rule are drawn at random, so that words within them mean something.
+func secret(r *rule) bool {
+	return (r.Kind == KindToken || r.Kind == KindAssignment || r.Kind == KindPattern) && len(r.ID) > 7 && r.ID[:7] == "secret."
+}
+
+func (r *rule) allowed(v []byte) bool {
+	if r.allowValues[string(v)] {
+		return true
+	}
+	for _, re := range r.allowRegexp {
+		if m := re.FindIndex(v); m != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// around is room for the text on both sides of a candidate and the blanks put into it.
+type around [4*contextRadius + 4]byte
+
+// surroundings copies up to contextRadius bytes on each side of a candidate in lower case, with a line feed between, and a blank where camelCase
+// starts a word.
+func (s *state) surroundings(c *candidate, buf *around) []byte {
+	out := words(buf[:0], s.text[max(0, c.start-contextRadius):c.start])
+	out = append(out, '\n')
+	return words(out, s.text[c.end:min(len(s.text), c.end+contextRadius)])
+}
+
+func words(out, text []byte) []byte {
+	for i, b := range text {
+		if isUpper(b) && i > 0 && isLetter(text[i-1]) && !isUpper(text[i-1]) {
+			out = append(out, ' ')
+		}
+		out = append(out, lower(b))
+	}
+	return out
+}
+
+func lower(b byte) byte {
+	if isUpper(b) {
+		return b + 'a' - 'A'
+	}
+	return b
+}
+
+// weigh adds what the words around a candidate say. It reports false when the candidate cannot be worth keeping.
+func (s *state) weigh(c *candidate) bool {
+	r := c.rule
+	if len(r.context)+len(r.negative) == 0 {
+		return true
+	}
+	var buf around
+	text := s.surroundings(c, &buf)
+	n := 0
+	for i, w := range r.context {
+		if hasWord(text, w) {
+			c.words[n] = int16(i + 1)
+			if n++; n == len(c.words) {
+				break
+			}
+		}
+	}
+	if n == 0 && (r.RequireContext || c.confidence < floor) {
+		return false
+	}
+	for _, w := range r.negative {
+		if hasWord(text, w) {
+			c.confidence -= negativeWeight // It also outweighs the words for it: "test card".
+			return true
+		}
+	}
+	if n > 0 {
+		c.confidence += r.ContextWeight
+	}
+	return true
+}
+
+// hasWord reports whether w starts a word in text; short words must also end one.
+func hasWord(text []byte, w string) bool {
+	for i := 0; ; i++ {
+		n := bytes.Index(text[i:], []byte(w))
+		if n < 0 {
+			return false
+		}
+		i += n
+		end := i + len(w)
+		if (i == 0 || !isLetter(text[i-1])) && (len(w) > 4 || end >= len(text) || !isLetter(text[end])) {
+			return true
+		}
+	}
+}

@@ -1,0 +1,29 @@
+package dlp
+
+import "testing"
+
+func TestIsText(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		head string
+		want bool
+	}{
+		{"nothing", "", true},
+		{"prose", "Dear all, the meeting is at ten.", true},
+		{"prose in Japanese", "会議は十時からです。", true},
+		{"JSON", `{"a": [1, 2, 3]}`, true},
+		{"CSV", "id,amount\n1,10000\n", true},
+		{"UTF-16 with a byte order mark", "\xff\xfeh\x00i\x00", true},
+		{"XML", `<?xml version="1.0"?><a/>`, true},
+		{"HTML", "<!doctype html><p>hi", true},
+		{"shell", "#!/bin/sh\necho hi\n", true},
+		{"PDF", "%PDF-1.7\n1 0 obj", false},
+		{"ZIP", "PK\x03\x04\x14\x00\x00\x00\x08\x00", false},
+		{"PNG", "\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", false},
+		{"zeros", "\x00\x00\x00\x00", false},
+	} {
+		if got := IsText([]byte(tc.head)); got != tc.want {
+			t.Errorf("%s: got %v", tc.name, got)
+		}
+	}
+}

@@ -1,0 +1,118 @@
+package validate
+
+import (
+	"bytes"
+	"crypto/sha256"
+
+	"golang.org/x/crypto/sha3"
+)
+
+const (
+	base58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+	bech32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
+)
+
+// Bitcoin checks an address: base58check of versions 0 and 5, or bech32 and bech32m with the prefix bc (BIP 173, BIP 350).
+func Bitcoin(b []byte) Verdict {
+	if len(b) > 3 && bytes.EqualFold(b[:3], []byte("bc1")) {
+		return verdict(len(b) >= 14 && len(b) <= 90 && segwit(b))
+	}
+	if len(b) < 26 || len(b) > 35 {
+		return Reject
+	}
+	var out [25]byte
+	for _, c := range b {
+		carry := bytes.IndexByte([]byte(base58), c)
+		if carry < 0 {
+			return Reject
+		}
+		for i := len(out) - 1; i >= 0; i-- {
+			carry += 58 * int(out[i])
+			out[i] = byte(carry)
+			carry >>= 8
+		}
+		if carry != 0 {
+			return Reject
+		}
+	}
+	if out[0] != 0 && out[0] != 5 {
+		return Reject
+	}
+	first := sha256.Sum256(out[:21])
+	second := sha256.Sum256(first[:])
+	return verdict(bytes.Equal(second[:4], out[21:]))
+}
+
+func segwit(b []byte) bool {
+	chk := polymod(polymod(polymod(polymod(polymod(1, 3), 3), 0), 2), 3) // the expanded prefix "bc"
+	version := byte(0)
+	for i, c := range b[3:] {
+		if c >= 'A' && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		v := bytes.IndexByte([]byte(bech32), c)
+		if v < 0 {
+			return false
+		}
+		if i == 0 {
+			version = byte(v)
+		}
+		chk = polymod(chk, uint32(v))
+	}
+	if version == 0 {
+		return chk == 1
+	}
+	return version <= 16 && chk == 0x2bc830a3
+}
+
+func polymod(chk, v uint32) uint32 {
+	top := chk >> 25
+	chk = (chk&0x1ffffff)<<5 ^ v
+	for i, g := range [5]uint32{0x3b6a57b2, 0x26508e6d, 0x1ea119fa, 0x3d4233dd, 0x2a1462b3} {
+		if top>>i&1 == 1 {
+			chk ^= g
+		}
+	}
+	return chk
+}
+
+// Ethereum checks an address: a mixed-case one by EIP-55, an all-lower or all-upper one has no checksum.
+func Ethereum(b []byte) Verdict {
+	if len(b) != 42 || b[0] != '0' || b[1] != 'x' {
+		return Reject
+	}
+	var lower [40]byte
+	uppers, lowers := 0, 0
+	for i, c := range b[2:] {
+		switch {
+		case c >= '0' && c <= '9':
+		case c >= 'a' && c <= 'f':
+			lowers++
+		case c >= 'A' && c <= 'F':
+			uppers++
+			c += 'a' - 'A'
+		default:
+			return Reject
+		}
+		lower[i] = c
+	}
+	if same(lower[:]) || bytes.Count(lower[:], []byte("0")) > 30 {
+		return Reject
+	}
+	if uppers == 0 || lowers == 0 {
+		return Unknown
+	}
+	h := sha3.NewLegacyKeccak256()
+	h.Write(lower[:])
+	sum := h.Sum(nil)
+	for i, c := range b[2:] {
+		nibble := sum[i/2] >> 4
+		if i%2 == 1 {
+			nibble = sum[i/2] & 15
+		}
+		if c >= 'a' && nibble >= 8 || c >= 'A' && c <= 'F' && nibble < 8 {
+			return Reject
+		}
+	}
+	return Pass
+}

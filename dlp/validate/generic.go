@@ -1,0 +1,225 @@
+package validate
+
+import (
+	"bytes"
+	"math"
+)
+
+// Entropy is the Shannon entropy of the bytes of b in bits a byte, 0 for an empty b.
+func Entropy(b []byte) float64 {
+	if len(b) == 0 {
+		return 0
+	}
+	var n [256]int
+	for _, c := range b {
+		n[c]++
+	}
+	h := 0.0
+	for _, c := range n {
+		if c > 0 {
+			p := float64(c) / float64(len(b))
+			h -= p * math.Log2(p)
+		}
+	}
+	return h
+}
+
+// fillers are parts of values that people write where a secret should stand, in lower case.
+var fillers = [][]byte{
+	[]byte("xxxx"), []byte("****"), []byte("...."), []byte("your"), []byte("placeholder"), []byte("redacted"), []byte("changeme"),
+	[]byte("change_me"), []byte("change-me"), []byte("replace"), []byte("insert"), []byte("example"), []byte("sample"), []byte("dummy"),
+	[]byte("1234567890"), []byte("0123456789"), []byte("abcdefgh"), []byte("todo"), []byte("lorem"), []byte("notreal"), []byte("not-real"), []byte("fake"),
+}
+
+// Placeholder reports whether a value stands for a secret and is none: a filler word, one character over and over, a variable.
+func Placeholder(b []byte) bool {
+	if len(b) == 0 || Filler(b) {
+		return true
+	}
+	switch b[0] {
+	case '$', '<', '%', '{':
+		return true
+	}
+	return bytes.Contains(b, []byte("${")) || bytes.Contains(b, []byte("{{")) || bytes.Contains(b, []byte("$(")) || bytes.Contains(b, []byte("..."))
+}
+
+// Filler reports whether b holds a word of documentation or a run that nobody draws at random.
+func Filler(b []byte) bool {
+	var buf [128]byte
+	low := buf[:0]
+	for _, c := range b[:min(len(b), len(buf))] {
+		if c >= 'A' && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		low = append(low, c)
+	}
+	for _, f := range fillers {
+		if bytes.Contains(low, f) {
+			return true
+		}
+	}
+	run, distinct := 1, 0
+	var seen [256]bool
+	for i, c := range low {
+		if !seen[c] {
+			seen[c] = true
+			distinct++
+		}
+		if i > 0 && c == low[i-1] {
+			if run++; run >= 8 {
+				return true
+			}
+		} else {
+			run = 1
+		}
+	}
+	return len(low) >= 12 && distinct <= 4
+}
+
+type mix struct{ lower, upper, digit, other int }
+
+func classes(b []byte) (m mix) {
+	for _, c := range b {
+		switch {
+		case c >= 'a' && c <= 'z':
+			m.lower++
+		case c >= 'A' && c <= 'Z':
+			m.upper++
+		case c >= '0' && c <= '9':
+			m.digit++
+		default:
+			m.other++
+		}
+	}
+	return m
+}
+
+func (m mix) kinds() int {
+	n := 0
+	for _, c := range []int{m.lower, m.upper, m.digit, m.other} {
+		if c > 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// words are whole values that name a thing and are no secret, in lower case.
+var words = map[string]bool{
+	"password": true, "passwort": true, "secret": true, "token": true, "none": true, "null": true, "true": true, "false": true, "string": true,
+	"undefined": true, "required": true, "optional": true, "default": true, "hidden": true, "invalid": true, "incorrect": true, "missing": true,
+	"expired": true, "username": true, "passwd": true, "prompt": true, "testing": true, "disabled": true, "enabled": true, "unknown": true,
+	"password1": true, "password123": true, "test1234": true, "readonly": true,
+}
+
+// Password judges a value assigned to the name of a password. Pass: at least three kinds of characters, or two and eight characters. Words,
+// code and placeholders are rejected.
+func Password(b []byte) Verdict {
+	if len(b) < 6 || Placeholder(b) || expression(b) {
+		return Reject
+	}
+	m := classes(b)
+	if m.kinds() == 1 && len(b) < 16 || m.other == len(b) || word(b) {
+		return Reject
+	}
+	if m.kinds() >= 3 || m.digit > 0 && len(b) >= 8 {
+		return Pass
+	}
+	if m.digit == 0 && m.upper+m.other == 0 {
+		return Reject // Lower-case words only: prose and names of fields.
+	}
+	if m.digit == 0 && (m.other == 0 || bytes.ContainsAny(b, "_-./:")) {
+		return Reject // Words of one case or another, names and paths.
+	}
+	return Unknown
+}
+
+// Key judges a value assigned to the name of a key or token: drawn at random or not. Names, paths, versions, dates and identifiers are rejected.
+func Key(b []byte) Verdict {
+	if Placeholder(b) || expression(b) || word(b) {
+		return Reject
+	}
+	m := classes(b)
+	if m.digit == 0 || m.lower+m.upper == 0 || m.digit == 1 && len(b) > 24 || m.upper == 0 && m.digit*8 < len(b) {
+		return Reject // Names with a number in them.
+	}
+	if len(b) == 36 && UUID(b) != Reject {
+		return Unknown
+	}
+	h := Entropy(b)
+	switch {
+	case hexOnly(b) && h < 3.0, !hexOnly(b) && h < 3.3:
+		return Reject
+	case changes(b) < len(b)/5:
+		return Reject // Long runs of one kind: words joined with a number.
+	case h >= 3.6 || hexOnly(b) && len(b) >= 32:
+		return Pass
+	}
+	return Unknown
+}
+
+func hexOnly(b []byte) bool {
+	for _, c := range b {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'f') && (c < 'A' || c > 'F') {
+			return false
+		}
+	}
+	return true
+}
+
+// changes counts the places where the kind of character changes.
+func changes(b []byte) int {
+	kind := func(c byte) int {
+		switch {
+		case c >= 'a' && c <= 'z':
+			return 0
+		case c >= 'A' && c <= 'Z':
+			return 1
+		case c >= '0' && c <= '9':
+			return 2
+		}
+		return 3
+	}
+	n := 0
+	for i := 1; i < len(b); i++ {
+		if kind(b[i]) != kind(b[i-1]) {
+			n++
+		}
+	}
+	return n
+}
+
+func word(b []byte) bool {
+	var buf [16]byte
+	if len(b) > len(buf) {
+		return false
+	}
+	for i, c := range b {
+		if c >= 'A' && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		buf[i] = c
+	}
+	return words[string(buf[:len(b)])]
+}
+
+// expression reports whether a value is code: a call, an index, a dotted name.
+func expression(b []byte) bool {
+	if bytes.ContainsAny(b, "()[]") && bytes.ContainsAny(b, ".($[") && !bytes.ContainsAny(b, "!#%^&*") {
+		return true
+	}
+	if bytes.Contains(b, []byte("://")) || bytes.Contains(b, []byte("->")) || bytes.Contains(b, []byte("::")) {
+		return true
+	}
+	dots := 0
+	for i, c := range b {
+		switch {
+		case c == '.' && i > 0 && i < len(b)-1:
+			dots++
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c == '_':
+		default:
+			return false
+		}
+	}
+	return dots > 0
+}

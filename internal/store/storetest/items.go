@@ -1,0 +1,242 @@
+package storetest
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/outband/outband/internal/store"
+)
+
+func itemKey(id string) store.ItemKey {
+	return store.ItemKey{ConnectionID: "con_1", Kind: "chat", ID: id}
+}
+
+func (s *suite) put(items ...store.Item) {
+	s.Helper()
+	s.write(func(ctx context.Context, tx *store.Tx) error {
+		for _, i := range items {
+			if err := store.PutItem(ctx, tx, i); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func items(s *suite) {
+	ctx := s.Context()
+	_, err := store.GetItem(ctx, s.Read(), itemKey("c1"))
+	s.notFound("GetItem", err)
+	want := store.Item{
+		ItemKey: itemKey("c1"), Stream: "chats", Version: "v1", Ruleset: "r1", State: store.ItemQuarantined, Reason: "OB-2014", Tries: 3,
+		FirstTryAt: stored, NextTryAt: stored.Add(time.Hour), At: stored.Add(-time.Hour), Size: 12, Result: `{"file":{}}`,
+	}
+	s.put(want)
+	s.equal("GetItem", want, must[store.Item](s)(store.GetItem(ctx, s.Read(), want.ItemKey)))
+	want = store.Item{ItemKey: itemKey("c1"), Stream: "chats", Version: "v2", Ruleset: "r2", State: store.ItemScanned}
+	s.put(want)
+	s.equal("GetItem of a new version", want, must[store.Item](s)(store.GetItem(ctx, s.Read(), want.ItemKey)))
+	for _, k := range []store.ItemKey{{ConnectionID: "con_2", Kind: "chat", ID: "c1"}, {ConnectionID: "con_1", Kind: "file", ID: "c1"}} {
+		_, err := store.GetItem(ctx, s.Read(), k)
+		s.notFound("another item of the same id", err)
+	}
+	s.put(store.Item{ItemKey: itemKey("c2"), Stream: "chats", State: store.ItemScanned}, store.Item{ItemKey: itemKey("c3"), Stream: "chats", State: store.ItemSkipped, Reason: store.ReasonTooBig})
+	s.equal("CountItems", []store.Count{{Stream: "chats", Outcome: store.ItemScanned, N: 2}, {Stream: "chats", Outcome: store.ItemSkipped, Reason: store.ReasonTooBig, N: 1}},
+		must[[]store.Count](s)(store.CountItems(ctx, s.Read(), "con_1")))
+}
+
+func dueItems(s *suite) {
+	ctx := s.Context()
+	at := func(id, state string, next time.Duration) store.Item {
+		return store.Item{ItemKey: itemKey(id), State: state, NextTryAt: stored.Add(next)}
+	}
+	late, early, now := at("b", store.ItemDeferred, -time.Minute), at("c", store.ItemDeferred, -time.Hour), at("a", store.ItemDeferred, 0)
+	elsewhere := at("a", store.ItemDeferred, -time.Hour)
+	elsewhere.ConnectionID = "con_2"
+	s.put(late, early, now, elsewhere, at("d", store.ItemDeferred, time.Microsecond), at("e", store.ItemQuarantined, -time.Hour), at("f", store.ItemScanned, -time.Hour))
+	s.equal("DueItems", []store.Item{early, late, now}, must[[]store.Item](s)(store.DueItems(ctx, s.Read(), "con_1", store.ItemDeferred, stored, 10)))
+	s.equal("DueItems, two at most", []store.Item{early, late}, must[[]store.Item](s)(store.DueItems(ctx, s.Read(), "con_1", store.ItemDeferred, stored, 2)))
+}
+
+func places(s *suite) {
+	ctx := s.Context()
+	key := store.ItemKey{ConnectionID: "con_1", Kind: "file", ID: "f1"}
+	first := store.Place{ResourceKind: "chat", ResourceID: "c2", ResourceName: "Plan", ResourceURL: "https://example.com/c2", ActorKey: "act_1", At: stored}
+	second := store.Place{ResourceKind: "chat", ResourceID: "c1", At: stored.Add(time.Hour)}
+	renamed := first
+	renamed.ResourceName, renamed.ActorKey, renamed.At = "Plan B", "act_2", stored.Add(2*time.Hour)
+	for _, p := range []store.Place{first, second, first, renamed} {
+		s.write(func(ctx context.Context, tx *store.Tx) error { return store.AddPlace(ctx, tx, key, p) })
+	}
+	// A resource may be renamed; who placed the item there, and when, stays.
+	first.ResourceName = "Plan B"
+	s.equal("Places", []store.Place{first, second}, must[[]store.Place](s)(store.Places(ctx, s.Read(), key)))
+	key.ID = "f2"
+	s.equal("the places of another item", 0, len(must[[]store.Place](s)(store.Places(ctx, s.Read(), key))))
+}
+
+func (s *suite) activity(a store.Activity) (fresh bool) {
+	s.Helper()
+	s.write(func(ctx context.Context, tx *store.Tx) error {
+		known, err := store.HasActivity(ctx, tx, a.ConnectionID, a.ID)
+		if err != nil {
+			return err
+		}
+		fresh = !known
+		return store.PutActivity(ctx, tx, a)
+	})
+	return fresh
+}
+
+func activityOnce(s *suite) {
+	a := store.Activity{ConnectionID: "con_1", ID: "a1", Type: "chat_created", At: stored, Fields: "{}"}
+	for i, want := range []bool{true, false} {
+		s.equal(fmt.Sprintf("put %d is new", i+1), want, s.activity(a))
+		a.Type = "chat_deleted" // Changes nothing: the feed's rows never change.
+	}
+	s.equal("the second type", int64(0), must[int64](s)(store.CountActivities(s.Context(), s.Read(), "con_1", "chat_deleted", "", "", time.Time{}, stored)))
+	a.ConnectionID = "con_2"
+	s.equal("the same id at another connection is new", true, s.activity(a))
+	count := must[int64](s)(store.CountActivities(s.Context(), s.Read(), "con_1", "*", "", "", time.Time{}, stored))
+	s.equal("stored", int64(1), count)
+}
+
+func activityCounts(s *suite) {
+	for i, a := range []store.Activity{
+		{Type: "file_deleted", ActorKey: "act_1", ResourceID: "r1"},
+		{Type: "file_deleted", ActorKey: "act_1", ResourceID: "r2"},
+		{Type: "file_viewed", ActorKey: "act_2", ResourceID: "r1"},
+		{Type: "chat_deleted", ActorKey: "act_1", ResourceID: "r1"},
+		{Type: "File_deleted", ActorKey: "act_1", ResourceID: "r1"},
+	} {
+		a.ConnectionID, a.ID, a.At, a.Fields = "con_1", fmt.Sprint(i), stored.Add(time.Duration(i)*time.Minute), "{}"
+		s.activity(a)
+	}
+	end := stored.Add(time.Hour)
+	for _, tc := range []struct {
+		name             string
+		glob, actor, res string
+		from, to         time.Time
+		want             int64
+	}{
+		{"all", "*", "", "", time.Time{}, end, 5},
+		{"one type", "file_deleted", "", "", time.Time{}, end, 2},
+		{"a star", "file_*", "", "", time.Time{}, end, 3},
+		{"a star in front", "*_deleted", "", "", time.Time{}, end, 4},
+		{"a question mark", "?ile_deleted", "", "", time.Time{}, end, 3},
+		{"a class", "[Ff]ile_deleted", "", "", time.Time{}, end, 3},
+		{"a percent sign is no wildcard", "file%", "", "", time.Time{}, end, 0},
+		{"one actor", "*_deleted", "act_1", "", time.Time{}, end, 4},
+		{"another actor", "*_deleted", "act_2", "", time.Time{}, end, 0},
+		{"one resource", "file_*", "", "r1", time.Time{}, end, 2},
+		{"the start is outside", "*", "", "", stored, end, 4},
+		{"the end is inside", "*", "", "", stored, stored.Add(time.Minute), 1},
+	} {
+		got, err := store.CountActivities(s.Context(), s.Read(), "con_1", tc.glob, tc.actor, tc.res, tc.from, tc.to)
+		if err != nil || got != tc.want {
+			s.Errorf("%s: %d, %v, want %d", tc.name, got, err, tc.want)
+		}
+	}
+	if _, err := store.CountActivities(s.Context(), s.Read(), "con_1", "[", "", "", time.Time{}, end); err == nil {
+		s.Error("a glob that cannot be read counts nothing in silence")
+	}
+}
+
+func activityPurge(s *suite) {
+	for i := range 5 {
+		s.activity(store.Activity{ConnectionID: "con_1", ID: fmt.Sprint(i), Type: "x", At: stored.Add(time.Duration(i) * time.Hour), Fields: "{}"})
+	}
+	purge := func() (n int64) {
+		s.write(func(ctx context.Context, tx *store.Tx) (err error) {
+			n, err = store.PurgeActivities(ctx, tx, stored.Add(3*time.Hour), 2)
+			return err
+		})
+		return n
+	}
+	s.equal("purged in three rounds", []int64{2, 1, 0}, []int64{purge(), purge(), purge()})
+	s.equal("left", int64(2), must[int64](s)(store.CountActivities(s.Context(), s.Read(), "con_1", "*", "", "", time.Time{}, stored.Add(time.Hour*9))))
+}
+
+func count(stream, outcome, reason string, n int64) store.Count {
+	return store.Count{Stream: stream, Outcome: outcome, Reason: reason, N: n}
+}
+
+func coverageCounts(s *suite) {
+	for _, c := range []store.Count{
+		count("chats", store.OutcomeRead, "", 2), count("chats", store.OutcomeSkipped, store.ReasonTooBig, 1), count("chats", store.OutcomeRead, "", 3),
+		count("chats", store.OutcomeSkipped, store.ReasonDeleted, 1), count("activities", store.OutcomeRead, "", 1),
+	} {
+		s.write(func(ctx context.Context, tx *store.Tx) error {
+			return store.AddCount(ctx, tx, "con_1", c.Stream, c.Outcome, c.Reason, c.N)
+		})
+	}
+	s.equal("Counts", []store.Count{
+		count("activities", store.OutcomeRead, "", 1), count("chats", store.OutcomeRead, "", 5),
+		count("chats", store.OutcomeSkipped, store.ReasonDeleted, 1), count("chats", store.OutcomeSkipped, store.ReasonTooBig, 1),
+	}, must[[]store.Count](s)(store.Counts(s.Context(), s.Read(), "con_1")))
+	s.equal("of another connection", 0, len(must[[]store.Count](s)(store.Counts(s.Context(), s.Read(), "con_2"))))
+}
+
+func hour(n int) time.Time { return stored.Add(time.Duration(n) * time.Hour) }
+
+func (s *suite) extend(from, to int) {
+	s.Helper()
+	s.write(func(ctx context.Context, tx *store.Tx) error {
+		return store.ExtendInterval(ctx, tx, "con_1", "chats", hour(from), hour(to))
+	})
+}
+
+// windows returns the intervals of a state as hours.
+func (s *suite) windows(state string) (out [][2]int) {
+	s.Helper()
+	for _, i := range must[[]store.Interval](s)(store.Intervals(s.Context(), s.Read(), "con_1", state)) {
+		out = append(out, [2]int{int(i.From.Sub(stored).Hours()), int(i.To.Sub(stored).Hours())})
+	}
+	return out
+}
+
+func intervals(s *suite) {
+	ctx := s.Context()
+	gap := store.Interval{Stream: "chats", From: hour(0), To: hour(1), State: store.IntervalGap, Reason: "OB-2017"}
+	other := store.Interval{Stream: "activities", From: hour(0), To: hour(1), State: store.IntervalGap}
+	for _, i := range []store.Interval{gap, other} {
+		s.write(func(ctx context.Context, tx *store.Tx) error { return store.PutInterval(ctx, tx, "con_1", i) })
+	}
+	s.equal("gaps", []store.Interval{other, gap}, must[[]store.Interval](s)(store.Intervals(ctx, s.Read(), "con_1", store.IntervalGap)))
+	gap.State, gap.Reason = store.IntervalRead, ""
+	s.write(func(ctx context.Context, tx *store.Tx) error { return store.PutInterval(ctx, tx, "con_1", gap) })
+	s.equal("gaps after one was read", []store.Interval{other}, must[[]store.Interval](s)(store.Intervals(ctx, s.Read(), "con_1", store.IntervalGap)))
+	s.equal("read", []store.Interval{gap}, must[[]store.Interval](s)(store.Intervals(ctx, s.Read(), "con_1", store.IntervalRead)))
+}
+
+func intervalsJoin(s *suite) {
+	for _, step := range []struct {
+		name     string
+		from, to int
+		want     [][2]int
+	}{
+		{"the first", 10, 12, [][2]int{{10, 12}}},
+		{"one that is empty changes nothing", 20, 20, [][2]int{{10, 12}}},
+		{"one that goes on", 12, 13, [][2]int{{10, 13}}},
+		{"one that overlaps", 11, 14, [][2]int{{10, 14}}},
+		{"one inside", 11, 12, [][2]int{{10, 14}}},
+		{"the same again", 10, 14, [][2]int{{10, 14}}},
+		{"one apart, before", 2, 4, [][2]int{{2, 4}, {10, 14}}},
+		{"one that ends where another begins", 8, 10, [][2]int{{2, 4}, {8, 14}}},
+		{"one that begins with another and is longer", 2, 5, [][2]int{{2, 5}, {8, 14}}},
+		{"one that begins with another and is shorter", 8, 9, [][2]int{{2, 5}, {8, 14}}},
+		{"one that closes the hole", 4, 9, [][2]int{{2, 14}}},
+	} {
+		s.extend(step.from, step.to)
+		s.equal(step.name, step.want, s.windows(store.IntervalRead))
+	}
+
+	// A gap is never joined, and what is read around it is not joined across it.
+	s.write(func(ctx context.Context, tx *store.Tx) error {
+		return store.PutInterval(ctx, tx, "con_1", store.Interval{Stream: "chats", From: hour(14), To: hour(16), State: store.IntervalGap})
+	})
+	s.extend(16, 18)
+	s.equal("read around a gap", [][2]int{{2, 14}, {16, 18}}, s.windows(store.IntervalRead))
+	s.equal("the gap", [][2]int{{14, 16}}, s.windows(store.IntervalGap))
+}

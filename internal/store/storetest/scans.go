@@ -1,0 +1,137 @@
+package storetest
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/outband/outband/internal/store"
+)
+
+func (s *suite) queue(connection, cause string) (out store.Scan) {
+	s.Helper()
+	s.write(func(ctx context.Context, tx *store.Tx) (err error) {
+		out, err = store.QueueScan(ctx, tx, connection, cause)
+		return err
+	})
+	return out
+}
+
+func (s *suite) claim(connection, run string) (out store.Scan) {
+	s.Helper()
+	s.write(func(ctx context.Context, tx *store.Tx) (err error) {
+		out, err = store.ClaimScan(ctx, tx, connection, "sync-"+connection, run)
+		return err
+	})
+	return out
+}
+
+func (s *suite) finish(id, state string) {
+	s.Helper()
+	s.write(func(ctx context.Context, tx *store.Tx) error {
+		return store.FinishScan(ctx, tx, id, state, "OB-2014", "a sentence")
+	})
+}
+
+func (s *suite) scan(id string) store.Scan {
+	s.Helper()
+	return must[store.Scan](s)(store.GetScan(s.Context(), s.Read(), id))
+}
+
+func scanShared(s *suite) {
+	ctx := s.Context()
+	_, err := store.GetScan(ctx, s.Read(), "scn_none")
+	s.notFound("GetScan", err)
+	s.equal("nothing is open", false, must[bool](s)(store.HasOpenScan(ctx, s.Read(), "con_1")))
+	first := s.queue("con_1", store.CauseRequest)
+	if !strings.HasPrefix(first.ID, "scn_") {
+		s.Errorf("id %q", first.ID)
+	}
+	s.equal("QueueScan", store.Scan{ID: first.ID, ConnectionID: "con_1", State: store.ScanQueued, Cause: store.CauseRequest, QueuedAt: stored, UpdatedAt: stored}, first)
+	s.equal("QueueScan, read", first, s.scan(first.ID))
+	s.equal("a second request", first.ID, s.queue("con_1", store.CauseSchedule).ID)
+	if other := s.queue("con_2", store.CauseRequest); other.ID == first.ID {
+		s.Error("two connections share a scan")
+	}
+	s.equal("one is open", true, must[bool](s)(store.HasOpenScan(ctx, s.Read(), "con_1")))
+	running := s.claim("con_1", "run-1")
+	s.equal("what was queued is claimed", first.ID, running.ID)
+	if next := s.queue("con_1", store.CauseRequest); next.ID == first.ID {
+		s.Error("a request after the start shares a scan that may have passed its place")
+	}
+}
+
+func scanClaim(s *suite) {
+	ctx := s.Context()
+	made := s.claim("con_1", "run-1")
+	s.equal("with nothing queued, one is made", []string{store.ScanRunning, store.CauseSchedule, "sync-con_1", "run-1"}, []string{made.State, made.Cause, made.WorkflowID, made.RunID})
+	s.now = start.Add(time.Minute)
+	queued := s.queue("con_1", store.CauseRequest)
+	again := s.claim("con_1", "run-2")
+	s.equal("the one that a dead workflow left running comes first", made.ID, again.ID)
+	s.equal("it keeps its start", stored, again.StartedAt)
+	s.equal("it has the new run", "run-2", s.scan(made.ID).RunID)
+	s.equal("RunningScans", []store.Scan{s.scan(made.ID)}, must[[]store.Scan](s)(store.RunningScans(ctx, s.Read())))
+	s.finish(made.ID, store.ScanSucceeded)
+	s.equal("then the queued one", queued.ID, s.claim("con_1", "run-3").ID)
+	s.finish(queued.ID, store.ScanFailed)
+	if last := s.claim("con_1", "run-4"); last.ID == made.ID || last.ID == queued.ID {
+		s.Error("a scan that ended was claimed")
+	}
+}
+
+func scanProgress(s *suite) {
+	scan := s.claim("con_1", "run-1")
+	for _, n := range [][4]int64{{3, 2, 1, 1}, {2, 1, 1, 0}} {
+		s.write(func(ctx context.Context, tx *store.Tx) error {
+			return store.AddProgress(ctx, tx, scan.ID, n[0], n[1], n[2], n[3])
+		})
+	}
+	got := s.scan(scan.ID)
+	s.equal("counts", []int64{5, 3, 2, 1}, []int64{got.ItemsRead, got.ItemsScanned, got.ItemsSkipped, got.FindingsNew})
+	s.now = start.Add(time.Minute)
+	s.finish(scan.ID, store.ScanPartial)
+	ended := s.scan(scan.ID)
+	s.equal("end", []string{store.ScanPartial, "OB-2014", "a sentence"}, []string{ended.State, ended.ErrorCode, ended.Error})
+	s.equal("the time of the end", s.now.Truncate(time.Microsecond), ended.FinishedAt)
+	s.now = start.Add(time.Hour)
+	s.finish(scan.ID, store.ScanSucceeded)
+	s.equal("finished again", ended, s.scan(scan.ID))
+	queued := s.queue("con_1", store.CauseRequest)
+	s.finish(queued.ID, store.ScanCancelled)
+	s.equal("a queued one can be cancelled", store.ScanCancelled, s.scan(queued.ID).State)
+}
+
+func scanPages(s *suite) {
+	ctx := s.Context()
+	var want []string
+	for i := range 7 {
+		if i%3 == 0 { // Several share a time, so that only the id tells them apart.
+			s.now = s.now.Add(time.Second)
+		}
+		scan := s.queue("con_1", store.CauseSchedule)
+		s.finish(scan.ID, store.ScanSucceeded)
+		want = append(want, scan.ID)
+	}
+	other := s.queue("con_2", store.CauseSchedule)
+	var got []string
+	last := store.Scan{}
+	for page := 0; page < 10; page++ {
+		list := must[[]store.Scan](s)(store.ListScans(ctx, s.Read(), "con_1", last.QueuedAt, last.ID, 2))
+		if len(list) == 0 {
+			break
+		}
+		for _, scan := range list {
+			if !last.QueuedAt.IsZero() && scan.QueuedAt.After(last.QueuedAt) {
+				s.Errorf("%s is newer than the one before", scan.ID)
+			}
+			got, last = append(got, scan.ID), scan
+		}
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	s.equal("all pages together", want, got)
+	all := must[[]store.Scan](s)(store.ListScans(ctx, s.Read(), "", time.Time{}, "", 100))
+	s.equal("scans of all connections", true, len(all) == 8 && slices.ContainsFunc(all, func(x store.Scan) bool { return x.ID == other.ID }))
+}

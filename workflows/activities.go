@@ -1,0 +1,398 @@
+package workflows
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/outband/outband/connectors"
+	"github.com/outband/outband/dlp"
+	"github.com/outband/outband/dlp/policy"
+	"github.com/outband/outband/findings"
+	"github.com/outband/outband/internal/store"
+)
+
+// Bounds of one call of ScanPage. It returns after either and is called again.
+const (
+	pageTime  = 60 * time.Second
+	pageItems = 100
+	atOnce    = 4
+)
+
+// activitiesKept is how long masked activities are kept.
+const activitiesKept = 180 * day
+
+// Dependencies of the activities.
+type Dependencies struct {
+	DB         *store.DB
+	Open       *Opener
+	Engine     *dlp.Engine
+	Rules      *Rules
+	Keys       Keys
+	Deliver    Deliverer
+	Log        *slog.Logger
+	Progressed func(scanID string) // told after each page; may be nil
+}
+
+// Keys digest what is found.
+type Keys struct {
+	Findings findings.Keys
+	Matches  dlp.Keys
+}
+
+// Activities are the steps of the workflows. They resolve references, and keep content in memory only (invariant 4).
+type Activities struct {
+	Dependencies
+	files *locks
+}
+
+// NewActivities makes the activities.
+func NewActivities(d Dependencies) *Activities {
+	return &Activities{Dependencies: d, files: newLocks()}
+}
+
+// BeginScan claims the scan that the workflow runs and says what it reads.
+func (a *Activities) BeginScan(ctx context.Context, in SyncInput) (Plan, error) {
+	c, err := store.GetConnection(ctx, a.DB.Read(), in.ConnectionID)
+	if errors.Is(err, store.ErrNotFound) || (err == nil && c.State == store.ConnectionPaused) {
+		return Plan{Stopped: true}, nil
+	}
+	if err != nil {
+		return Plan{}, activityError(err)
+	}
+	manifest, err := a.Open.Manifest(c.Connector)
+	if err != nil {
+		return Plan{}, activityError(err)
+	}
+	info := activity.GetInfo(ctx)
+	var scan store.Scan
+	err = a.DB.Write(ctx, func(tx *store.Tx) error {
+		scan, err = store.ClaimScan(ctx, tx, c.ID, info.WorkflowExecution.ID, info.WorkflowExecution.RunID)
+		return err
+	})
+	if err != nil {
+		return Plan{}, activityError(err)
+	}
+	plan := Plan{ScanID: scan.ID, Every: c.Every}
+	for _, s := range manifest.Streams {
+		plan.Live = append(plan.Live, SliceRef{s.ID, store.LaneLive, liveSlice})
+	}
+	a.Log.Info("scan began", "connection", c.ID, "scan", scan.ID)
+	return plan, nil
+}
+
+// NextSlices returns slices of history that are still to be read.
+func (a *Activities) NextSlices(ctx context.Context, in SlicesInput) ([]SliceRef, error) {
+	c, err := store.GetConnection(ctx, a.DB.Read(), in.ConnectionID)
+	if errors.Is(err, store.ErrNotFound) || (err == nil && c.State == store.ConnectionPaused) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, activityError(err)
+	}
+	manifest, err := a.Open.Manifest(c.Connector)
+	if err != nil {
+		return nil, activityError(err)
+	}
+	out, err := nextSlices(ctx, a.DB.Read(), c, manifest.Streams, in.Skip, a.DB.Now())
+	return out, activityError(err)
+}
+
+// DueItems returns deferred items, and quarantined ones whose next try has come.
+func (a *Activities) DueItems(ctx context.Context, in PageInput) ([]ItemRef, error) {
+	var out []ItemRef
+	for _, state := range []string{store.ItemDeferred, store.ItemQuarantined} {
+		items, err := store.DueItems(ctx, a.DB.Read(), in.ConnectionID, state, a.DB.Now(), 20)
+		if err != nil {
+			return nil, activityError(err)
+		}
+		for _, i := range items {
+			out = append(out, ItemRef{i.Kind, i.ID})
+		}
+	}
+	return out, nil
+}
+
+// FinishScan stores the end of a scan and the state of its connection.
+func (a *Activities) FinishScan(ctx context.Context, in FinishInput) error {
+	o := in.Outcome
+	state := store.ScanSucceeded
+	switch {
+	case o.Stopped:
+		state = store.ScanCancelled
+	case o.Failed > 0 && (o.Final || o.Done == 0):
+		state = store.ScanFailed
+	case o.Failed > 0:
+		state = store.ScanPartial
+	}
+	err := a.DB.Write(ctx, func(tx *store.Tx) error {
+		if err := store.FinishScan(ctx, tx, in.ScanID, state, o.Code, o.Message); err != nil {
+			return err
+		}
+		switch state {
+		case store.ScanCancelled:
+			return nil
+		case store.ScanSucceeded:
+			return store.SetConnectionState(ctx, tx, in.ConnectionID, store.ConnectionActive, "", "")
+		default:
+			return store.SetConnectionState(ctx, tx, in.ConnectionID, store.ConnectionNeedsAttention, o.Code, o.Message)
+		}
+	})
+	if err != nil {
+		return activityError(err)
+	}
+	a.Log.Info("scan ended", "connection", in.ConnectionID, "scan", in.ScanID, "state", state, "code", o.Code)
+	a.progressed(in.ScanID)
+	return nil
+}
+
+func (a *Activities) progressed(scanID string) {
+	if a.Progressed != nil {
+		a.Progressed(scanID)
+	}
+}
+
+// ScanPage lists the page after a slice's checkpoint and works its items. The checkpoint moves in a later transaction than the items', once all
+// of them are stored, deferred or counted.
+func (a *Activities) ScanPage(ctx context.Context, in PageInput) (PageResult, error) {
+	defer heartbeat(ctx)()
+	began := a.DB.Now()
+	p, err := a.page(ctx, in)
+	if p == nil {
+		return PageResult{Stopped: err == nil}, activityError(err)
+	}
+	read, err := p.read(ctx)
+	if err != nil {
+		return PageResult{}, activityError(err)
+	}
+	all, err := p.work(ctx, read)
+	if err != nil {
+		return PageResult{}, activityError(err)
+	}
+	result := PageResult{Items: len(read.Items)}
+	defer a.progressed(in.ScanID)
+	if !all {
+		return result, nil // Called again; what is stored is skipped then.
+	}
+	// Invariant 1: the checkpoint moves only after every item of its page is stored.
+	if result.Done, err = p.moveCheckpoint(ctx, read, began); err != nil {
+		return PageResult{}, activityError(err)
+	}
+	return result, nil
+}
+
+// ScanFile works one deferred or quarantined item.
+func (a *Activities) ScanFile(ctx context.Context, in ItemInput) error {
+	defer heartbeat(ctx)()
+	p, err := a.page(ctx, PageInput{ConnectionID: in.ConnectionID, ScanID: in.ScanID})
+	if p == nil {
+		return activityError(err)
+	}
+	return activityError(p.retry(ctx, in.Item))
+}
+
+// PurgeActivities deletes masked activities past their time, in small transactions.
+func (a *Activities) PurgeActivities(ctx context.Context) error {
+	defer heartbeat(ctx)()
+	for {
+		var n int64
+		err := a.DB.Write(ctx, func(tx *store.Tx) (err error) {
+			n, err = store.PurgeActivities(ctx, tx, tx.Now().Add(-activitiesKept), 1000)
+			return err
+		})
+		if err != nil || n == 0 {
+			return activityError(err)
+		}
+	}
+}
+
+// heartbeat beats until the returned func is called. Beats carry no details (invariant 6).
+func heartbeat(ctx context.Context) (stop func()) {
+	if !activity.IsActivity(ctx) {
+		return func() {}
+	}
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(4 * time.Second)
+		defer tick.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case <-tick.C:
+				activity.RecordHeartbeat(ctx)
+			}
+		}
+	}()
+	return func() { close(done); <-ended }
+}
+
+// page is one slice being worked.
+type page struct {
+	*Activities
+	connection store.Connection
+	manifest   *connectors.Manifest
+	source     connectors.Source
+	stream     connectors.Stream
+	ref        SliceRef
+	scanID     string
+	checkpoint store.Checkpoint
+	fresh      bool // the checkpoint's cursor is not stored yet
+	ruleset    string
+	rules      *policy.Set
+}
+
+// page prepares the work on a slice. It returns nil and no error when the connection was paused or removed.
+func (a *Activities) page(ctx context.Context, in PageInput) (*page, error) {
+	c, err := store.GetConnection(ctx, a.DB.Read(), in.ConnectionID)
+	if errors.Is(err, store.ErrNotFound) || (err == nil && c.State == store.ConnectionPaused) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	source, manifest, err := a.Open.Source(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	rules := a.Rules.Current()
+	p := &page{Activities: a, connection: c, manifest: manifest, source: source, ref: in.Slice, scanID: in.ScanID, rules: rules, ruleset: a.Engine.Ruleset() + "." + rules.Version()}
+	if in.Slice.Stream == "" {
+		return p, nil
+	}
+	var ok bool
+	if p.stream, ok = manifest.Stream(in.Slice.Stream); !ok {
+		return nil, temporal.NewNonRetryableApplicationError("The connector has no such stream any more.", typePageBroken, nil, "OB-3003")
+	}
+	p.checkpoint, p.fresh, err = checkpoint(ctx, a.DB.Read(), c, p.stream, in.Slice, a.DB.Now())
+	return p, err
+}
+
+// maxPageFailures is after how many malformed answers in a row a page is given up for this scan.
+const maxPageFailures = 3
+
+// read lists the page after the checkpoint.
+func (p *page) read(ctx context.Context) (connectors.Page, error) {
+	if p.fresh {
+		// A window's bounds are stored before it is read, so that a page read again after a crash is the same page.
+		if err := p.DB.Write(ctx, func(tx *store.Tx) error { return store.PutCheckpoint(ctx, tx, p.checkpoint) }); err != nil {
+			return connectors.Page{}, err
+		}
+	}
+	after := connectors.Cursor(p.checkpoint.Cursor)
+	got, err := p.source.Read(ctx, p.ref.Stream, after)
+	if err == nil && got.More && got.Next == after {
+		err = &connectors.Error{Kind: connectors.KindMalformed, Code: "OB-3004", Message: "The app answered with a page that leads to itself."}
+	}
+	switch kind := connectors.KindOf(err); {
+	case err == nil:
+		return got, nil
+	case kind == connectors.KindCursorExpired:
+		return connectors.Page{}, errors.Join(err, p.restart(ctx))
+	case kind == connectors.KindMalformed || kind == connectors.KindTooBig:
+		return connectors.Page{}, p.broken(ctx, err)
+	}
+	return connectors.Page{}, err
+}
+
+// restart puts the checkpoint back to the start of its slice: to the watermark less the stream's lateness in the live lane.
+func (p *page) restart(ctx context.Context) error {
+	cp := p.checkpoint
+	s, err := connectors.Cursor(cp.Cursor).Slice()
+	if err != nil {
+		s = connectors.Slice{From: liveStart(p.connection)}
+		if p.ref.Lane != store.LaneLive {
+			if s, err = closedSlice(p.connection, p.ref); err != nil {
+				return err
+			}
+		}
+	}
+	s.After = ""
+	if p.ref.Lane == store.LaneLive && p.stream.Cursor == connectors.CursorOpen && !cp.WatermarkAt.IsZero() {
+		s.From = cp.WatermarkAt.Add(-time.Duration(p.stream.Lateness))
+	}
+	cp.Cursor = string(s.Cursor())
+	return p.DB.Write(ctx, func(tx *store.Tx) error { return store.PutCheckpoint(ctx, tx, cp) })
+}
+
+// broken counts a malformed page. After three a window becomes a gap, which is read again apart, and a cursor stream stops until the next scan
+// (invariant 5).
+func (p *page) broken(ctx context.Context, cause error) error {
+	cp := p.checkpoint
+	cp.Failures++
+	giveUp := cp.Failures >= maxPageFailures
+	var e *connectors.Error
+	if errors.As(cause, &e) {
+		cp.Error = e.Code
+	}
+	s, serr := connectors.Cursor(cp.Cursor).Slice()
+	closed := serr == nil && !s.To.IsZero()
+	err := p.DB.Write(ctx, func(tx *store.Tx) error {
+		if giveUp && closed && p.ref.Lane != laneReread {
+			cp.Done, cp.Failures = true, 0
+			if p.ref.Lane == store.LaneLive {
+				cp.WatermarkAt = s.To.Add(-time.Duration(p.stream.Settle))
+			}
+			if err := store.PutInterval(ctx, tx, p.connection.ID, store.Interval{Stream: p.ref.Stream, From: s.From, To: s.To, State: store.IntervalGap, Reason: cp.Error}); err != nil {
+				return err
+			}
+		}
+		return store.PutCheckpoint(ctx, tx, cp)
+	})
+	if err != nil {
+		return err
+	}
+	p.Log.Warn("page could not be read", "connection", p.connection.ID, "stream", p.ref.Stream, "scan", p.scanID, "code", cp.Error, "failures", cp.Failures)
+	if giveUp {
+		return temporal.NewNonRetryableApplicationError(fmt.Sprintf("A page of the stream %s cannot be read; the rest of the scan went on.", p.ref.Stream), typePageBroken, nil, cp.Error)
+	}
+	return cause
+}
+
+// moveCheckpoint stores the cursor after the page and reports whether the slice is read to its end.
+func (p *page) moveCheckpoint(ctx context.Context, read connectors.Page, began time.Time) (bool, error) {
+	cp := p.checkpoint
+	s, err := connectors.Cursor(cp.Cursor).Slice()
+	if err != nil {
+		return false, err
+	}
+	cp.Cursor, cp.Failures, cp.Error = string(read.Next), 0, ""
+	cp.Pages++
+	closed := !s.To.IsZero()
+	err = p.DB.Write(ctx, func(tx *store.Tx) error {
+		for reason, n := range read.Skipped {
+			if err := store.AddCount(ctx, tx, p.connection.ID, p.ref.Stream, store.OutcomeSkipped, reason, int64(n)); err != nil {
+				return err
+			}
+		}
+		if !read.More {
+			cp.Done = closed
+			from, to := s.From, s.To
+			switch {
+			case p.ref.Lane == store.LaneLive && closed:
+				to = s.To.Add(-time.Duration(p.stream.Settle))
+				cp.WatermarkAt = to
+			case p.ref.Lane == store.LaneLive:
+				to = began.Add(-time.Duration(p.stream.Settle))
+				cp.WatermarkAt = to
+			case p.ref.Lane == laneReread:
+				if err := store.CloseGap(ctx, tx, p.connection.ID, p.ref.Stream, from, to); err != nil {
+					return err
+				}
+			}
+			if p.ref.Lane != laneReread {
+				if err := store.ExtendInterval(ctx, tx, p.connection.ID, p.ref.Stream, from, to); err != nil {
+					return err
+				}
+			}
+		}
+		return store.PutCheckpoint(ctx, tx, cp)
+	})
+	return !read.More, err
+}

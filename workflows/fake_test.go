@@ -1,0 +1,262 @@
+package workflows
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"iter"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/outband/outband/connectors"
+	"github.com/outband/outband/dlp"
+	"github.com/outband/outband/findings"
+	"github.com/outband/outband/internal/secret"
+	"github.com/outband/outband/internal/store"
+	"github.com/outband/outband/internal/vault"
+)
+
+const fakeManifest = `id: fake
+name: Fake
+vendor: Fake
+docs: https://fake.example/docs
+hosts: [api.fake.example]
+auth: {header: x-api-key}
+replies: {request_id: request-id, error_type: error.type, error_message: error.message}
+limits: {requests_per_minute: 1000, vendor_requests_per_minute: 1000, max_response_bytes: 1000000, max_file_bytes: 1000000}
+credentials:
+  - {id: api_key, title: Key, type: string, secret: true, required: true}
+config:
+  - {id: base_url, title: Base URL, type: string, format: url, default: "https://api.fake.example", required: true}
+  - {id: requests_per_minute, title: Rate, type: integer, default: "1000", minimum: 1, maximum: 1000}
+streams:
+  - {id: chats, title: Chats, kind: content, cursor: cursor, order: updated_at asc, page_size: 3}
+  - {id: activities, title: Activities, kind: activities, cursor: window, order: created_at asc, page_size: 3, lookback: 10m, settle: 2m}
+`
+
+// app is a SaaS app in memory: chats by time of change, with files, and a feed. Hooks break it.
+type app struct {
+	mu      sync.Mutex
+	chats   []connectors.Item
+	texts   map[string][]string          // by chat
+	files   map[string][]connectors.Item // by chat
+	bytes   map[string][]byte            // by file
+	feed    []connectors.Item
+	onRead  func(stream string, after connectors.Slice) error
+	onFetch func(item connectors.Item) error
+	reads   map[string]int
+	fetches map[string]int
+}
+
+func newApp() *app {
+	return &app{texts: map[string][]string{}, files: map[string][]connectors.Item{}, bytes: map[string][]byte{}, reads: map[string]int{}, fetches: map[string]int{}}
+}
+
+func (a *app) chat(id string, at time.Time, texts ...string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.chats = slices.DeleteFunc(a.chats, func(i connectors.Item) bool { return i.ID == id })
+	a.chats = append(a.chats, connectors.Item{
+		Kind: connectors.KindChat, ID: id, Version: at.Format(time.RFC3339Nano), At: at,
+		Resource: connectors.Resource{Kind: "chat", ID: id, Name: "Chat " + id, URL: "https://fake.example/" + id}, Actor: connectors.Actor{ID: "user_1", Email: "dana@fake.example", Type: "user"},
+	})
+	slices.SortFunc(a.chats, func(x, y connectors.Item) int { return x.At.Compare(y.At) })
+	a.texts[id] = texts
+}
+
+func (a *app) file(chat, id string, content []byte) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.files[chat] = append(a.files[chat], connectors.Item{Kind: connectors.KindFile, ID: id, Version: fmt.Sprint(len(content)), File: &connectors.File{Name: id + ".txt", Size: int64(len(content))}})
+	a.bytes[id] = content
+}
+
+const fakePage = 3
+
+func (a *app) Read(_ context.Context, stream string, after connectors.Cursor) (connectors.Page, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.reads[stream]++
+	s, err := after.Slice()
+	if err != nil {
+		return connectors.Page{}, err
+	}
+	if a.onRead != nil {
+		if err := a.onRead(stream, s); err != nil {
+			return connectors.Page{}, err
+		}
+	}
+	all := a.chats
+	if stream == "activities" {
+		all = a.feed
+	}
+	page := connectors.Page{Next: after}
+	for _, i := range all {
+		place := i.At.UTC().Format("2006-01-02T15:04:05.000000000") + i.ID
+		if i.At.Before(s.From) || (!s.To.IsZero() && !i.At.Before(s.To)) || place <= s.After {
+			continue
+		}
+		if len(page.Items) == fakePage {
+			page.More = true
+			break
+		}
+		page.Items = append(page.Items, i)
+		page.Next = connectors.Slice{From: s.From, To: s.To, After: place}.Cursor()
+	}
+	return page, nil
+}
+
+func (a *app) Fetch(_ context.Context, item connectors.Item) iter.Seq2[connectors.Part, error] {
+	return func(yield func(connectors.Part, error) bool) {
+		a.mu.Lock()
+		a.fetches[item.ID]++
+		hook, texts, files, content := a.onFetch, a.texts[item.ID], a.files[item.ID], a.bytes[item.ID]
+		a.mu.Unlock()
+		if hook != nil {
+			if err := hook(item); err != nil {
+				yield(connectors.Part{}, err)
+				return
+			}
+		}
+		if item.Kind == connectors.KindFile {
+			yield(part(connectors.PartFile, connectors.Ref{Kind: connectors.KindFile, ID: item.ID}, "", content), nil)
+			return
+		}
+		for i, text := range texts {
+			if !yield(part(connectors.PartUserText, connectors.Ref{Kind: "message", ID: fmt.Sprintf("%s/%d", item.ID, i)}, "content/0", []byte(text)), nil) {
+				return
+			}
+		}
+		for _, f := range files {
+			f.Resource = item.Resource
+			if !yield(connectors.Part{Kind: connectors.PartFile, Child: &f}, nil) {
+				return
+			}
+		}
+	}
+}
+
+func part(kind string, ref connectors.Ref, path string, content []byte) connectors.Part {
+	return connectors.Part{Kind: kind, Resource: ref, Path: path, Size: int64(len(content)), Open: func(context.Context) (io.ReadCloser, error) {
+		return io.NopCloser(bytes.NewReader(content)), nil
+	}}
+}
+
+// bench is the activities over a real store, for one connection to an app in memory.
+type bench struct {
+	*Activities
+	t          *testing.T
+	app        *app
+	connection store.Connection
+	scan       store.Scan
+	now        time.Time
+}
+
+var testDay = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	ctx, dir := t.Context(), t.TempDir()
+	db, err := store.Open(ctx, store.Configuration{Path: filepath.Join(dir, "outband.db")})
+	check(t, err)
+	t.Cleanup(func() { check(t, db.Close()) })
+	b := &bench{t: t, app: newApp(), now: testDay}
+	db.SetClock(func() time.Time { return b.now })
+	v, err := vault.Open(ctx, db, filepath.Join(dir, "key"))
+	check(t, err)
+	detectors, err := dlp.Builtin()
+	check(t, err)
+	engine, err := dlp.New(detectors, dlp.DefaultConfiguration())
+	check(t, err)
+	rules, err := NewRules(ctx, db, nil)
+	check(t, err)
+	source := connectors.Connector{Manifest: []byte(fakeManifest), Open: func(connectors.Client) connectors.Source { return b.app }}
+	opener, err := NewOpener([]connectors.Connector{source}, db, v, nil, "Outband/test")
+	check(t, err)
+	fp, fpID := v.FingerprintKey()
+	b.Activities = NewActivities(Dependencies{
+		DB: db, Open: opener, Engine: engine, Rules: rules, Log: slog.New(slog.DiscardHandler),
+		Keys: Keys{Findings: findings.Keys{ID: v.IDKey()}, Matches: dlp.Keys{ID: v.IDKey(), Fingerprint: fp, FingerprintID: fpID}},
+	})
+	check(t, db.Write(ctx, func(tx *store.Tx) (err error) {
+		b.connection, err = store.CreateConnection(ctx, tx, store.Connection{Name: "Fake", Connector: "fake", AccountID: "acc", State: store.ConnectionActive, Every: 5 * time.Minute, Config: map[string]string{}})
+		if err != nil {
+			return err
+		}
+		sealed, err := v.Seal(secret.NewValue("fake-key"), b.connection.ID, "api_key")
+		if err != nil {
+			return err
+		}
+		if err := store.PutCredential(ctx, tx, b.connection.ID, "api_key", sealed); err != nil {
+			return err
+		}
+		b.scan, err = store.ClaimScan(ctx, tx, b.connection.ID, "w", "r")
+		return err
+	}))
+	return b
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// read reads a slice to its end, as the workflow does, at most 50 pages.
+func (b *bench) read(ref SliceRef) error {
+	b.t.Helper()
+	for range 50 {
+		r, err := b.ScanPage(b.t.Context(), PageInput{b.connection.ID, b.scan.ID, ref})
+		if err != nil || r.Done || r.Stopped {
+			return err
+		}
+	}
+	b.t.Fatal("the slice does not end")
+	return nil
+}
+
+func (b *bench) live(stream string) error { return b.read(SliceRef{stream, store.LaneLive, liveSlice}) }
+
+func (b *bench) waiting() {
+	b.t.Helper()
+	due, err := b.DueItems(b.t.Context(), PageInput{ConnectionID: b.connection.ID})
+	check(b.t, err)
+	for _, i := range due {
+		check(b.t, b.ScanFile(b.t.Context(), ItemInput{b.connection.ID, b.scan.ID, i}))
+	}
+}
+
+// rows counts the rows of a query.
+func (b *bench) count(query string, args ...any) (n int) {
+	b.t.Helper()
+	check(b.t, b.DB.Read().QueryRowContext(b.t.Context(), query, args...).Scan(&n))
+	return n
+}
+
+func (b *bench) counts() map[string]int64 {
+	b.t.Helper()
+	list, err := store.Counts(b.t.Context(), b.DB.Read(), b.connection.ID)
+	check(b.t, err)
+	out := map[string]int64{}
+	for _, c := range list {
+		key := c.Stream + " " + c.Outcome
+		if c.Reason != "" {
+			key += " " + c.Reason
+		}
+		out[key] = c.N
+	}
+	return out
+}
+
+// selfPage says that there is more, and leads to itself.
+type selfPage struct{}
+
+func (selfPage) Read(_ context.Context, _ string, after connectors.Cursor) (connectors.Page, error) {
+	return connectors.Page{Next: after, More: true}, nil
+}

@@ -1,0 +1,98 @@
+package workflows
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/outband/outband/connectors"
+	"github.com/outband/outband/dlp/policy"
+	"github.com/outband/outband/findings"
+	"github.com/outband/outband/internal/store"
+)
+
+// feedBatch is how many activities one transaction holds. Each of them is stored whole or not at all.
+const feedBatch = 100
+
+// workActivities stores the activities of a page, masked, and evaluates the policies on those that are new.
+func (p *page) workActivities(ctx context.Context, items []connectors.Item) error {
+	for batch := range slices.Chunk(items, feedBatch) {
+		units := make([]*unit, len(batch))
+		for i, item := range batch {
+			u := &unit{ref: connectors.Ref{Kind: connectors.KindActivity, ID: item.ID}, at: item.At}
+			for _, field := range slices.Sorted(maps.Keys(item.Activity.Fields)) {
+				res, err := p.Engine.Scan([]byte(item.Activity.Fields[field]), p.Keys.Matches)
+				if err != nil {
+					return fmt.Errorf("scan an activity: %w", err)
+				}
+				u.add(res.Matches, connectors.PartField, field, item.At)
+			}
+			units[i] = u
+		}
+		err := p.DB.Write(ctx, func(tx *store.Tx) error {
+			for i, item := range batch {
+				if err := p.activity(ctx, tx, item, units[i]); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// activity stores one activity. One that is stored already is the overlap of two windows and changes nothing.
+func (p *page) activity(ctx context.Context, tx *store.Tx, item connectors.Item, u *unit) error {
+	masked := make(map[string]string, len(item.Activity.Fields))
+	for k, v := range item.Activity.Fields {
+		masked[k] = p.mask(v)
+	}
+	fields, err := json.Marshal(masked)
+	if err != nil {
+		return fmt.Errorf("encode an activity: %w", err)
+	}
+	if item.Resource.ID == "" {
+		item.Resource = p.account()
+	}
+	what := p.about(item)
+	what.activity = policy.Activity{Type: item.Activity.Type, Fields: item.Activity.Fields}
+	actor, err := findings.UpsertActor(ctx, tx, p.Keys.Findings, p.connection.ID, what.actor)
+	if err != nil {
+		return err
+	}
+	known, err := store.HasActivity(ctx, tx, p.connection.ID, item.ID)
+	if err != nil || known {
+		return err
+	}
+	// Judged before it is stored: recent() counts what came before it.
+	if err := p.found(ctx, tx, p.detect(ctx, tx, u, what)); err != nil {
+		return err
+	}
+	err = store.PutActivity(ctx, tx, store.Activity{
+		ConnectionID: p.connection.ID, ID: item.ID, Type: item.Activity.Type, At: item.At, ActorKey: actor, ResourceKind: item.Resource.Kind, ResourceID: item.Resource.ID, Fields: string(fields),
+	})
+	if err != nil {
+		return err
+	}
+	if err := store.AddCount(ctx, tx, p.connection.ID, p.ref.Stream, store.OutcomeRead, "", 1); err != nil {
+		return err
+	}
+	if err := store.AddCount(ctx, tx, p.connection.ID, p.ref.Stream, store.OutcomeScanned, "", 1); err != nil {
+		return err
+	}
+	return store.AddProgress(ctx, tx, p.scanID, 1, 1, 0, 0)
+}
+
+// account is the organisation behind the connection: what an activity is about that names nothing else.
+func (p *page) account() connectors.Resource {
+	id := p.connection.AccountID
+	if id == "" {
+		id = p.connection.ID
+	}
+	return connectors.Resource{Kind: "organization", ID: id, Name: p.connection.AccountName}
+}

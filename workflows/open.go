@@ -1,0 +1,113 @@
+package workflows
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/outband/outband/connectors"
+	"github.com/outband/outband/internal/safehttp"
+	"github.com/outband/outband/internal/secret"
+	"github.com/outband/outband/internal/store"
+	"github.com/outband/outband/internal/vault"
+)
+
+// Opener makes the source of a connection. Credentials are opened here only, in the process that calls the app (invariant 8).
+type Opener struct {
+	vault     *vault.Vault
+	db        *store.DB
+	doer      *safehttp.Client
+	limiters  *connectors.Limiters
+	userAgent string
+	byID      map[string]entry
+}
+
+type entry struct {
+	connector connectors.Connector
+	manifest  *connectors.Manifest
+}
+
+// NewOpener parses the manifests of the connectors.
+func NewOpener(all []connectors.Connector, db *store.DB, v *vault.Vault, doer *safehttp.Client, userAgent string) (*Opener, error) {
+	o := &Opener{vault: v, db: db, doer: doer, limiters: &connectors.Limiters{}, userAgent: userAgent, byID: map[string]entry{}}
+	for _, c := range all {
+		m, err := connectors.ParseManifest(c.Manifest)
+		if err != nil {
+			return nil, err
+		}
+		o.byID[m.ID] = entry{c, m}
+	}
+	return o, nil
+}
+
+// Manifest returns the manifest of a connector.
+func (o *Opener) Manifest(connectorID string) (*connectors.Manifest, error) {
+	e, ok := o.byID[connectorID]
+	if !ok {
+		return nil, &connectors.Error{Kind: connectors.KindConfig, Code: "OB-3005", Message: fmt.Sprintf("This version has no connector %q.", connectorID)}
+	}
+	return e.manifest, nil
+}
+
+// Source opens the source of a stored connection.
+func (o *Opener) Source(ctx context.Context, c store.Connection) (connectors.Source, *connectors.Manifest, error) {
+	m, err := o.Manifest(c.Connector)
+	if err != nil {
+		return nil, nil, err
+	}
+	field := m.Secrets[0].ID
+	sealed, err := store.GetCredential(ctx, o.db.Read(), c.ID, field)
+	if err != nil {
+		return nil, nil, &connectors.Error{Kind: connectors.KindAuth, Code: "OB-3006", Message: "The connection has no key. Store one in its settings."}
+	}
+	key, err := o.vault.Unseal(sealed, c.ID, field)
+	if err != nil {
+		return nil, nil, &connectors.Error{Kind: connectors.KindAuth, Code: "OB-3007", Message: "The stored key cannot be opened with this key file. Store the key again."}
+	}
+	return o.open(c.Connector, c.ID, budget(c), c.Config, key)
+}
+
+// budget names the rate budget of a connection: one for an account, whatever streams and keys use it.
+func budget(c store.Connection) string { return c.Connector + "/" + c.AccountID }
+
+// Forget drops what is kept in memory for a connection that was removed.
+func (o *Opener) Forget(c store.Connection) {
+	o.limiters.Forget(budget(c))
+	o.doer.Forget(c.ID)
+}
+
+// Test checks a connection that is not stored, step by step.
+func (o *Opener) Test(ctx context.Context, connectorID string, config map[string]string, secrets map[string]secret.Value, report func(connectors.Step)) (connectors.Account, error) {
+	m, err := o.Manifest(connectorID)
+	if err != nil {
+		return connectors.Account{}, err
+	}
+	source, _, err := o.open(connectorID, "", "", config, secrets[m.Secrets[0].ID])
+	if err != nil {
+		return connectors.Account{}, err
+	}
+	tester, ok := source.(connectors.Tester)
+	if !ok {
+		return connectors.Account{}, &connectors.Error{Kind: connectors.KindConfig, Code: "OB-3008", Message: "This connector cannot be tested."}
+	}
+	return tester.Test(ctx, report)
+}
+
+func (o *Opener) open(connectorID, connectionID, budget string, config map[string]string, key secret.Value) (connectors.Source, *connectors.Manifest, error) {
+	e := o.byID[connectorID]
+	checked, err := e.manifest.CheckConfig(config)
+	if err != nil {
+		return nil, nil, &connectors.Error{Kind: connectors.KindConfig, Code: connectors.CodeSetting, Message: "A setting of the connection is wrong.", Err: err}
+	}
+	rate := e.manifest.RequestsPerMinute(checked)
+	limiter := connectors.NewLimiter(rate)
+	if budget != "" {
+		limiter = o.limiters.Get(budget, rate)
+	}
+	client, err := connectors.NewClient(connectors.Options{
+		Manifest: e.manifest, Connection: connectionID, Secret: key, Config: checked, Doer: o.doer, Limiter: limiter, UserAgent: o.userAgent, MapError: e.connector.MapError,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	return e.connector.Open(client), e.manifest, nil
+}

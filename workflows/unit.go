@@ -1,0 +1,202 @@
+package workflows
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/outband/outband/connectors"
+	"github.com/outband/outband/dlp"
+	"github.com/outband/outband/dlp/policy"
+	"github.com/outband/outband/findings"
+	"github.com/outband/outband/internal/store"
+)
+
+// unit is one instance.resource with its matches: what a policy is evaluated on.
+type unit struct {
+	ref     connectors.Ref
+	at      time.Time
+	file    policy.File
+	matches []dlp.Match
+	places  []matchPlace // of each match
+}
+
+type matchPlace struct {
+	Part, Path string
+	At         time.Time
+}
+
+func (u *unit) add(matches []dlp.Match, part, path string, at time.Time) {
+	if u.at.IsZero() {
+		u.at = at
+	}
+	for _, m := range matches {
+		u.matches, u.places = append(u.matches, m), append(u.places, matchPlace{part, path, at})
+	}
+}
+
+// about is what a finding points to, with foreign strings masked.
+type about struct {
+	resource connectors.Resource
+	actor    findings.Actor
+	groups   []string
+	external bool
+	activity policy.Activity
+	itemAt   time.Time
+}
+
+// mask replaces what the detectors find in a foreign string (invariant 4).
+func (a *Activities) mask(s string) string { return a.Engine.Mask(s, a.Keys.Matches) }
+
+func (p *page) about(item connectors.Item) about {
+	actor := item.Actor
+	return about{
+		resource: item.Resource,
+		actor:    findings.Actor{ID: actor.ID, Email: actor.Email, Name: actor.Name, Type: actor.Type, Role: actor.Role},
+		groups:   actor.Groups, external: actor.External, itemAt: item.At,
+	}
+}
+
+// detect evaluates the policies on a unit and returns the detections that belong to what. It runs inside the item's transaction, so that a policy
+// sees what is stored.
+func (p *page) detect(ctx context.Context, tx *store.Tx, u *unit, what about) []findings.Detection {
+	in := policy.Input{
+		Item:       policy.Item{Kind: u.ref.Kind, At: u.at},
+		Resource:   policy.Resource{Kind: what.resource.Kind, ID: what.resource.ID, Name: what.resource.Name, Owner: what.resource.Owner, Visibility: what.resource.Visibility, Project: what.resource.Project},
+		Actor:      policy.Actor{ID: what.actor.ID, Email: what.actor.Email, Type: what.actor.Type, Role: what.actor.Role, Groups: what.groups, External: what.external},
+		Connection: policy.Connection{ID: p.connection.ID, Name: p.connection.Name, Connector: p.connection.Connector},
+		File:       u.file, Activity: what.activity, Now: tx.Now(), Matches: u.matches,
+	}
+	decisions, failures := p.rules.Evaluate(in, p.lookups(ctx, tx, u, what))
+	p.Rules.failed(failures)
+	var out []findings.Detection
+	for _, d := range decisions {
+		if d.Shadow {
+			continue
+		}
+		f := findings.Detection{
+			PolicyID: d.PolicyID, PolicyVersion: d.Version, Kind: d.Kind, Severity: d.Severity, Title: d.Title, OccurredAt: u.at, Actor: what.actor,
+			Resource: findings.Resource{Kind: what.resource.Kind, ID: what.resource.ID, Name: p.mask(what.resource.Name), URL: what.resource.URL},
+		}
+		ref := findings.Ref{Kind: u.ref.Kind, ID: u.ref.ID}
+		for _, i := range d.Evidence {
+			f.Instances = append(f.Instances, findings.NewInstance{Resource: ref, Part: u.places[i].Part, Path: u.places[i].Path, At: u.places[i].At, Match: u.matches[i]})
+		}
+		if len(f.Instances) == 0 {
+			f.Instances = []findings.NewInstance{{Resource: ref, At: u.at}}
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+// lookups answer a policy's questions to the store, as of the transaction.
+func (p *page) lookups(ctx context.Context, tx *store.Tx, u *unit, what about) policy.Lookups {
+	return policy.Lookups{
+		Total: func(policyID, glob string) (int64, error) {
+			id := p.Keys.Findings.FindingID(p.connection.ID, findings.Ref{Kind: what.resource.Kind, ID: what.resource.ID}, policyID)
+			var n int64
+			// Without this unit, which may be stored from an earlier scan: its matches are counted by the policy itself.
+			err := tx.QueryRowContext(ctx, `SELECT COALESCE(SUM(count), 0) FROM instances WHERE workspace_id = $1 AND finding_id = $2 AND detector GLOB $3 AND NOT (resource_kind = $4 AND resource_id = $5)`,
+				store.Workspace, id, glob, u.ref.Kind, u.ref.ID).Scan(&n)
+			if err != nil {
+				return 0, fmt.Errorf("count stored instances: %w", err)
+			}
+			return n, nil
+		},
+		Recent: func(typeGlob, scope string, d time.Duration) (int64, error) {
+			var actorKey, resourceID string
+			switch scope {
+			case "actor":
+				if actorKey = p.Keys.Findings.ActorKey(p.connection.ID, what.actor); actorKey == "" {
+					return 0, nil
+				}
+			case "resource":
+				resourceID = what.resource.ID
+			}
+			return store.CountActivities(ctx, tx, p.connection.ID, typeGlob, actorKey, resourceID, u.at.Add(-d), u.at)
+		},
+	}
+}
+
+// scanText adds the matches of a text part to the unit of its resource.
+func (p *page) scanText(ctx context.Context, part connectors.Part, u *unit) error {
+	body, err := part.Open(ctx)
+	if err != nil {
+		return err
+	}
+	res, _, err := p.Engine.ScanReader(ctx, body, p.Keys.Matches, maxFileBytes)
+	if cerr := body.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return err
+	}
+	u.add(res.Matches, part.Kind, part.Path, part.At)
+	return nil
+}
+
+// stored is what is kept of a scanned file, so that showing it in another chat needs no second fetch: masks and keyed digests only (invariant 4).
+type stored struct {
+	File    policy.File   `json:"file"` // the name masked
+	Matches []storedMatch `json:"matches,omitempty"`
+}
+
+type storedMatch struct {
+	Detector    string   `json:"d"`
+	Start       int      `json:"s"`
+	End         int      `json:"e"`
+	Line        int      `json:"l"`
+	Confidence  float64  `json:"c"`
+	Validated   bool     `json:"v,omitempty"`
+	Masked      string   `json:"m"`
+	Before      string   `json:"b,omitempty"`
+	After       string   `json:"a,omitempty"`
+	Context     []string `json:"x,omitempty"`
+	Value       string   `json:"k"`
+	Fingerprint string   `json:"f"`
+	Also        []string `json:"o,omitempty"`
+	Part        string   `json:"p"`
+	Path        string   `json:"t,omitempty"`
+	AtMicros    int64    `json:"u,omitempty"`
+}
+
+func (u *unit) encode(mask func(string) string) (string, error) {
+	s := stored{File: u.file}
+	s.File.Name = mask(u.file.Name)
+	for i, m := range u.matches {
+		at := u.places[i]
+		s.Matches = append(s.Matches, storedMatch{
+			m.Detector, m.Start, m.End, m.Line, m.Confidence, m.Validated, m.Masked, m.Before, m.After, m.Context, m.Value, m.Fingerprint, m.Also, at.Part, at.Path, store.Micros(at.At),
+		})
+	}
+	b, err := json.Marshal(s)
+	if err != nil {
+		return "", fmt.Errorf("encode the result of a file: %w", err)
+	}
+	return string(b), nil
+}
+
+func decodeUnit(ref connectors.Ref, at time.Time, result string) (*unit, error) {
+	var s stored
+	if err := json.Unmarshal([]byte(result), &s); err != nil {
+		return nil, fmt.Errorf("decode the stored result of a file: %w", err)
+	}
+	u := &unit{ref: ref, at: at, file: s.File}
+	for _, m := range s.Matches {
+		u.matches = append(u.matches, dlp.Match{
+			Detector: m.Detector, Start: m.Start, End: m.End, Line: m.Line, Confidence: m.Confidence, Validated: m.Validated, Masked: m.Masked, Before: m.Before, After: m.After,
+			Context: m.Context, Value: m.Value, Fingerprint: m.Fingerprint, Also: m.Also,
+		})
+		u.places = append(u.places, matchPlace{m.Part, m.Path, store.FromMicros(m.AtMicros)})
+	}
+	return u, nil
+}
+
+// discard reads nothing and closes: a body that is not scanned.
+func discard(body io.Closer) {
+	// The content was not wanted; an error of closing it says nothing about what was read.
+	_ = body.Close()
+}

@@ -1,0 +1,264 @@
+// Package workflows runs scans and deliveries on Temporal. A workflow carries references only (invariant 6): which connection, scan, stream and
+// slice, and counts. What was read and found stands in the store, so that a workflow can be lost at any moment and a new one goes on.
+package workflows
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/outband/outband/connectors"
+)
+
+// Task queues: their workers have slots of their own, so that a slow destination delays no scan.
+const (
+	QueueSync   = "outband-sync"
+	QueueExport = "outband-export"
+)
+
+// SliceRef names a slice of a stream; with the connection it is the key of a checkpoint.
+type SliceRef struct {
+	Stream, Lane, Slice string
+}
+
+// SyncInput starts or continues a scan.
+type SyncInput struct {
+	ConnectionID string
+	ScanID       string  // set when the workflow continues itself
+	Outcome      Outcome // so far
+	Skip         []SliceRef
+}
+
+// Outcome is what a scan has come to.
+type Outcome struct {
+	Failed  int    // streams or slices that could not be read to their end
+	Done    int    // streams or slices that were
+	Code    string // of the first failure
+	Message string
+	Final   bool // nothing can be read until an admin acts
+	Stopped bool // the connection was paused or removed
+}
+
+// Plan is what a scan reads.
+type Plan struct {
+	ScanID  string
+	Live    []SliceRef
+	Every   time.Duration // how often new content is looked for, also while history is read
+	Stopped bool
+}
+
+// PageInput asks for the next page of a slice.
+type PageInput struct {
+	ConnectionID, ScanID string
+	Slice                SliceRef
+}
+
+// PageResult says how far the slice is.
+type PageResult struct {
+	Done    bool // the slice is read to its end as of now
+	Stopped bool // the connection was paused or removed
+	Items   int
+}
+
+// ItemRef names a deferred or quarantined item.
+type ItemRef struct {
+	Kind, ID string
+}
+
+// ItemInput asks for one such item.
+type ItemInput struct {
+	ConnectionID, ScanID string
+	Item                 ItemRef
+}
+
+// SlicesInput asks for slices of history that are not read yet.
+type SlicesInput struct {
+	ConnectionID, ScanID string
+	Skip                 []SliceRef // failed in this scan
+}
+
+// FinishInput ends a scan.
+type FinishInput struct {
+	ConnectionID, ScanID string
+	Outcome              Outcome
+}
+
+// maxBrokenSlices is after how many slices of history that cannot be read a scan leaves the rest to the next.
+const maxBrokenSlices = 20
+
+// retries is the one layer of long retries (invariant 7). Kinds that only an admin can end are final.
+func retries() *temporal.RetryPolicy {
+	return &temporal.RetryPolicy{
+		InitialInterval: 2 * time.Second, BackoffCoefficient: 2, MaximumInterval: 5 * time.Minute,
+		NonRetryableErrorTypes: []string{
+			string(connectors.KindAuth), string(connectors.KindForbidden), string(connectors.KindDisabled), string(connectors.KindConfig), typePageBroken,
+		},
+	}
+}
+
+func short(ctx workflow.Context) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: time.Minute, RetryPolicy: retries()})
+}
+
+func long(ctx workflow.Context) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		StartToCloseTimeout: 5 * time.Minute, HeartbeatTimeout: 15 * time.Second, ScheduleToCloseTimeout: 30 * time.Minute, RetryPolicy: retries(),
+	})
+}
+
+// SyncConnection is one scan: what is new in each stream, then what waits, then history, newest first, with a look at what is new in between.
+func SyncConnection(ctx workflow.Context, in SyncInput) error {
+	var a *Activities
+	var plan Plan
+	if err := workflow.ExecuteActivity(short(ctx), a.BeginScan, in).Get(ctx, &plan); err != nil {
+		return err
+	}
+	if plan.Stopped {
+		return nil
+	}
+	s := &run{in: in, plan: plan, outcome: in.Outcome, skip: in.Skip}
+	s.live(ctx)
+	s.waiting(ctx)
+	for !s.over() && len(s.skip) < maxBrokenSlices {
+		var slices []SliceRef
+		if err := workflow.ExecuteActivity(short(ctx), a.NextSlices, SlicesInput{in.ConnectionID, plan.ScanID, s.skip}).Get(ctx, &slices); err != nil {
+			s.fail(err)
+			break
+		}
+		if len(slices) == 0 {
+			break
+		}
+		for _, slice := range slices {
+			s.slice(ctx, slice, true)
+			if s.over() {
+				break
+			}
+		}
+		if workflow.GetInfo(ctx).GetContinueAsNewSuggested() && !s.over() {
+			return workflow.NewContinueAsNewError(ctx, SyncConnection, SyncInput{in.ConnectionID, plan.ScanID, s.outcome, s.skip})
+		}
+	}
+	s.waiting(ctx)
+	return workflow.ExecuteActivity(short(ctx), a.FinishScan, FinishInput{in.ConnectionID, plan.ScanID, s.outcome}).Get(ctx, nil)
+}
+
+// run is the state of one run of SyncConnection.
+type run struct {
+	in       SyncInput
+	plan     Plan
+	outcome  Outcome
+	skip     []SliceRef
+	lastLive time.Time
+}
+
+func (s *run) over() bool { return s.outcome.Final || s.outcome.Stopped }
+
+// live reads what is new in every stream. A stream that fails does not hold the others.
+func (s *run) live(ctx workflow.Context) {
+	s.lastLive = workflow.Now(ctx)
+	for _, slice := range s.plan.Live {
+		if s.over() {
+			return
+		}
+		s.slice(ctx, slice, false)
+	}
+}
+
+// slice reads one slice to its end. Between the pages of history it looks for new content: new never waits for old.
+func (s *run) slice(ctx workflow.Context, slice SliceRef, history bool) {
+	var a *Activities
+	for {
+		var page PageResult
+		if err := workflow.ExecuteActivity(long(ctx), a.ScanPage, PageInput{s.in.ConnectionID, s.plan.ScanID, slice}).Get(ctx, &page); err != nil {
+			s.fail(err)
+			if history {
+				s.skip = append(s.skip, slice)
+			}
+			return
+		}
+		if page.Stopped {
+			s.outcome.Stopped = true
+			return
+		}
+		if page.Done {
+			s.outcome.Done++
+			return
+		}
+		if history && workflow.Now(ctx).Sub(s.lastLive) >= s.plan.Every {
+			if s.live(ctx); s.over() {
+				return
+			}
+		}
+	}
+}
+
+// waiting works the items that a page put off: large files, and items that failed before.
+func (s *run) waiting(ctx workflow.Context) {
+	var a *Activities
+	for !s.over() {
+		var due []ItemRef
+		if err := workflow.ExecuteActivity(short(ctx), a.DueItems, PageInput{ConnectionID: s.in.ConnectionID, ScanID: s.plan.ScanID}).Get(ctx, &due); err != nil {
+			s.fail(err)
+			return
+		}
+		for _, item := range due {
+			if err := workflow.ExecuteActivity(long(ctx), a.ScanFile, ItemInput{s.in.ConnectionID, s.plan.ScanID, item}).Get(ctx, nil); err != nil {
+				s.fail(err)
+				if s.over() {
+					return
+				}
+			}
+		}
+		if len(due) == 0 {
+			return
+		}
+	}
+}
+
+// fail notes a failure; the first one names the scan's error.
+func (s *run) fail(err error) {
+	s.outcome.Failed++
+	f := failureOf(err)
+	if f.Final() {
+		s.outcome.Final = true
+	}
+	if s.outcome.Code == "" || f.Final() {
+		s.outcome.Code, s.outcome.Message = f.Code, f.Message
+	}
+}
+
+// PurgeInput is empty: what to keep stands in the activity.
+type PurgeInput struct{}
+
+// Purge deletes activities that are past their time.
+func Purge(ctx workflow.Context, _ PurgeInput) error {
+	var a *Activities
+	return workflow.ExecuteActivity(long(ctx), a.PurgeActivities).Get(ctx, nil)
+}
+
+// DeliverInput names a destination.
+type DeliverInput struct {
+	DestinationID string
+}
+
+const deliverRounds = 50
+
+// Deliver sends the finding log to one destination, for as long as the destination exists.
+func Deliver(ctx workflow.Context, in DeliverInput) error {
+	var a *Activities
+	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		StartToCloseTimeout: 5 * time.Minute, HeartbeatTimeout: 15 * time.Second,
+		RetryPolicy: &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: time.Minute},
+	})
+	for range deliverRounds {
+		var stopped bool
+		if err := workflow.ExecuteActivity(ctx, a.DeliverSome, in).Get(ctx, &stopped); err != nil {
+			return err
+		}
+		if stopped {
+			return nil
+		}
+	}
+	return workflow.NewContinueAsNewError(ctx, Deliver, in)
+}
