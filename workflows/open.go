@@ -69,11 +69,8 @@ func (o *Opener) Source(ctx context.Context, c store.Connection) (connectors.Sou
 // budget names the rate budget of a connection: one for an account, whatever streams and keys use it.
 func budget(c store.Connection) string { return c.Connector + "/" + c.AccountID }
 
-// Forget drops what is kept in memory for a connection that was removed.
-func (o *Opener) Forget(c store.Connection) {
-	o.limiters.Forget(budget(c))
-	o.doer.Forget(c.ID)
-}
+// Forget drops the breaker of a connection that was removed. Its account's budget stays: what was spent is spent.
+func (o *Opener) Forget(connectionID string) { o.doer.Forget(connectionID) }
 
 // Test checks a connection that is not stored, step by step.
 func (o *Opener) Test(ctx context.Context, connectorID string, config map[string]string, secrets map[string]secret.Value, report func(connectors.Step)) (connectors.Account, error) {

@@ -10,6 +10,7 @@ import (
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/worker"
@@ -120,20 +121,20 @@ func (r *Runner) reconcile(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	interrupted := map[string]bool{}
 	for _, s := range running {
-		interrupted[s.ConnectionID] = true
 		if !want[syncID(s.ConnectionID)] {
 			if err := r.cancelScans(ctx, s.ConnectionID); err != nil {
 				return err
 			}
 		}
 	}
-	for _, c := range connections {
-		if err := r.ensure(ctx, c); err != nil {
+	if r.exclusive {
+		if err := r.terminateScans(ctx); err != nil {
 			return err
 		}
-		if err := r.resumeScan(ctx, c, interrupted[c.ID]); err != nil {
+	}
+	for _, c := range connections {
+		if err := r.begin(ctx, c); err != nil {
 			return err
 		}
 	}
@@ -156,20 +157,41 @@ func (r *Runner) reconcile(ctx context.Context) error {
 	return nil
 }
 
-// resumeScan begins a scan again that was interrupted or is queued. It goes on under its own id: BeginScan claims it.
-func (r *Runner) resumeScan(ctx context.Context, c store.Connection, interrupted bool) error {
+// begin makes the schedule of a connection at start, and runs what is due: a scan that was interrupted goes on under its own id, which BeginScan
+// claims; a queued one runs; and one that is overdue is not waited for.
+func (r *Runner) begin(ctx context.Context, c store.Connection) error {
 	if c.State == store.ConnectionPaused {
-		return r.cancelScans(ctx, c.ID)
+		if err := r.cancelScans(ctx, c.ID); err != nil {
+			return err
+		}
+		return r.ensure(ctx, c)
 	}
-	open, err := store.HasOpenScan(ctx, r.db.Read(), c.ID)
-	if err != nil || !open {
+	due, err := r.due(ctx, c)
+	if err != nil {
 		return err
 	}
-	overlap := enumspb.SCHEDULE_OVERLAP_POLICY_BUFFER_ONE
-	if interrupted && r.exclusive {
-		overlap = enumspb.SCHEDULE_OVERLAP_POLICY_TERMINATE_OTHER
+	if r.exclusive {
+		// A schedule that outlived its server answers only after its old worker's queue has timed out. A new one answers at once.
+		if err := r.removeSchedule(ctx, syncID(c.ID)); err != nil {
+			return err
+		}
 	}
-	return r.trigger(ctx, c.ID, overlap)
+	if err := r.ensure(ctx, c); err != nil || !due {
+		return err
+	}
+	return r.ScanQueued(ctx, c.ID)
+}
+
+// due reports whether a scan is to run now: one is open, or the last one began longer ago than the connection's interval.
+func (r *Runner) due(ctx context.Context, c store.Connection) (bool, error) {
+	last, err := store.ListScans(ctx, r.db.Read(), c.ID, time.Time{}, "", 1)
+	if err != nil {
+		return false, err
+	}
+	if len(last) == 0 || r.db.Now().Sub(last[0].QueuedAt) >= c.Every {
+		return true, nil
+	}
+	return store.HasOpenScan(ctx, r.db.Read(), c.ID)
 }
 
 func (r *Runner) trigger(ctx context.Context, connectionID string, overlap enumspb.ScheduleOverlapPolicy) error {
@@ -284,6 +306,9 @@ func (r *Runner) ConnectionRemoved(ctx context.Context, connectionID string) err
 	if err := r.cancelScans(ctx, connectionID); err != nil {
 		return err
 	}
+	if r.activities != nil {
+		r.activities.Open.Forget(connectionID)
+	}
 	_, err = findings.MarkSourceUnknown(ctx, r.db, connectionID)
 	return err
 }
@@ -316,6 +341,25 @@ func (r *Runner) deliverTo(ctx context.Context, destinationID string, conflict e
 // DestinationRemoved ends the delivery to a destination.
 func (r *Runner) DestinationRemoved(ctx context.Context, destinationID string) error {
 	return r.terminate(ctx, deliverID(destinationID), "the destination was removed")
+}
+
+// terminateScans ends every scan workflow that outlived its process, also one that had not claimed its scan yet.
+func (r *Runner) terminateScans(ctx context.Context) error {
+	var page []byte
+	for {
+		list, err := r.client.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{Query: "WorkflowType = 'SyncConnection' AND ExecutionStatus = 'Running'", NextPageToken: page})
+		if err != nil {
+			return fmt.Errorf("list running scans: %w", err)
+		}
+		for _, w := range list.Executions {
+			if err := r.terminate(ctx, w.Execution.WorkflowId, "the process that ran it has ended"); err != nil {
+				return err
+			}
+		}
+		if page = list.NextPageToken; len(page) == 0 {
+			return nil
+		}
+	}
 }
 
 func (r *Runner) terminate(ctx context.Context, workflowID, reason string) error {

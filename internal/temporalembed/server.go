@@ -13,7 +13,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"time"
 
 	"go.temporal.io/server/common/authorization"
 	"go.temporal.io/server/common/cluster"
@@ -22,7 +21,9 @@ import (
 	"go.temporal.io/server/common/headers"
 	"go.temporal.io/server/common/log"
 	"go.temporal.io/server/common/log/tag"
+	"go.temporal.io/server/common/membership/static"
 	sqliteplugin "go.temporal.io/server/common/persistence/sql/sqlplugin/sqlite"
+	"go.temporal.io/server/common/primitives"
 	"go.temporal.io/server/schema/sqlite"
 	"go.temporal.io/server/temporal"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -37,7 +38,7 @@ func Start(_ context.Context, o Options) (address string, stop func() error, err
 	if err != nil {
 		return "", nil, err
 	}
-	ports, err := freePorts(8)
+	ports, err := freePorts(4)
 	if err != nil {
 		return "", nil, err
 	}
@@ -67,6 +68,10 @@ func Start(_ context.Context, o Options) (address string, stop func() error, err
 		temporal.WithAuthorizer(authorization.NewNoopAuthorizer()),
 		temporal.WithClaimMapper(func(*config.Config) authorization.ClaimMapper { return authorization.NewNoopClaimMapper() }),
 		temporal.WithDynamicConfigClient(dynamicSettings()),
+		// Membership by gossip would wait, after a kill, for hosts of the process that died.
+		temporal.WithStaticHosts(map[primitives.ServiceName]static.Hosts{
+			primitives.FrontendService: host(ports[0]), primitives.HistoryService: host(ports[1]), primitives.MatchingService: host(ports[2]), primitives.WorkerService: host(ports[3]),
+		}),
 	)
 	if err != nil {
 		return "", nil, fmt.Errorf("configure the embedded Temporal: %w", err)
@@ -77,9 +82,11 @@ func Start(_ context.Context, o Options) (address string, stop func() error, err
 	return address, server.Stop, nil
 }
 
+func host(port int) static.Hosts { return static.SingleLocalHost(fmt.Sprintf("%s:%d", loopback, port)) }
+
 func configuration(database, clusterID string, ports []int) *config.Config {
 	service := func(i int) config.Service {
-		return config.Service{RPC: config.RPC{GRPCPort: ports[2*i], MembershipPort: ports[2*i+1], BindOnLocalHost: true}}
+		return config.Service{RPC: config.RPC{GRPCPort: ports[i], BindOnLocalHost: true}}
 	}
 	frontend := fmt.Sprintf("%s:%d", loopback, ports[0])
 	disabled := config.ArchivalNamespaceDefaults{
@@ -87,7 +94,6 @@ func configuration(database, clusterID string, ports []int) *config.Config {
 		Visibility: config.VisibilityArchivalNamespaceDefaults{State: "disabled"},
 	}
 	return &config.Config{
-		Global: config.Global{Membership: config.Membership{MaxJoinDuration: 30 * time.Second, BroadcastAddress: loopback}},
 		Persistence: config.Persistence{
 			DefaultStore: sqliteplugin.PluginName, VisibilityStore: sqliteplugin.PluginName, NumHistoryShards: 1,
 			DataStores: map[string]config.DataStore{sqliteplugin.PluginName: {SQL: &config.SQL{

@@ -1,0 +1,124 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// Who may do what. An operation whose row names no role is refused to everybody.
+var (
+	anyone   = Roles()
+	evidence = []string{RoleAnalyst, RoleResponder, RoleAuthor, RoleAdmin, RoleAuditor, RoleService} // all but viewer
+	triage   = []string{RoleAnalyst, RoleResponder, RoleAuthor, RoleAdmin}
+	scanning = []string{RoleResponder, RoleAdmin, RoleService}
+	authors  = []string{RoleAuthor, RoleAdmin}
+	admins   = []string{RoleAdmin}
+	auditors = []string{RoleAuditor, RoleAdmin}
+)
+
+// routes is every operation of the API with its role beside it.
+func (a *API) routes() []route {
+	return []route{
+		get("list-connectors", "/connectors", anyone, "List connectors with what their connections need", a.listConnectors),
+
+		get("list-connections", "/connections", anyone, "List connections", a.listConnections),
+		post("create-connection", "/connections", admins, http.StatusCreated, "Connect an app: the key is tested first, and a first scan is queued", a.createConnection),
+		post("test-connection", "/connections/test", admins, http.StatusOK, "Test a key and settings without saving them", a.testConnection),
+		get("get-connection", "/connections/{id}", anyone, "Get a connection", a.getConnection),
+		patch("update-connection", "/connections/{id}", admins, "Change a connection; new settings and keys are tested first", a.updateConnection),
+		remove("delete-connection", "/connections/{id}", admins, "Remove a connection, its schedule and its key; its findings stay", a.deleteConnection),
+		post("scan-connection", "/connections/{id}/scan", scanning, http.StatusAccepted, "Scan now; requests that overlap share one scan", a.scanConnection),
+		post("pause-connection", "/connections/{id}/pause", admins, http.StatusOK, "Stop scanning until resumed", a.pauseConnection),
+		post("resume-connection", "/connections/{id}/resume", admins, http.StatusOK, "Scan by schedule again", a.resumeConnection),
+
+		get("list-scans", "/scans", anyone, "List scans, the newest first", a.listScans),
+		get("get-scan", "/scans/{id}", anyone, "Get a scan", a.getScan),
+		stream("watch-scan", "/scans/{id}/events", anyone, "Follow a scan until it ends", a.watchScan, "text/event-stream"),
+		get("get-coverage", "/coverage", anyone, "What was read, scanned and skipped, for each connection and stream", a.coverage),
+
+		get("list-findings", "/findings", anyone, "List findings without instances", a.listFindings),
+		get("get-finding", "/findings/{id}", evidence, "Get a finding with its first 1000 instances", a.getFinding),
+		patch("update-finding", "/findings/{id}", triage, "Change the status of a finding", a.updateFinding),
+		get("list-instances", "/findings/{id}/instances", evidence, "List the instances of a finding, the oldest first", a.listInstances),
+		get("list-finding-history", "/findings/{id}/history", evidence, "List the changes of a finding, the oldest first", a.findingHistory),
+		post("update-findings", "/findings/bulk", triage, http.StatusOK, "Change the status of up to 500 findings", a.updateFindings),
+		get("count-findings", "/findings/facets", anyone, "Count findings by the values of each field", a.facets),
+		get("chart-findings", "/findings/timeline", anyone, "Count findings by the time they were first seen", a.timeline),
+		stream("export-findings", "/findings/export", evidence, "Export findings, as NDJSON with all instances or as CSV without", a.exportFindings, "application/x-ndjson", "text/csv"),
+
+		get("list-destinations", "/destinations", anyone, "List destinations", a.listDestinations),
+		post("create-destination", "/destinations", admins, http.StatusCreated, "Add a destination; a signing key is made if none is given, and shown once", a.createDestination),
+		post("test-destination", "/destinations/test", admins, http.StatusOK, "Send a signed test event without saving the destination", a.testDestination),
+		get("get-destination", "/destinations/{id}", anyone, "Get a destination", a.getDestination),
+		patch("update-destination", "/destinations/{id}", admins, "Change a destination", a.updateDestination),
+		remove("delete-destination", "/destinations/{id}", admins, "Remove a destination and its signing key", a.deleteDestination),
+		get("list-deliveries", "/destinations/{id}/deliveries", evidence, "List the deliveries of a destination, the newest first", a.listDeliveries),
+		post("replay-deliveries", "/destinations/{id}/replay", admins, http.StatusOK, "Send events again, under the same ids", a.replayDeliveries),
+
+		get("list-detectors", "/detectors", anyone, "List detectors", a.listDetectors),
+		get("list-policies", "/policies", anyone, "List policies with what the overrides make of them", a.listPolicies),
+		patch("update-policy", "/policies/{id}", authors, "Override the severity or mode of a policy", a.updatePolicy),
+
+		get("list-tokens", "/tokens", auditors, "List tokens, the newest first", a.listTokens),
+		post("create-token", "/tokens", admins, http.StatusCreated, "Make a token; its text is shown once", a.createToken),
+		remove("delete-token", "/tokens/{id}", admins, "Revoke a token", a.revokeToken),
+		get("list-audit", "/audit", auditors, "List the audit log, the newest row first", a.listAudit),
+		get("get-system", "/system", anyone, "The version, the state of the parts, and the hosts that may be called", a.system),
+	}
+}
+
+// route is one operation before it is registered.
+type route struct {
+	op       huma.Operation
+	register func(*API, huma.Operation)
+}
+
+func get[I, O any](id, path string, roles []string, summary string, h func(context.Context, *I) (*O, error)) route {
+	return operation(http.MethodGet, id, path, roles, http.StatusOK, summary, h)
+}
+
+func post[I, O any](id, path string, roles []string, status int, summary string, h func(context.Context, *I) (*O, error)) route {
+	return operation(http.MethodPost, id, path, roles, status, summary, h)
+}
+
+func patch[I, O any](id, path string, roles []string, summary string, h func(context.Context, *I) (*O, error)) route {
+	return operation(http.MethodPatch, id, path, roles, http.StatusOK, summary, h)
+}
+
+func remove[I any](id, path string, roles []string, summary string, h func(context.Context, *I) error) route {
+	return operation(http.MethodDelete, id, path, roles, http.StatusNoContent, summary, func(ctx context.Context, in *I) (*struct{}, error) {
+		return nil, h(ctx, in)
+	})
+}
+
+// stream is an operation that answers piece by piece.
+func stream[I any](id, path string, roles []string, summary string, h func(context.Context, *I) (*huma.StreamResponse, error), mediaTypes ...string) route {
+	r := operation(http.MethodGet, id, path, roles, http.StatusOK, summary, h)
+	content := map[string]*huma.MediaType{}
+	for _, m := range mediaTypes {
+		content[m] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}}
+	}
+	r.op.Responses = map[string]*huma.Response{"200": {Description: http.StatusText(http.StatusOK), Content: content}}
+	return r
+}
+
+func operation[I, O any](method, id, path string, roles []string, status int, summary string, h func(context.Context, *I) (*O, error)) route {
+	return route{
+		op: huma.Operation{
+			OperationID: id, Method: method, Path: "/api/v1" + path, Summary: summary, DefaultStatus: status,
+			Metadata: map[string]any{metaRoles: roles}, Security: []map[string][]string{{"token": {}}}, MaxBodyBytes: 1 << 20,
+		},
+		register: func(a *API, op huma.Operation) {
+			op.BodyReadTimeout = a.cfg.BodyTimeout
+			huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
+				out, err := h(ctx, in)
+				if err != nil {
+					return nil, a.problem(ctx, err)
+				}
+				return out, nil
+			})
+		},
+	}
+}

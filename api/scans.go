@@ -1,0 +1,80 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	"github.com/outband/outband/findings/cursor"
+	"github.com/outband/outband/internal/store"
+)
+
+// Scan is one run over a connection's streams.
+type Scan struct {
+	ID           string  `json:"id"`
+	ConnectionID string  `json:"connection_id"`
+	State        string  `json:"state" enum:"queued,running,succeeded,partial,failed,cancelled"`
+	Cause        string  `json:"cause" enum:"first,schedule,request"`
+	QueuedAt     *string `json:"queued_at" format:"date-time"`
+	StartedAt    *string `json:"started_at" format:"date-time"`
+	FinishedAt   *string `json:"finished_at" format:"date-time"`
+	UpdatedAt    *string `json:"updated_at" format:"date-time"`
+	ItemsRead    int64   `json:"items_read"`
+	ItemsScanned int64   `json:"items_scanned"`
+	ItemsSkipped int64   `json:"items_skipped"`
+	FindingsNew  int64   `json:"findings_new"`
+	ErrorCode    string  `json:"error_code" doc:"Empty unless it failed or is partial."`
+	Error        string  `json:"error" doc:"One sentence, with what to do."`
+}
+
+func scan(s store.Scan) Scan {
+	return Scan{
+		ID: s.ID, ConnectionID: s.ConnectionID, State: s.State, Cause: s.Cause, QueuedAt: stamp(s.QueuedAt), StartedAt: stamp(s.StartedAt), FinishedAt: stamp(s.FinishedAt),
+		UpdatedAt: stamp(s.UpdatedAt), ItemsRead: s.ItemsRead, ItemsScanned: s.ItemsScanned, ItemsSkipped: s.ItemsSkipped, FindingsNew: s.FindingsNew,
+		ErrorCode: s.ErrorCode, Error: s.Error,
+	}
+}
+
+// ended reports whether a scan changes no more.
+func ended(state string) bool { return state != store.ScanQueued && state != store.ScanRunning }
+
+// ScansInput narrows the list of scans.
+type ScansInput struct {
+	ListInput
+	ConnectionID string `query:"connection_id" maxLength:"128" doc:"Absent: of all connections."`
+}
+
+func (a *API) listScans(ctx context.Context, in *ScansInput) (*ListOutput[Scan], error) {
+	place := cursor.Place{Bind: cursor.Bind("scans", in.ConnectionID)}
+	var before time.Time
+	if in.Cursor != "" {
+		var err error
+		if place, err = cursor.Decode(in.Cursor, place.Bind); err != nil {
+			return nil, badCursor()
+		}
+		before = store.FromMicros(place.Number)
+	}
+	all, err := store.ListScans(ctx, a.d.DB.Read(), in.ConnectionID, before, place.ID, in.Limit+1)
+	if err != nil {
+		return nil, err
+	}
+	next := ""
+	if len(all) > in.Limit {
+		all = all[:in.Limit]
+		last := all[in.Limit-1]
+		place.Number, place.ID = store.Micros(last.QueuedAt), last.ID
+		next = place.Encode()
+	}
+	out := make([]Scan, 0, len(all))
+	for _, s := range all {
+		out = append(out, scan(s))
+	}
+	return listed(out, next), nil
+}
+
+func (a *API) getScan(ctx context.Context, in *IDInput) (*Output[Scan], error) {
+	s, err := store.GetScan(ctx, a.d.DB.Read(), in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &Output[Scan]{scan(s)}, nil
+}

@@ -1,0 +1,150 @@
+package deliver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/outband/outband/findings"
+	"github.com/outband/outband/findings/cursor"
+	"github.com/outband/outband/internal/store"
+)
+
+// ErrSelection is returned for a replay that selects nothing in particular.
+var ErrSelection = errors.New("a replay is of the parked events, of all since a sequence number, or of at most 500 named events")
+
+// Selection says what to send again. Exactly one field is set.
+type Selection struct {
+	Parked   bool     // all that are parked
+	SinceSeq *int64   // all of the log after this seq that the filter selects now; 0: from the first
+	EventIDs []string // these, whatever their state; at most 500
+}
+
+// Replay queues events again, under the same webhook-ids, and returns how many; for SinceSeq, how many rows of the log are read again. Errors:
+// ErrNotFound (the destination), ErrSelection.
+func Replay(ctx context.Context, tx *store.Tx, destinationID string, sel Selection) (int64, error) {
+	if _, err := Get(ctx, tx, destinationID); err != nil {
+		return 0, err
+	}
+	set := 0
+	for _, b := range []bool{sel.Parked, sel.SinceSeq != nil, len(sel.EventIDs) > 0} {
+		if b {
+			set++
+		}
+	}
+	if set != 1 || len(sel.EventIDs) > 500 {
+		return 0, ErrSelection
+	}
+	now := store.Micros(tx.Now())
+	if sel.SinceSeq != nil {
+		return rewind(ctx, tx, destinationID, *sel.SinceSeq, now)
+	}
+	args := []any{Queued, now, store.Workspace, destinationID}
+	where := `state = $5`
+	if sel.Parked {
+		args = append(args, Parked)
+	} else {
+		var in []string
+		for _, id := range sel.EventIDs {
+			args = append(args, id)
+			in = append(in, "$"+strconv.Itoa(len(args)))
+		}
+		where = `event_id IN (` + strings.Join(in, ", ") + `)`
+	}
+	res, err := tx.ExecContext(ctx, `UPDATE deliveries SET state = $1, tries = 0, first_try_at = 0, next_try_at = $2, updated_at = $2 WHERE workspace_id = $3 AND destination_id = $4 AND `+where, args...)
+	if err != nil {
+		return 0, fmt.Errorf("replay to destination %s: %w", destinationID, err)
+	}
+	n, err := res.RowsAffected()
+	if err != nil {
+		return 0, fmt.Errorf("replay to destination %s: %w", destinationID, err)
+	}
+	return n, nil
+}
+
+// rewind moves a destination's place in the log back. What is read again is queued again under its id.
+func rewind(ctx context.Context, tx *store.Tx, destinationID string, since, now int64) (n int64, err error) {
+	since = max(since, 0)
+	if err := tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM finding_log l, consumers c WHERE c.workspace_id = $1 AND c.id = $2 AND l.workspace_id = $1 AND l.seq > $3 AND l.seq <= c.seq`,
+		store.Workspace, consumer(destinationID), since).Scan(&n); err != nil {
+		return 0, fmt.Errorf("replay to destination %s: %w", destinationID, err)
+	}
+	if _, err := tx.ExecContext(ctx, `UPDATE consumers SET seq = $1, updated_at = $2 WHERE workspace_id = $3 AND id = $4 AND seq > $1`, since, now, store.Workspace, consumer(destinationID)); err != nil {
+		return 0, fmt.Errorf("replay to destination %s: %w", destinationID, err)
+	}
+	return n, nil
+}
+
+// Delivery is one event and what became of it.
+type Delivery struct {
+	EventID     string        `json:"event_id"` // the webhook-id
+	FindingID   string        `json:"finding_id"`
+	Seq         int64         `json:"seq"` // of the finding log
+	Type        string        `json:"type"`
+	State       string        `json:"state"` // queued, delivered, parked
+	Tries       int64         `json:"tries"`
+	Status      int           `json:"status"` // of the last answer; 0: none
+	Reason      string        `json:"reason"` // of the last failure
+	NextTryAt   findings.Time `json:"next_try_at,omitzero"`
+	DeliveredAt findings.Time `json:"delivered_at,omitzero"`
+}
+
+// DeliveryPage is one page of deliveries.
+type DeliveryPage struct {
+	Items      []Delivery `json:"items"`
+	NextCursor string     `json:"next_cursor"`
+}
+
+// Deliveries returns a page of a destination's deliveries, the newest event first; state may be empty for all. limit is 1 to 500, 0 means 50.
+// Errors: ErrNotFound, cursor.Err.
+func Deliveries(ctx context.Context, q store.Querier, destinationID, state string, limit int, after string) (DeliveryPage, error) {
+	if _, err := Get(ctx, q, destinationID); err != nil {
+		return DeliveryPage{}, err
+	}
+	if limit <= 0 {
+		limit = 50
+	}
+	limit = min(limit, 500)
+	place := cursor.Place{Bind: cursor.Bind("deliveries", destinationID, state)}
+	where, args := "", []any{store.Workspace, destinationID, limit + 1}
+	if after != "" {
+		var err error
+		if place, err = cursor.Decode(after, place.Bind); err != nil {
+			return DeliveryPage{}, err
+		}
+		args = append(args, place.Number)
+		where += ` AND seq < $4`
+	}
+	if state != "" {
+		args = append(args, state)
+		where += ` AND state = $` + strconv.Itoa(len(args))
+	}
+	rows, err := q.QueryContext(ctx, `SELECT event_id, finding_id, seq, type, state, tries, status, reason, next_try_at, delivered_at FROM deliveries
+		WHERE workspace_id = $1 AND destination_id = $2`+where+` ORDER BY seq DESC LIMIT $3`, args...)
+	if err != nil {
+		return DeliveryPage{}, fmt.Errorf("list deliveries: %w", err)
+	}
+	page := DeliveryPage{Items: []Delivery{}}
+	err = findings.Each(rows, func() error {
+		if len(page.Items) == limit {
+			page.NextCursor = place.Encode()
+			return nil
+		}
+		var x Delivery
+		if err := rows.Scan(&x.EventID, &x.FindingID, &x.Seq, &x.Type, &x.State, &x.Tries, &x.Status, &x.Reason, &x.NextTryAt, &x.DeliveredAt); err != nil {
+			return err
+		}
+		if x.State != Queued {
+			x.NextTryAt = 0
+		}
+		place.Number, place.ID = x.Seq, x.EventID
+		page.Items = append(page.Items, x)
+		return nil
+	})
+	if err != nil {
+		return DeliveryPage{}, fmt.Errorf("list deliveries: %w", err)
+	}
+	return page, nil
+}

@@ -1,0 +1,123 @@
+package config
+
+import (
+	"net"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/outband/outband/internal/secret"
+)
+
+func (m *merged) text(name string) string { return m.values.String(name) }
+
+func (m *merged) secret(name string) secret.Value { return secret.NewValue(m.values.String(name)) }
+
+func (m *merged) required(name string) string {
+	s := m.text(name)
+	if strings.TrimSpace(s) == "" {
+		m.fail(CodeRequired, name, "it must not be empty.")
+	}
+	return s
+}
+
+func (m *merged) choice(name string, words ...string) string {
+	s := m.text(name)
+	if !slices.Contains(words, s) {
+		m.fail(CodeChoice, name, "%q is not one of %s.", s, strings.Join(words, ", "))
+	}
+	return s
+}
+
+// address checks host:port. The host may be empty, which means every interface.
+func (m *merged) address(name string) string {
+	s := m.text(name)
+	k, _ := find(name)
+	if s == "" && k.initial == "" {
+		return ""
+	}
+	host, port, err := net.SplitHostPort(s)
+	if err == nil && strings.ContainsAny(host, " /@?#") {
+		err = &net.AddrError{}
+	}
+	if n, perr := strconv.ParseUint(port, 10, 16); err != nil || perr != nil || (host == "" && k.initial == "") || (n == 0 && k.initial == "") {
+		m.fail(CodeAddress, name, "write it as host:port, for example 127.0.0.1:8080 or [::1]:8080.")
+	}
+	return s
+}
+
+// url checks an absolute http or https address without credentials, query and fragment.
+func (m *merged) url(name string) string {
+	s := strings.TrimSuffix(m.text(name), "/")
+	if s == "" {
+		return ""
+	}
+	u, err := url.Parse(s)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.ForceQuery || strings.Contains(s, "#") {
+		m.fail(CodeURL, name, "write it as http or https, host and, where there is one, path: https://outband.example.com. Nothing else belongs in it, a password least of all.")
+	}
+	return s
+}
+
+func (m *merged) networks(name string) []netip.Prefix {
+	var out []netip.Prefix
+	for _, s := range m.values.Strings(name) {
+		p, err := netip.ParsePrefix(s)
+		if err != nil {
+			hint := "for example 10.0.0.0/8"
+			if a, aerr := netip.ParseAddr(s); aerr == nil && a.Zone() == "" {
+				hint = "for this one address " + netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen()).String()
+			}
+			m.fail(CodeNetwork, name, "%q is not a network. Write a CIDR, %s.", s, hint)
+			continue
+		}
+		if p.Addr().Is4In6() {
+			m.fail(CodeNetwork, name, "%q is an IPv4 network in IPv6 form. Write it as IPv4.", s)
+			continue
+		}
+		if p != p.Masked() {
+			m.fail(CodeNetwork, name, "%q names an address inside a network. Write %s for the network or %s for the address.", s, p.Masked(), netip.PrefixFrom(p.Addr(), p.Addr().BitLen()))
+			continue
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
+// together checks what keys mean for each other.
+func (m *merged) together(c Config) {
+	if (c.TLS.Cert == "") != (c.TLS.Key == "") {
+		name, other := "tls.cert", "tls.key"
+		if c.TLS.Cert == "" {
+			name, other = other, name
+		}
+		m.fail(CodeTLS, name, "a certificate needs its key and the key its certificate. Set %s too.", other)
+	}
+	if !loopback(c.Listen) && c.TLS.Cert == "" && len(c.TrustedProxies) == 0 {
+		m.fail(CodeExposed, "listen", "tokens would cross the network in clear. Set tls.cert and tls.key, or trusted_proxies for a proxy that ends TLS, or listen on 127.0.0.1.")
+	}
+	if c.Role == RoleAPI || c.Role == RoleWorker {
+		m.fail(CodeNotYet, "role", "processes of the roles api and worker share a Postgres store, which comes with the next release. Use the role all.")
+	}
+}
+
+// loopback reports whether an address is reached from this machine only. An address that cannot be read is reported elsewhere.
+func loopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil || host == "localhost" {
+		return true
+	}
+	a, err := netip.ParseAddr(host)
+	return err == nil && a.Unmap().IsLoopback()
+}
+
+// notYet refuses what this version does not do: an admin who names a Postgres database must not find the findings in a SQLite file.
+func (m *merged) notYet() {
+	for _, k := range keys {
+		if k.later && m.text(k.name) != "" {
+			m.fail(CodeNotYet, k.name, "this comes with the next release; this version would ignore it. Remove it.")
+		}
+	}
+}

@@ -1,0 +1,142 @@
+// Package config reads Outband's settings: flags before environment before file before defaults. It refuses what it does not know, and what this
+// version cannot do yet, instead of ignoring it: a setting that has no effect is worse than a start that stops and says so.
+package config
+
+import (
+	"errors"
+	"log/slog"
+	"net/netip"
+	"path/filepath"
+
+	"github.com/outband/outband/internal/secret"
+)
+
+// Roles of a process.
+const (
+	RoleAll    = "all"
+	RoleAPI    = "api"
+	RoleWorker = "worker"
+)
+
+// Config holds every setting. Its shape follows the keys of the file.
+type Config struct {
+	Listen         string // host:port of the API and the pages; port 0 takes a free one
+	Data           string // the data folder
+	Role           string // RoleAll, RoleAPI or RoleWorker
+	Temporal       Temporal
+	Store          Store
+	Elasticsearch  Elasticsearch
+	Egress         Egress
+	Key            Key
+	PublicURL      string // without a slash at its end; empty: the address that the server listens on
+	TLS            TLS
+	TrustedProxies []netip.Prefix // whose forwarded headers are believed
+	Metrics        Metrics
+	Log            Log
+	Policies       Policies
+}
+
+// Temporal names a Temporal cluster.
+type Temporal struct {
+	Address string // host:port; empty: the embedded server
+}
+
+// Store names the system of record.
+type Store struct {
+	Postgres secret.Value // connection string, which may hold a password; empty: the SQLite file of the data folder
+}
+
+// Elasticsearch names the search index that stands in for the embedded one.
+type Elasticsearch struct {
+	URL, Username string
+	Password      secret.Value
+	PasswordFile  string
+	CAFile        string
+}
+
+// Egress widens what may be called.
+type Egress struct {
+	Allow []netip.Prefix // addresses that connectors and destinations may reach although they are not public (invariant 10)
+}
+
+// Key names the key-encryption key.
+type Key struct {
+	File string // default: key in the data folder
+}
+
+// TLS names the server's certificate; both files or neither.
+type TLS struct {
+	Cert, Key string
+}
+
+// Metrics says where metrics are served.
+type Metrics struct {
+	Listen string // host:port; empty: off
+}
+
+// Log says how much is logged.
+type Log struct {
+	Level slog.Level
+}
+
+// Policies says where custom policies are.
+type Policies struct {
+	Dir string
+}
+
+// Options are the places that settings come from.
+type Options struct {
+	File  string            // path of a YAML file; empty: none
+	Env   []string          // "NAME=value" as from os.Environ; only names that begin with OUTBAND_ are looked at
+	Flags map[string]string // what was given on the command line, by key of the file: "listen", "data"
+}
+
+// Load reads and checks the settings. Its error joins one *Error for each thing that is wrong, so that an admin repairs the file once.
+func Load(o Options) (Config, error) {
+	if o.File == "" {
+		return load(nil, o)
+	}
+	source, err := open(o.File)
+	if err != nil {
+		return Config{}, err
+	}
+	return load(source, o)
+}
+
+// parse makes a Config of the merged settings.
+func (m *merged) parse() (Config, error) {
+	c := Config{
+		Listen:        m.address("listen"),
+		Data:          m.required("data"),
+		Role:          m.choice("role", RoleAll, RoleAPI, RoleWorker),
+		Temporal:      Temporal{Address: m.address("temporal.address")},
+		Store:         Store{Postgres: m.secret("store.postgres")},
+		Egress:        Egress{Allow: m.networks("egress.allow")},
+		Key:           Key{File: m.text("key.file")},
+		PublicURL:     m.url("public_url"),
+		TLS:           TLS{Cert: m.text("tls.cert"), Key: m.text("tls.key")},
+		Metrics:       Metrics{Listen: m.address("metrics.listen")},
+		Log:           Log{Level: levels[m.choice("log.level", "debug", "info", "warn", "error")]},
+		Policies:      Policies{Dir: m.text("policies.dir")},
+		Elasticsearch: m.elasticsearch(),
+	}
+	c.TrustedProxies = m.networks("trusted_proxies")
+	if c.Key.File == "" {
+		c.Key.File = filepath.Join(c.Data, "key")
+	}
+	m.together(c)
+	m.notYet()
+	if len(m.errs) > 0 {
+		return Config{}, errors.Join(m.errs...)
+	}
+	return c, nil
+}
+
+var levels = map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}
+
+func (m *merged) elasticsearch() Elasticsearch {
+	return Elasticsearch{
+		URL: m.url("elasticsearch.url"), Username: m.text("elasticsearch.username"), Password: m.secret("elasticsearch.password"),
+		PasswordFile: m.text("elasticsearch.password_file"), CAFile: m.text("elasticsearch.ca_file"),
+	}
+}

@@ -1,0 +1,109 @@
+package config
+
+import (
+	"slices"
+	"strings"
+)
+
+// key is one setting.
+type key struct {
+	name    string
+	doc     string // one sentence
+	initial string // default, as it is written in the file
+	list    bool
+	secret  bool // only by file or environment: a command line is seen by every user of the machine
+	later   bool // known, but refused by this version
+}
+
+// keys are all settings, in the order of the documentation.
+var keys = []key{
+	{name: "listen", initial: "127.0.0.1:8080", doc: "Host and port of the API. Beyond loopback it needs tls.* or trusted_proxies."},
+	{name: "data", initial: "./outband-data", doc: "Folder of the databases and the key."},
+	{name: "role", initial: RoleAll, doc: "What this process does: all, api or worker. Only all works without store.postgres."},
+	{name: "temporal.address", doc: "Host and port of a Temporal cluster. Without it a Temporal server runs inside this process."},
+	{name: "store.postgres", secret: true, later: true, doc: "Connection string of a Postgres database in place of the SQLite file."},
+	{name: "elasticsearch.url", later: true, doc: "Address of Elasticsearch in place of the search in SQLite."},
+	{name: "elasticsearch.username", later: true, doc: "User of Elasticsearch."},
+	{name: "elasticsearch.password", secret: true, later: true, doc: "Password of that user."},
+	{name: "elasticsearch.password_file", later: true, doc: "File that holds the password."},
+	{name: "elasticsearch.ca_file", later: true, doc: "Certificates that Elasticsearch's own is checked against."},
+	{name: "egress.allow", list: true, doc: "Networks that connectors and webhooks may call although they are not public; plain http and any port are then allowed there."},
+	{name: "key.file", doc: "File of the key that seals credentials. Default: key in the data folder."},
+	{name: "public_url", doc: "Address under which people reach Outband, for links in events."},
+	{name: "tls.cert", doc: "Certificate file of the server, PEM."},
+	{name: "tls.key", doc: "Its private key file, PEM."},
+	{name: "trusted_proxies", list: true, doc: "Networks of the proxies that end TLS before Outband; only their forwarded headers are believed."},
+	{name: "metrics.listen", later: true, doc: "Host and port of the metrics."},
+	{name: "log.level", initial: "info", doc: "debug, info, warn or error."},
+	{name: "policies.dir", later: true, doc: "Folder of custom policies."},
+}
+
+// variable is the name of the environment variable of a key.
+func variable(name string) string {
+	return prefix + strings.ToUpper(strings.ReplaceAll(name, ".", "_"))
+}
+
+func find(name string) (key, bool) {
+	i := slices.IndexFunc(keys, func(k key) bool { return k.name == name })
+	if i < 0 {
+		return key{}, false
+	}
+	return keys[i], true
+}
+
+// section reports whether keys of several parts begin with name.
+func section(name string) bool {
+	return slices.ContainsFunc(keys, func(k key) bool { return strings.HasPrefix(k.name, name+".") })
+}
+
+// nearest returns the candidate with the fewest edits to s; of equal ones the first.
+func nearest(s string, candidates []string) string {
+	best, least := "", -1
+	for _, c := range candidates {
+		if d := edits(s, c); least < 0 || d < least {
+			best, least = c, d
+		}
+	}
+	return best
+}
+
+// maxCompared bounds the part of an unknown name that is compared; no key is as long.
+const maxCompared = 64
+
+// edits is the Levenshtein distance in bytes.
+func edits(a, b string) int {
+	a = a[:min(len(a), maxCompared)]
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}
+
+func names() []string {
+	out := make([]string, len(keys))
+	for i, k := range keys {
+		out[i] = k.name
+	}
+	return out
+}
+
+func variables() []string {
+	out := names()
+	for i, n := range out {
+		out[i] = variable(n)
+	}
+	return out
+}
