@@ -63,11 +63,11 @@ func (a *Activities) BeginScan(ctx context.Context, in SyncInput) (Plan, error) 
 		return Plan{Stopped: true}, nil
 	}
 	if err != nil {
-		return Plan{}, activityError(err)
+		return Plan{}, ActivityError(err)
 	}
 	manifest, err := a.Open.Manifest(c.Connector)
 	if err != nil {
-		return Plan{}, activityError(err)
+		return Plan{}, ActivityError(err)
 	}
 	info := activity.GetInfo(ctx)
 	var scan store.Scan
@@ -76,7 +76,7 @@ func (a *Activities) BeginScan(ctx context.Context, in SyncInput) (Plan, error) 
 		return err
 	})
 	if err != nil {
-		return Plan{}, activityError(err)
+		return Plan{}, ActivityError(err)
 	}
 	plan := Plan{ScanID: scan.ID, Every: c.Every}
 	for _, s := range manifest.Streams {
@@ -93,14 +93,14 @@ func (a *Activities) NextSlices(ctx context.Context, in SlicesInput) ([]SliceRef
 		return nil, nil
 	}
 	if err != nil {
-		return nil, activityError(err)
+		return nil, ActivityError(err)
 	}
 	manifest, err := a.Open.Manifest(c.Connector)
 	if err != nil {
-		return nil, activityError(err)
+		return nil, ActivityError(err)
 	}
 	out, err := nextSlices(ctx, a.DB.Read(), c, manifest.Streams, in.Skip, a.DB.Now())
-	return out, activityError(err)
+	return out, ActivityError(err)
 }
 
 // DueItems returns deferred items, and quarantined ones whose next try has come.
@@ -109,7 +109,7 @@ func (a *Activities) DueItems(ctx context.Context, in PageInput) ([]ItemRef, err
 	for _, state := range []string{store.ItemDeferred, store.ItemQuarantined} {
 		items, err := store.DueItems(ctx, a.DB.Read(), in.ConnectionID, state, a.DB.Now(), 20)
 		if err != nil {
-			return nil, activityError(err)
+			return nil, ActivityError(err)
 		}
 		for _, i := range items {
 			out = append(out, ItemRef{i.Kind, i.ID})
@@ -144,7 +144,7 @@ func (a *Activities) FinishScan(ctx context.Context, in FinishInput) error {
 		}
 	})
 	if err != nil {
-		return activityError(err)
+		return ActivityError(err)
 	}
 	a.Log.Info("scan ended", "connection", in.ConnectionID, "scan", in.ScanID, "state", state, "code", o.Code)
 	a.progressed(in.ScanID)
@@ -164,15 +164,15 @@ func (a *Activities) ScanPage(ctx context.Context, in PageInput) (PageResult, er
 	began := a.DB.Now()
 	p, err := a.page(ctx, in)
 	if p == nil {
-		return PageResult{Stopped: err == nil}, activityError(err)
+		return PageResult{Stopped: err == nil}, ActivityError(err)
 	}
 	read, err := p.read(ctx)
 	if err != nil {
-		return PageResult{}, activityError(err)
+		return PageResult{}, ActivityError(err)
 	}
 	all, err := p.work(ctx, read)
 	if err != nil {
-		return PageResult{}, activityError(err)
+		return PageResult{}, ActivityError(err)
 	}
 	result := PageResult{Items: len(read.Items)}
 	defer a.progressed(in.ScanID)
@@ -181,7 +181,7 @@ func (a *Activities) ScanPage(ctx context.Context, in PageInput) (PageResult, er
 	}
 	// Invariant 1: the checkpoint moves only after every item of its page is stored.
 	if result.Done, err = p.moveCheckpoint(ctx, read, began); err != nil {
-		return PageResult{}, activityError(err)
+		return PageResult{}, ActivityError(err)
 	}
 	return result, nil
 }
@@ -191,9 +191,9 @@ func (a *Activities) ScanFile(ctx context.Context, in ItemInput) error {
 	defer heartbeat(ctx)()
 	p, err := a.page(ctx, PageInput{ConnectionID: in.ConnectionID, ScanID: in.ScanID})
 	if p == nil {
-		return activityError(err)
+		return ActivityError(err)
 	}
-	return activityError(p.retry(ctx, in.Item))
+	return ActivityError(p.retry(ctx, in.Item))
 }
 
 // PurgeActivities deletes masked activities past their time, in small transactions.
@@ -206,7 +206,7 @@ func (a *Activities) PurgeActivities(ctx context.Context) error {
 			return err
 		})
 		if err != nil || n == 0 {
-			return activityError(err)
+			return ActivityError(err)
 		}
 	}
 }

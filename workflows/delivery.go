@@ -29,7 +29,7 @@ func (a *Activities) DeliverSome(ctx context.Context, in DeliverInput) (stopped 
 			return true, nil
 		}
 		if err != nil {
-			return false, activityError(err)
+			return false, ActivityError(err)
 		}
 		if progress.More {
 			continue

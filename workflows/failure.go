@@ -52,8 +52,8 @@ func failureOf(err error) Failure {
 	return Failure{Kind: typeInternal, Code: "OB-3001", Message: "The scan was interrupted. It goes on from here at its next run."}
 }
 
-// activityError turns an error into what Temporal stores and acts on.
-func activityError(err error) error {
+// ActivityError turns an error of an activity into what Temporal stores and acts on.
+func ActivityError(err error) error {
 	if err == nil || errors.Is(err, context.Canceled) {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"syscall"
+	_ "time/tzdata" // time zones of the timeline, also on hosts without a zone database
 
 	"github.com/spf13/cobra"
 )

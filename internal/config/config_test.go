@@ -239,10 +239,7 @@ func TestOperatingPageNamesEverything(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := names()
-	for _, code := range []string{CodeFile, CodeUnknown, CodeForm, CodeSecret, CodeNetwork, CodeAddress, CodeExposed, CodeTLS, CodeChoice, CodeURL, CodeNotYet, CodeRequired} {
-		want = append(want, code)
-	}
+	want := append(names(), CodeFile, CodeUnknown, CodeForm, CodeSecret, CodeNetwork, CodeAddress, CodeExposed, CodeTLS, CodeChoice, CodeURL, CodeNotYet, CodeRequired)
 	for _, s := range want {
 		if !strings.Contains(string(page), "`"+s+"`") {
 			t.Errorf("docs/operating.md does not name %s", s)

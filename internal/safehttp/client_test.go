@@ -207,10 +207,10 @@ func TestErrorsHoldNoByteOfAReply(t *testing.T) {
 			return
 		}
 		// The text of net/http's own error quotes this line.
-		if _, err := buf.WriteString("planted-canary not http\r\n\r\n"); err == nil {
-			err = buf.Flush()
+		_, werr := buf.WriteString("planted-canary not http\r\n\r\n")
+		if err := errors.Join(werr, buf.Flush(), conn.Close()); err != nil {
+			t.Error(err)
 		}
-		conn.Close()
 	}))
 	defer server.Close()
 	client := New(Config{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, RetryWaitMin: time.Millisecond, RetryWaitMax: time.Millisecond})
