@@ -140,7 +140,7 @@ func checkFile(name string, source []byte) (broken []string, err error) {
 		if err != nil {
 			return nil, fmt.Errorf("import in %s: %w", name, err)
 		}
-		if spec.Name != nil && spec.Name.Name == "_" && imported != "embed" {
+		if spec.Name != nil && spec.Name.Name == "_" && imported != "embed" && imported != "time/tzdata" {
 			add("imports %s for its side effects; name what is used, so that nothing registers itself", imported)
 		}
 		if ours, ok := strings.CutPrefix(imported, module+"/"); ok {
