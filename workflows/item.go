@@ -462,7 +462,7 @@ func (p *page) retry(ctx context.Context, ref ItemRef) error {
 	}
 	var at []about
 	for _, pl := range places {
-		actor, err := p.actor(ctx, pl.ActorKey)
+		actor, err := findings.GetActor(ctx, p.DB.Read(), pl.ActorKey)
 		if err != nil {
 			return err
 		}
@@ -478,15 +478,4 @@ func (p *page) retry(ctx context.Context, ref ItemRef) error {
 	item.Actor = connectors.Actor{ID: a.ID, Email: a.Email, Name: a.Name, Type: a.Type, Role: a.Role}
 	p.ref.Stream = old.Stream
 	return p.item(ctx, item)
-}
-
-func (p *page) actor(ctx context.Context, key string) (a findings.Actor, err error) {
-	if key == "" {
-		return a, nil
-	}
-	err = p.DB.Read().QueryRowContext(ctx, `SELECT vendor_id, email, name, type, role FROM actors WHERE workspace_id = $1 AND key = $2`, store.Workspace, key).Scan(&a.ID, &a.Email, &a.Name, &a.Type, &a.Role)
-	if err != nil {
-		return a, fmt.Errorf("read actor: %w", err)
-	}
-	return a, nil
 }

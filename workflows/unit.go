@@ -97,14 +97,8 @@ func (p *page) lookups(ctx context.Context, tx *store.Tx, u *unit, what about) p
 	return policy.Lookups{
 		Total: func(policyID, glob string) (int64, error) {
 			id := p.Keys.Findings.FindingID(p.connection.ID, findings.Ref{Kind: what.resource.Kind, ID: what.resource.ID}, policyID)
-			var n int64
 			// Without this unit, which may be stored from an earlier scan: its matches are counted by the policy itself.
-			err := tx.QueryRowContext(ctx, `SELECT COALESCE(SUM(count), 0) FROM instances WHERE workspace_id = $1 AND finding_id = $2 AND detector GLOB $3 AND NOT (resource_kind = $4 AND resource_id = $5)`,
-				store.Workspace, id, glob, u.ref.Kind, u.ref.ID).Scan(&n)
-			if err != nil {
-				return 0, fmt.Errorf("count stored instances: %w", err)
-			}
-			return n, nil
+			return findings.Total(ctx, tx, id, glob, findings.Ref{Kind: u.ref.Kind, ID: u.ref.ID})
 		},
 		Recent: func(typeGlob, scope string, d time.Duration) (int64, error) {
 			var actorKey, resourceID string

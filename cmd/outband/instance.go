@@ -14,6 +14,7 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"github.com/outband/outband/api"
+	"github.com/outband/outband/connectors"
 	"github.com/outband/outband/connectors/all"
 	"github.com/outband/outband/dlp"
 	"github.com/outband/outband/dlp/policy"
@@ -230,7 +231,7 @@ func (in *instance) components(ctx context.Context, temporal client.Client, excl
 		Detectors:       func() []dlp.Detector { return detectors },
 		Policies:        func(context.Context) ([]policy.Effective, error) { return rules.Current().Policies(), nil },
 		PoliciesChanged: rules.Reload,
-		CheckURL:        func(raw string) error { return safehttp.CheckURL(raw, cfg.Egress.Allow) },
+		CheckURL:        func(raw string) error { return withAdvice(safehttp.CheckURL(raw, cfg.Egress.Allow)) },
 		Health: func(ctx context.Context) map[string]api.Check {
 			return map[string]api.Check{"temporal": check(runner.Healthy(ctx))}
 		},
@@ -242,6 +243,17 @@ func (in *instance) components(ctx context.Context, temporal client.Client, excl
 	server := &http.Server{Handler: a.Handler(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(in.log.Handler(), slog.LevelDebug)}
 	server.RegisterOnShutdown(a.Stop)
 	return server, nil
+}
+
+// withAdvice says what to do about a URL that may not be saved, under the code that the same address has when it is dialled.
+func withAdvice(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, safehttp.ErrURL):
+		return fmt.Errorf("%w. Give an address like https://api.example.com", err)
+	}
+	return fmt.Errorf("%s: %w. Use an https address on the internet, or add its network to egress.allow", connectors.CodeAddressBlocked, err)
 }
 
 func check(err error) api.Check {

@@ -44,6 +44,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.AddCommand(serveCommand(), demoCommand(), simulatorCommand(), scanCommand(), detectorsCommand(), policiesCommand(), connectorsCommand(),
 		tokenCommand(), keysCommand(), auditCommand(), configCommand(), versionCommand())
 	root.CompletionOptions.DisableDefaultCmd = true
+	groups(root)
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
@@ -59,6 +60,16 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return coded.ExitCode()
 	}
 	return 1
+}
+
+// groups makes commands that only hold others refuse what they do not know: cobra would print its help and succeed.
+func groups(cmd *cobra.Command) {
+	for _, sub := range cmd.Commands() {
+		groups(sub)
+	}
+	if !cmd.Runnable() {
+		cmd.Args, cmd.RunE = cobra.NoArgs, func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	}
 }
 
 func versionCommand() *cobra.Command {

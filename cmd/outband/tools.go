@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -101,12 +102,12 @@ func parseLife(s string) (time.Duration, error) {
 
 // openExisting opens a data folder that must hold a database already: a check of a mistyped folder must not make a new one.
 func openExisting(ctx context.Context, cfg config.Config) (*store.DB, *vault.Vault, error) {
+	if _, err := os.Stat(filepath.Join(cfg.Data, "outband.db")); err != nil {
+		return nil, nil, fmt.Errorf("there is no Outband database in %s", relative(cfg.Data))
+	}
 	dir, err := datadir.Open(cfg.Data)
 	if err != nil {
 		return nil, nil, err
-	}
-	if _, err := os.Stat(dir.Database()); err != nil {
-		return nil, nil, fmt.Errorf("there is no Outband database in %s", relative(cfg.Data))
 	}
 	return openStore(ctx, cfg, dir)
 }

@@ -25,7 +25,7 @@ func Split(text string) []string {
 			run = run[:0]
 		}
 	}
-	for _, r := range norm.NFKC.String(text) {
+	for _, r := range norm.NFKC.String(strings.ToValidUTF8(text, "\uFFFD")) {
 		switch {
 		case alone(r):
 			flush()

@@ -30,7 +30,7 @@ type Config struct {
 	Key            Key
 	PublicURL      string // without a slash at its end; empty: the address that the server listens on
 	TLS            TLS
-	TrustedProxies []netip.Prefix // whose forwarded headers are believed
+	TrustedProxies []netip.Prefix // that end TLS before Outband; none: only loopback or TLS
 	Metrics        Metrics
 	Log            Log
 	Policies       Policies

@@ -32,7 +32,7 @@ var keys = []key{
 	{name: "public_url", doc: "Address under which people reach Outband, for links in events."},
 	{name: "tls.cert", doc: "Certificate file of the server, PEM."},
 	{name: "tls.key", doc: "Its private key file, PEM."},
-	{name: "trusted_proxies", list: true, doc: "Networks of the proxies that end TLS before Outband; only their forwarded headers are believed."},
+	{name: "trusted_proxies", list: true, doc: "Networks of the proxies that end TLS before Outband, which may then listen beyond loopback. No forwarded header is believed."},
 	{name: "metrics.listen", later: true, doc: "Host and port of the metrics."},
 	{name: "log.level", initial: "info", doc: "debug, info, warn or error."},
 	{name: "policies.dir", later: true, doc: "Folder of custom policies."},

@@ -41,7 +41,9 @@ func checkCanary(t *testing.T, s *server, r *receiver, simURL, connectionID, des
 		t.Fatalf("only %d forms to look for", secrets.n)
 	}
 
+	events := len(r.all())
 	bodies := canaryCalls(t, s, simURL, connectionID, destinationID, truth)
+	wait(t, time.Minute, "the replayed events", func() bool { return len(r.all()) >= 2*events })
 	for _, e := range r.all() {
 		bodies["webhook "+e.ID] = []byte(e.Body + e.Signature + e.Timestamp)
 	}
@@ -118,7 +120,7 @@ func canaryCalls(t *testing.T, s *server, simURL, connectionID, destinationID st
 	call("POST", "/connections", map[string]any{"connector": "claude", "config": config, "secrets": map[string]string{"api_key": wrongKey}}, 422)
 	call("POST", "/connections", map[string]any{"connector": "claude", "config": map[string]any{"base_url": simURL, wrongKey: wrongKey}, "secrets": map[string]string{wrongKey: wrongKey}}, 422)
 	call("PATCH", "/connections/"+connectionID, map[string]any{"secrets": map[string]string{"api_key": wrongKey}}, 422)
-	call("PATCH", "/connections/"+connectionID, map[string]any{"config": map[string]any{"base_url": "https://" + wrongKey}}, 422)
+	call("PATCH", "/connections/"+connectionID, map[string]any{"config": map[string]any{"base_url": "https://key:" + wrongKey + "@api.example"}}, 422)
 	call("POST", "/connections/"+connectionID+"/pause", nil, 200)
 	call("POST", "/connections/"+connectionID+"/resume", nil, 200)
 	call("POST", "/destinations/test", map[string]any{"id": destinationID, "config": map[string]string{"url": "http://127.0.0.1:1/"}}, 200)
@@ -126,7 +128,6 @@ func canaryCalls(t *testing.T, s *server, simURL, connectionID, destinationID st
 	call("PATCH", "/findings/"+findings[0].ID, map[string]string{"status": "acknowledged", "reason": "seen by the canary test"}, 200)
 	call("POST", "/findings/bulk", map[string]any{"ids": []string{findings[1].ID, findings[2].ID}, "status": "false_positive", "reason": "canary test"}, 200)
 	call("POST", "/destinations/"+destinationID+"/replay", map[string]any{"since_seq": 0}, 200)
-	s.quiet(destinationID, time.Minute)
 
 	for _, path := range []string{
 		"/connectors", "/connections", "/connections/" + connectionID, "/scans", "/coverage", "/destinations", "/destinations/" + destinationID,

@@ -183,6 +183,8 @@ func simulator(t testing.TB, args ...string) string {
 	return address(t, p.line("http://", 20*time.Second))
 }
 
+const waitForReady = 60 * time.Second
+
 // server is a running `outband serve` with a token.
 type server struct {
 	*process
@@ -193,15 +195,20 @@ type server struct {
 func serve(t testing.TB, program, data, token string) *server {
 	t.Helper()
 	p := start(t, program, "serve", "--config", configFile(t), "--listen", "127.0.0.1:0", "--data", data)
-	s := &server{process: p, url: address(t, p.line("outband ready", 60*time.Second)), token: token, data: data}
+	s := &server{process: p, url: address(t, p.line("outband ready", waitForReady)), token: token, data: data}
 	if s.token == "" {
-		out, errs, code := command(t, "", "token", "create", "--role", "admin", "--data", data)
-		if code != 0 {
-			t.Fatalf("token create: %d\n%s", code, errs)
-		}
-		s.token = strings.TrimSpace(out)
+		s.token = newToken(t, data, "admin")
 	}
 	return s
+}
+
+func newToken(t testing.TB, data, role string) string {
+	t.Helper()
+	out, errs, code := command(t, "", "token", "create", "--role", role, "--data", data)
+	if code != 0 {
+		t.Fatalf("token create: %d\n%s", code, errs)
+	}
+	return strings.TrimSpace(out)
 }
 
 // configFile lets the server call loopback, where the simulator and receivers are.

@@ -118,13 +118,13 @@ func (r *receiver) taken() (out []event) {
 	return out
 }
 
-// quiet waits until nothing is queued for a destination.
+// quiet waits until a destination that has been there from the first row of the log has an end of each: nothing is queued or yet to be queued.
 func (s *server) quiet(destinationID string, within time.Duration) {
 	s.t.Helper()
 	wait(s.t, within, "the deliveries to end", func() bool {
 		var queued list[delivery]
 		s.must("GET", "/destinations/"+destinationID+"/deliveries?state=queued&limit=1", nil, &queued)
-		return len(queued.Items) == 0
+		return len(queued.Items) == 0 && s.rows("deliveries") >= s.rows("finding_log")
 	})
 }
 

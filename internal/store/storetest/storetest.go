@@ -53,6 +53,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.DB) {
 		{"readers cannot write", readersCannotWrite},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel() // Each case has a store of its own, and most of its time is spent waiting for the disk.
 			s := &suite{T: t, DB: open(t), now: start}
 			s.SetClock(func() time.Time { return s.now })
 			tc.run(s)

@@ -1,0 +1,43 @@
+package findings
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/outband/outband/dlp"
+	"github.com/outband/outband/internal/store"
+)
+
+// Total counts the stored matches of a finding whose detector a glob names, without those of one instance.resource. It is what a policy's total()
+// answers.
+func Total(ctx context.Context, q store.Querier, findingID, glob string, without Ref) (n int64, err error) {
+	rows, err := q.QueryContext(ctx, `SELECT detector, SUM(count) FROM instances WHERE workspace_id = $1 AND finding_id = $2 AND NOT (resource_kind = $3 AND resource_id = $4) GROUP BY detector`,
+		store.Workspace, findingID, without.Kind, without.ID)
+	if err != nil {
+		return 0, fmt.Errorf("count stored instances: %w", err)
+	}
+	err = Each(rows, func() error {
+		var detector string
+		var count int64
+		if err := rows.Scan(&detector, &count); err != nil {
+			return fmt.Errorf("count stored instances: %w", err)
+		}
+		if dlp.Glob(glob, detector) { // Databases disagree about globs.
+			n += count
+		}
+		return nil
+	})
+	return n, err
+}
+
+// GetActor returns what is known of the person with a key. Nobody has the empty key.
+func GetActor(ctx context.Context, q store.Querier, key string) (a Actor, err error) {
+	if key == "" {
+		return a, nil
+	}
+	err = q.QueryRowContext(ctx, `SELECT vendor_id, email, name, type, role FROM actors WHERE workspace_id = $1 AND key = $2`, store.Workspace, key).Scan(&a.ID, &a.Email, &a.Name, &a.Type, &a.Role)
+	if err != nil {
+		return a, fmt.Errorf("read actor: %w", err)
+	}
+	return a, nil
+}
