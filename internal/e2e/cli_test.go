@@ -78,7 +78,7 @@ func TestKeysLocksAndAudit(t *testing.T) {
 	sim := simulator(t, "--seed", "2", "--epoch", orgEpoch.Format(time.RFC3339))
 	data := filepath.Join(t.TempDir(), "data")
 	s := serve(t, bin(t), data, "")
-	s.connect(sim, demoKey, orgEpoch)
+	s.firstScan(s.connect(sim, demoKey, orgEpoch), time.Minute)
 	s.destination("http://127.0.0.1:1/")
 
 	t.Run("a second server is refused and the first goes on", func(t *testing.T) {
