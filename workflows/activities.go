@@ -160,7 +160,8 @@ func (a *Activities) progressed(scanID string) {
 // ScanPage lists the page after a slice's checkpoint and works its items. The checkpoint moves in a later transaction than the items', once all
 // of them are stored, deferred or counted.
 func (a *Activities) ScanPage(ctx context.Context, in PageInput) (PageResult, error) {
-	defer heartbeat(ctx)()
+	ctx, stop := working(ctx)
+	defer stop()
 	began := a.DB.Now()
 	p, err := a.page(ctx, in)
 	if p == nil {
@@ -188,7 +189,8 @@ func (a *Activities) ScanPage(ctx context.Context, in PageInput) (PageResult, er
 
 // ScanFile works one deferred or quarantined item.
 func (a *Activities) ScanFile(ctx context.Context, in ItemInput) error {
-	defer heartbeat(ctx)()
+	ctx, stop := working(ctx)
+	defer stop()
 	p, err := a.page(ctx, PageInput{ConnectionID: in.ConnectionID, ScanID: in.ScanID})
 	if p == nil {
 		return ActivityError(err)
@@ -198,7 +200,8 @@ func (a *Activities) ScanFile(ctx context.Context, in ItemInput) error {
 
 // PurgeActivities deletes masked activities past their time, in small transactions.
 func (a *Activities) PurgeActivities(ctx context.Context) error {
-	defer heartbeat(ctx)()
+	ctx, stop := working(ctx)
+	defer stop()
 	for {
 		var n int64
 		err := a.DB.Write(ctx, func(tx *store.Tx) (err error) {
@@ -211,10 +214,12 @@ func (a *Activities) PurgeActivities(ctx context.Context) error {
 	}
 }
 
-// heartbeat beats until the returned func is called. Beats carry no details (invariant 6).
-func heartbeat(ctx context.Context) (stop func()) {
+// working beats until stop is called, and ends the context it returns when the worker stops: what an item has stored stays, the rest is done again.
+// Beats carry no details (invariant 6).
+func working(ctx context.Context) (_ context.Context, stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
 	if !activity.IsActivity(ctx) {
-		return func() {}
+		return ctx, cancel
 	}
 	done, ended := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -225,12 +230,15 @@ func heartbeat(ctx context.Context) (stop func()) {
 			select {
 			case <-done:
 				return
+			case <-activity.GetWorkerStopChannel(ctx):
+				cancel()
+				return
 			case <-tick.C:
 				activity.RecordHeartbeat(ctx)
 			}
 		}
 	}()
-	return func() { close(done); <-ended }
+	return ctx, func() { close(done); <-ended; cancel() }
 }
 
 // page is one slice being worked.

@@ -21,7 +21,8 @@ const (
 
 // DeliverSome sends what is due to a destination, for a few minutes. It reports whether the destination is gone.
 func (a *Activities) DeliverSome(ctx context.Context, in DeliverInput) (stopped bool, err error) {
-	defer heartbeat(ctx)()
+	ctx, stop := working(ctx)
+	defer stop()
 	end := time.Now().Add(deliverFor)
 	for time.Now().Before(end) {
 		progress, err := a.Deliver.Step(ctx, in.DestinationID, time.Until(end))

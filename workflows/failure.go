@@ -54,8 +54,12 @@ func failureOf(err error) Failure {
 
 // ActivityError turns an error of an activity into what Temporal stores and acts on.
 func ActivityError(err error) error {
-	if err == nil || errors.Is(err, context.Canceled) {
-		return err
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, context.Canceled) {
+		// The worker stopped; nobody cancels these workflows. Another worker, or the next start, goes on.
+		return temporal.NewApplicationError("The scan was interrupted by the end of its process.", typeInternal, "OB-3001")
 	}
 	var app *temporal.ApplicationError
 	if errors.As(err, &app) {

@@ -174,7 +174,7 @@ func (p *page) placed(ctx context.Context, key store.ItemKey, old store.Item, ch
 		if old.State != store.ItemScanned {
 			return nil // Reported at all places once it is scanned, or counted already.
 		}
-		u, err := decodeUnit(connectors.Ref{Kind: key.Kind, ID: key.ID}, child.At, old.Result)
+		u, err := decodeUnit(child.At, old.Result)
 		if err != nil {
 			return err
 		}
@@ -258,6 +258,9 @@ func (p *page) scanFile(ctx context.Context, item connectors.Item) (u *unit, rea
 	for part, err := range fetcher.Fetch(ctx, item) {
 		if err != nil {
 			return u, reason, err
+		}
+		if part.Resource != (connectors.Ref{}) {
+			u.ref = part.Resource // The connector's own word for it: an artifact is an item like a file.
 		}
 		if part.Kind == connectors.PartName {
 			u.file.Name = part.Name

@@ -53,7 +53,7 @@ func (r *Runner) Start(ctx context.Context) error {
 	if r.activities != nil {
 		for queue, slots := range map[string]int{QueueSync: 8, QueueExport: 32} {
 			w := worker.New(r.client, queue, worker.Options{
-				MaxConcurrentActivityExecutionSize: slots, WorkerStopTimeout: 10 * time.Second, DisableRegistrationAliasing: true,
+				MaxConcurrentActivityExecutionSize: slots, WorkerStopTimeout: 3 * time.Second, DisableRegistrationAliasing: true,
 				OnFatalError: func(err error) { r.log.Error("worker stopped", "code", "OB-3010", "err", err) },
 			})
 			register(w, r.activities)

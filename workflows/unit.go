@@ -134,8 +134,9 @@ func (p *page) scanText(ctx context.Context, part connectors.Part, u *unit) erro
 
 // stored is what is kept of a scanned file, so that showing it in another chat needs no second fetch: masks and keyed digests only (invariant 4).
 type stored struct {
-	File    policy.File   `json:"file"` // the name masked
-	Matches []storedMatch `json:"matches,omitempty"`
+	Ref     connectors.Ref `json:"ref"`
+	File    policy.File    `json:"file"` // the name masked
+	Matches []storedMatch  `json:"matches,omitempty"`
 }
 
 type storedMatch struct {
@@ -158,7 +159,7 @@ type storedMatch struct {
 }
 
 func (u *unit) encode(mask func(string) string) (string, error) {
-	s := stored{File: u.file}
+	s := stored{Ref: u.ref, File: u.file}
 	s.File.Name = mask(u.file.Name)
 	for i, m := range u.matches {
 		at := u.places[i]
@@ -173,12 +174,12 @@ func (u *unit) encode(mask func(string) string) (string, error) {
 	return string(b), nil
 }
 
-func decodeUnit(ref connectors.Ref, at time.Time, result string) (*unit, error) {
+func decodeUnit(at time.Time, result string) (*unit, error) {
 	var s stored
 	if err := json.Unmarshal([]byte(result), &s); err != nil {
 		return nil, fmt.Errorf("decode the stored result of a file: %w", err)
 	}
-	u := &unit{ref: ref, at: at, file: s.File}
+	u := &unit{ref: s.Ref, at: at, file: s.File}
 	for _, m := range s.Matches {
 		u.matches = append(u.matches, dlp.Match{
 			Detector: m.Detector, Start: m.Start, End: m.End, Line: m.Line, Confidence: m.Confidence, Validated: m.Validated, Masked: m.Masked, Before: m.Before, After: m.After,

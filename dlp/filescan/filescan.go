@@ -253,7 +253,9 @@ func (s *scanner) complain(j *job) bool {
 	// There is no other stream to complain on when this one fails.
 	_, _ = fmt.Fprintf(s.deps.Stderr, "outband: %s: %s\n", display(j.path), reason)
 	switch reason {
-	case reasonUnsupported, reasonSpecial, reasonOutside, reasonBroken, reasonObjects, reasonTruncated:
+	case reasonSpecial:
+		return slices.Contains(s.cfg.Paths, j.path) // Named by a person: a pipe that is not read is not clean.
+	case reasonUnsupported, reasonOutside, reasonBroken, reasonObjects, reasonTruncated:
 		return false
 	}
 	return true

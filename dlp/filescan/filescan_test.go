@@ -131,7 +131,7 @@ func TestExitCodes(t *testing.T) {
 		{"an unknown format", filescan.Configuration{Paths: []string{dir}, Format: "x"}, "", 2, "known are text, json, sarif"},
 		{"no path", filescan.Configuration{}, "", 2, "nothing to scan"},
 		{"a file over the limit", filescan.Configuration{Paths: []string{dir + "/clean.txt"}, MaxFileBytes: 5}, "", 2, "too_big"},
-		{"a device", filescan.Configuration{Paths: []string{os.DevNull}}, "", 0, "not_a_regular_file"},
+		{"a device that was named", filescan.Configuration{Paths: []string{os.DevNull}}, "", 2, "not_a_regular_file"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			r := run(t, tc.cfg, tc.stdin)

@@ -99,7 +99,7 @@ func configuration(database, clusterID string, ports []int) *config.Config {
 			DataStores: map[string]config.DataStore{sqliteplugin.PluginName: {SQL: &config.SQL{
 				PluginName: sqliteplugin.PluginName, DatabaseName: database,
 				// WAL with NORMAL: up to ten times the throughput of the default; a power cut may lose the last commits of a disposable database.
-				ConnectAttributes: map[string]string{"mode": "rwc", "_journal_mode": "wal", "_synchronous": "normal", "_busy_timeout": "10000"},
+				ConnectAttributes: map[string]string{"mode": "rwc", "journal_mode": "wal", "synchronous": "normal", "busy_timeout": "10000"},
 			}}},
 		},
 		ClusterMetadata: &cluster.Config{
