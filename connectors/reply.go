@@ -68,7 +68,7 @@ func (c *client) byStatus(r Reply) *Error {
 	case r.Status == http.StatusTooManyRequests:
 		return &Error{Kind: KindRateLimited, Code: CodeRateLimited, Message: v + " says that the request budget of the organisation is spent; reading goes on by itself."}
 	case r.Status >= 500:
-		return &Error{Kind: KindTransient, Code: CodeServerError, Message: v + " had an error of its own; Outband tries again by itself."}
+		return &Error{Kind: KindTransient, Code: CodeServerError, Message: v + " had an error of its own. A scan tries again by itself; a test can be repeated in a minute."}
 	case r.Status >= 300 && r.Status < 400:
 		return &Error{Kind: KindConfig, Code: CodeRedirect, Message: host + " redirects to another address, which Outband does not follow. Set the base URL to the final address."}
 	case !r.JSON:
@@ -117,9 +117,9 @@ func (c *client) unsent(err error) *Error {
 	case errors.Is(err, safehttp.ErrOpen):
 		e.Code, e.Message = CodeBreakerOpen, host+" failed several times in a row; Outband waits before it tries again."
 	case errors.Is(err, safehttp.ErrTimeout), errors.Is(err, context.DeadlineExceeded):
-		e.Code, e.Message = CodeTimeout, host+" did not answer in time; Outband tries again by itself."
+		e.Code, e.Message = CodeTimeout, host+" did not answer in time. A scan tries again by itself; if it lasts, check the network and the base URL."
 	default:
-		e.Code, e.Message = CodeBroken, "The connection to "+host+" broke; Outband tries again by itself."
+		e.Code, e.Message = CodeBroken, "The connection to "+host+" broke. A scan tries again by itself; if it lasts, check the network and the base URL."
 	}
 	return e
 }

@@ -64,8 +64,10 @@ type state struct {
 	memory   memory
 	decoder  view.Decoder
 	view     view.View
-	text     []byte      // the view's text
-	src      []byte      // the block
+	text     []byte // the view's text
+	src      []byte // the block
+	header   []byte // the column names of a table, in lower case; see readHeader
+	names    [headerBytes]byte
 	cands    []candidate // sorted by start before matches are made
 	found    []found
 	kept     []int // matches kept so far, by rule
@@ -134,6 +136,9 @@ func (s *state) block(buf []byte, base, own, end, skip int, enc view.Encoding, l
 	s.src = buf[skip:]
 	s.view = s.decoder.Decode(s.src, enc)
 	s.text = s.view.Text
+	if base == 0 && own == 0 {
+		s.readHeader()
+	}
 	s.cands = s.cands[:0]
 	s.engine.filter.literals(s)
 	s.digits()

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -411,4 +412,30 @@ func FuzzScan(f *testing.F) {
 		}
 		checkMatches(t, e, s)
 	})
+}
+
+func TestTheNameOfAColumnIsContext(t *testing.T) {
+	e := engine(t, dlp.DefaultConfiguration())
+	rows := strings.Repeat("7,Kenji,Velmouth,\n", 40)
+	for _, tc := range []struct {
+		name, text string
+		high       bool
+	}{
+		{"a table", "id,name,city,aadhaar\n" + rows + "6,Ngozi,Calaverde,2691 9765 5739\n", true},
+		{"a table with tabs and quotes", "\"id\"\t\"Aadhaar_Number\"\n" + rows + "6\t2691 9765 5739\n", true},
+		{"a table about something else", "id,name,city,order\n" + rows + "6,Ngozi,Calaverde,2691 9765 5739\n", false},
+		{"prose", "We talked of aadhaar, and of more.\n" + rows + "6,Ngozi,Calaverde,2691 9765 5739\n", false},
+		{"no line after the names", "id,aadhaar", false},
+	} {
+		res, err := e.Scan([]byte(tc.text), testKeys)
+		if err != nil {
+			t.Fatal(err)
+		}
+		high := slices.ContainsFunc(res.Matches, func(m dlp.Match) bool {
+			return m.Detector == "national_id.in_aadhaar" && m.Confidence >= dlp.ConfidenceHigh
+		})
+		if high != tc.high {
+			t.Errorf("%s: %+v", tc.name, res.Matches)
+		}
+	}
 }

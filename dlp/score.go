@@ -107,14 +107,9 @@ func (s *state) weigh(c *candidate) bool {
 	}
 	var buf around
 	text := s.surroundings(c, &buf)
-	n := 0
-	for i, w := range r.context {
-		if hasWord(text, w) {
-			c.words[n] = int16(i + 1)
-			if n++; n == len(c.words) {
-				break
-			}
-		}
+	n := c.near(r.context, text)
+	if n == 0 && len(s.header) > 0 {
+		n = c.near(r.context, s.header)
 	}
 	if n == 0 && (r.RequireContext || c.confidence < floor) {
 		return false
@@ -129,6 +124,42 @@ func (s *state) weigh(c *candidate) bool {
 		c.confidence += r.ContextWeight
 	}
 	return true
+}
+
+// near notes which of the context words stand in text, and returns how many it noted.
+func (c *candidate) near(context []string, text []byte) (n int) {
+	for i, w := range context {
+		if hasWord(text, w) {
+			c.words[n] = int16(i + 1)
+			if n++; n == len(c.words) {
+				break
+			}
+		}
+	}
+	return n
+}
+
+// headerBytes is how long a line of column names may be.
+const headerBytes = 256
+
+// readHeader takes the first line of a text as the names of its columns if it looks like that: cells of letters, digits, blanks, underscores and
+// hyphens between commas, semicolons, tabs or bars. In a table the word for a number stands at the top of its column, not beside it.
+func (s *state) readHeader() {
+	s.header = nil
+	line, _, ok := bytes.Cut(s.text[:min(len(s.text), headerBytes)], []byte{'\n'})
+	cells := 1
+	for _, b := range line {
+		switch {
+		case b == ',' || b == ';' || b == '\t' || b == '|':
+			cells++
+		case isLetter(b) || b >= '0' && b <= '9' || b == ' ' || b == '_' || b == '-' || b == '"' || b == '\r' || b >= 0x80:
+		default:
+			return
+		}
+	}
+	if ok && cells > 1 {
+		s.header = words(s.names[:0], line)
+	}
 }
 
 // hasWord reports whether w starts a word in text; short words must also end one.

@@ -262,7 +262,7 @@ func (p *page) scanFile(ctx context.Context, item connectors.Item) (u *unit, rea
 		if part.Resource != (connectors.Ref{}) {
 			u.ref = part.Resource // The connector's own word for it: an artifact is an item like a file.
 		}
-		if part.Kind == connectors.PartName {
+		if part.Name != "" {
 			u.file.Name = part.Name
 		}
 		if part.Kind != connectors.PartFile {

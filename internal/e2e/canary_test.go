@@ -161,7 +161,9 @@ func canaryCalls(t *testing.T, s *server, simURL, connectionID, destinationID st
 		if err != nil {
 			t.Fatal(err)
 		}
-		_ = resp.Body.Close()
+		if err := resp.Body.Close(); err != nil {
+			t.Fatal(err)
+		}
 		keep("GET "+path, resp.StatusCode, body)
 	}
 	return out

@@ -127,7 +127,8 @@ func SetConnectionState(ctx context.Context, tx *Tx, connectionID, state, code, 
 	return nil
 }
 
-// DeleteConnection marks a connection deleted and removes its secrets, checkpoints and item states. Its findings stay.
+// DeleteConnection marks a connection deleted and removes its secrets and all that says what was read: connecting the account again reads and counts
+// it anew. Its findings stay.
 func DeleteConnection(ctx context.Context, tx *Tx, connectionID string) error {
 	if err := one(tx.ExecContext(ctx, `UPDATE connections SET deleted_at = $1, updated_at = $1 WHERE workspace_id = $2 AND id = $3 AND deleted_at = 0`,
 		Micros(tx.Now()), Workspace, connectionID))("connection " + connectionID); err != nil {
@@ -138,6 +139,9 @@ func DeleteConnection(ctx context.Context, tx *Tx, connectionID string) error {
 		`DELETE FROM checkpoints WHERE workspace_id = $1 AND connection_id = $2`,
 		`DELETE FROM items WHERE workspace_id = $1 AND connection_id = $2`,
 		`DELETE FROM item_places WHERE workspace_id = $1 AND connection_id = $2`,
+		`DELETE FROM activities WHERE workspace_id = $1 AND connection_id = $2`,
+		`DELETE FROM coverage_counts WHERE workspace_id = $1 AND connection_id = $2`,
+		`DELETE FROM coverage_intervals WHERE workspace_id = $1 AND connection_id = $2`,
 	} {
 		if _, err := tx.ExecContext(ctx, q, Workspace, connectionID); err != nil {
 			return fmt.Errorf("clear connection %s: %w", connectionID, err)
