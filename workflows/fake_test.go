@@ -173,7 +173,7 @@ func newBench(t *testing.T) *bench {
 	check(t, err)
 	engine, err := dlp.New(detectors, dlp.DefaultConfiguration())
 	check(t, err)
-	rules, err := NewRules(ctx, db, nil)
+	rules, err := NewRules(ctx, db, "", nil)
 	check(t, err)
 	source := connectors.Connector{Manifest: []byte(fakeManifest), Open: func(connectors.Client) connectors.Source { return b.app }}
 	opener, err := NewOpener([]connectors.Connector{source}, db, v, nil, "Outband/test")

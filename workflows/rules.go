@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 
@@ -11,20 +13,52 @@ import (
 	"github.com/outband/outband/internal/store"
 )
 
-// Rules hold the policies in force: the built-in ones, the custom ones of the store, and the overrides.
+// Rules hold the policies in force: the built-in ones, those of policies.dir, the custom ones of the store, and the overrides.
 type Rules struct {
 	db        *store.DB
 	detectors []string
+	files     []*policy.Policy // of policies.dir
 	current   atomic.Pointer[policy.Set]
 
 	mu       sync.Mutex
 	failures map[string]int64
 }
 
-// NewRules compiles the policies of a store. detectors are the ids that policies may name.
-func NewRules(ctx context.Context, db *store.DB, detectors []string) (*Rules, error) {
+// NewRules compiles the policies of a store, and those of the folder dir unless it is "". detectors are the ids that policies may name. A file that
+// does not compile is an error that names it: an admin has just written it.
+func NewRules(ctx context.Context, db *store.DB, dir string, detectors []string) (*Rules, error) {
 	r := &Rules{db: db, detectors: detectors, failures: map[string]int64{}}
+	if dir != "" {
+		if err := r.readFolder(dir); err != nil {
+			return nil, err
+		}
+	}
 	return r, r.Reload(ctx)
+}
+
+func (r *Rules) readFolder(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("read policies.dir: %w", err)
+	}
+	for _, e := range entries {
+		if e.IsDir() || filepath.Ext(e.Name()) != ".yaml" {
+			continue
+		}
+		data, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		if err != nil {
+			return fmt.Errorf("read policies.dir: %w", err)
+		}
+		p, err := policy.Parse(data)
+		if err == nil {
+			_, err = policy.Compile([]*policy.Policy{p}, nil, r.detectors)
+		}
+		if err != nil {
+			return fmt.Errorf("policy file %s: %w", e.Name(), err)
+		}
+		r.files = append(r.files, p)
+	}
+	return nil
 }
 
 // Current returns the policies in force.
@@ -36,6 +70,7 @@ func (r *Rules) Reload(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the built-in policies: %w", err)
 	}
+	all = append(all, r.files...)
 	custom, err := store.CustomPolicies(ctx, r.db.Read())
 	if err != nil {
 		return err

@@ -184,7 +184,7 @@ func (in *instance) components(ctx context.Context, temporal client.Client, excl
 	for _, d := range detectors {
 		ids = append(ids, d.ID)
 	}
-	rules, err := workflows.NewRules(ctx, in.db, ids)
+	rules, err := workflows.NewRules(ctx, in.db, cfg.Policies.Dir, ids)
 	if err != nil {
 		return nil, err
 	}

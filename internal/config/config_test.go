@@ -144,7 +144,6 @@ func TestLoadRefuses(t *testing.T) {
 		{name: "Postgres, which is not here yet", env: []string{"OUTBAND_STORE_POSTGRES=postgres://u:hunter2@db/x"}, want: []string{"OB-1020: store.postgres (environment OUTBAND_STORE_POSTGRES): this comes with the next release"}},
 		{name: "Elasticsearch, which is not here yet", file: "elasticsearch:\n  url: https://es:9200\n  password: hunter2\n", want: []string{"OB-1020: elasticsearch.url", "OB-1020: elasticsearch.password"}},
 		{name: "metrics, which are not here yet", flag: map[string]string{"metrics.listen": "127.0.0.1:9090"}, want: []string{"OB-1020: metrics.listen"}},
-		{name: "a folder of policies, which is not here yet", file: "policies: {dir: p}\n", want: []string{"OB-1020: policies.dir"}},
 		{name: "a role that needs Postgres", flag: map[string]string{"role": "worker"}, want: []string{"OB-1020: role (flag): processes of the roles api and worker"}},
 		{name: "an empty data folder", flag: map[string]string{"data": " "}, want: []string{"OB-1021: data (flag): it must not be empty"}},
 		{name: "a secret on the command line", flag: map[string]string{"store.postgres": "postgres://u:hunter2@db/x"}, want: []string{"OB-1013: store.postgres: a secret on the command line is seen by every user of the machine. Set it in the file or as OUTBAND_STORE_POSTGRES."}},

@@ -35,7 +35,7 @@ var keys = []key{
 	{name: "trusted_proxies", list: true, doc: "Networks of the proxies that end TLS before Outband, which may then listen beyond loopback. No forwarded header is believed."},
 	{name: "metrics.listen", later: true, doc: "Host and port of the metrics."},
 	{name: "log.level", initial: "info", doc: "debug, info, warn or error."},
-	{name: "policies.dir", later: true, doc: "Folder of custom policies."},
+	{name: "policies.dir", doc: "Folder of custom policies, one in each file *.yaml."},
 }
 
 // variable is the name of the environment variable of a key.

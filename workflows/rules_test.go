@@ -1,0 +1,74 @@
+package workflows
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/outband/outband/dlp/policy"
+	"github.com/outband/outband/internal/store"
+)
+
+const customPolicy = `id: custom.any_card
+version: 3
+title: A card of ours
+severity: low
+description: Any card number.
+guide: Open {resource.url} and look.
+on: {items: ["*"]}
+when: count("financial.card") > 0
+tests:
+  - {name: a card, input: {matches: [{detector: financial.card, confidence: 0.9}]}, want: true}
+  - {name: none, input: {kind: message}, want: false}
+`
+
+func has(set *policy.Set, id string) bool {
+	return slices.ContainsFunc(set.Policies(), func(e policy.Effective) bool { return e.Policy.ID == id })
+}
+
+func TestPoliciesOfAFolder(t *testing.T) {
+	b := newBench(t)
+	dir := t.TempDir()
+	write := func(name, text string) {
+		t.Helper()
+		check(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
+	}
+	write("card.yaml", customPolicy)
+	write("notes.txt", "no policy")
+	if _, err := NewRules(t.Context(), b.DB, dir, []string{"financial.card"}); err == nil {
+		t.Fatal("the built-in policies name detectors that were not given")
+	}
+	rules, err := NewRules(t.Context(), b.DB, dir, nil)
+	check(t, err)
+	if !has(rules.Current(), "custom.any_card") || !has(rules.Current(), "content.card_numbers") {
+		t.Error("a policy is missing")
+	}
+	write("broken.yaml", strings.Replace(customPolicy, "count(", "cuont(", 1))
+	if _, err = NewRules(t.Context(), b.DB, dir, nil); err == nil || !strings.Contains(err.Error(), "broken.yaml") {
+		t.Errorf("a broken file: %v", err)
+	}
+	if _, err = NewRules(t.Context(), b.DB, filepath.Join(dir, "none"), nil); err == nil {
+		t.Error("a folder that is not there gave no error")
+	}
+}
+
+func TestAStoredPolicyThatNoLongerCompilesHoldsNoOtherBack(t *testing.T) {
+	b := newBench(t)
+	check(t, b.DB.Write(t.Context(), func(tx *store.Tx) error {
+		for id, yaml := range map[string]string{"custom.any_card": customPolicy, "custom.broken": strings.Replace(strings.Replace(customPolicy, "any_card", "broken", 1), "count(", "cuont(", 1)} {
+			if _, err := tx.ExecContext(t.Context(), `INSERT INTO policies (workspace_id, id, version, yaml, created_at, created_by) VALUES ($1, $2, 1, $3, 0, 'usr_1')`, store.Workspace, id, yaml); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	check(t, b.Rules.Reload(t.Context()))
+	if !has(b.Rules.Current(), "custom.any_card") || has(b.Rules.Current(), "custom.broken") {
+		t.Error("the policies in force are not the ones that compile")
+	}
+	if b.Rules.Failures()["custom.broken"] != 1 {
+		t.Errorf("failures %v", b.Rules.Failures())
+	}
+}
