@@ -135,11 +135,11 @@ func SyncConnection(ctx workflow.Context, in SyncInput) error {
 				break
 			}
 		}
-		if workflow.GetInfo(ctx).GetContinueAsNewSuggested() && !s.over() {
-			return workflow.NewContinueAsNewError(ctx, SyncConnection, SyncInput{in.ConnectionID, plan.ScanID, s.outcome, s.skip})
-		}
 	}
 	s.waiting(ctx)
+	if s.again && !s.ended() {
+		return workflow.NewContinueAsNewError(ctx, SyncConnection, SyncInput{in.ConnectionID, plan.ScanID, s.outcome, s.skip})
+	}
 	return workflow.ExecuteActivity(short(ctx), a.FinishScan, FinishInput{in.ConnectionID, plan.ScanID, s.outcome}).Get(ctx, nil)
 }
 
@@ -150,9 +150,11 @@ type run struct {
 	outcome  Outcome
 	skip     []SliceRef
 	lastLive time.Time
+	again    bool // the history of this run is long enough: a new run goes on from the checkpoints
 }
 
-func (s *run) over() bool { return s.outcome.Final || s.outcome.Stopped }
+func (s *run) ended() bool { return s.outcome.Final || s.outcome.Stopped }
+func (s *run) over() bool  { return s.again || s.ended() }
 
 // live reads what is new in every stream. A stream that fails does not hold the others.
 func (s *run) live(ctx workflow.Context) {
@@ -183,6 +185,10 @@ func (s *run) slice(ctx workflow.Context, slice SliceRef, history bool) {
 		}
 		if page.Done {
 			s.outcome.Done++
+			return
+		}
+		if workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
+			s.again = true
 			return
 		}
 		if history && workflow.Now(ctx).Sub(s.lastLive) >= s.plan.Every {

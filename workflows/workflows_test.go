@@ -3,6 +3,7 @@ package workflows
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"reflect"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/stretchr/testify/mock"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/workflow"
@@ -157,6 +159,24 @@ func TestHistoryThatCannotBeReadIsLeftToTheNextScan(t *testing.T) {
 	e.run()
 	if o := e.end.Outcome; o.Failed < maxBrokenSlices || o.Done != 2 || o.Final {
 		t.Errorf("outcome %+v", o)
+	}
+}
+
+func TestALongHistoryIsContinuedAsNew(t *testing.T) {
+	e := newEnv(t, 0)
+	e.pages[SliceRef{"chats", "live", "live"}] = []any{PageResult{Items: 100}, PageResult{Items: 100}}
+	e.SetContinueAsNewSuggested(true)
+	e.ExecuteWorkflow(SyncConnection, SyncInput{ConnectionID: "con_1"})
+	var again *workflow.ContinueAsNewError
+	if !errors.As(e.GetWorkflowError(), &again) {
+		t.Fatalf("got %v", e.GetWorkflowError())
+	}
+	var in SyncInput
+	if err := converter.GetDefaultDataConverter().FromPayloads(again.Input, &in); err != nil || in.ConnectionID != "con_1" || in.ScanID != "scn_1" {
+		t.Errorf("continues with %+v, %v", in, err)
+	}
+	if len(e.calls) != 1 || e.end.ScanID != "" {
+		t.Errorf("calls %v, end %+v: the scan is not over", e.calls, e.end)
 	}
 }
 
