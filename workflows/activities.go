@@ -29,14 +29,13 @@ const activitiesKept = 180 * day
 
 // Dependencies of the activities.
 type Dependencies struct {
-	DB         *store.DB
-	Open       *Opener
-	Engine     *dlp.Engine
-	Rules      *Rules
-	Keys       Keys
-	Deliver    Deliverer
-	Log        *slog.Logger
-	Progressed func(scanID string) // told after each page; may be nil
+	DB      *store.DB
+	Open    *Opener
+	Engine  *dlp.Engine
+	Rules   *Rules
+	Keys    Keys
+	Deliver Deliverer
+	Log     *slog.Logger
 }
 
 // Keys digest what is found.
@@ -147,14 +146,7 @@ func (a *Activities) FinishScan(ctx context.Context, in FinishInput) error {
 		return ActivityError(err)
 	}
 	a.Log.Info("scan ended", "connection", in.ConnectionID, "scan", in.ScanID, "state", state, "code", o.Code)
-	a.progressed(in.ScanID)
 	return nil
-}
-
-func (a *Activities) progressed(scanID string) {
-	if a.Progressed != nil {
-		a.Progressed(scanID)
-	}
 }
 
 // ScanPage lists the page after a slice's checkpoint and works its items. The checkpoint moves in a later transaction than the items', once all
@@ -176,7 +168,6 @@ func (a *Activities) ScanPage(ctx context.Context, in PageInput) (PageResult, er
 		return PageResult{}, ActivityError(err)
 	}
 	result := PageResult{Items: len(read.Items)}
-	defer a.progressed(in.ScanID)
 	if !all {
 		return result, nil // Called again; what is stored is skipped then.
 	}
@@ -245,7 +236,6 @@ func working(ctx context.Context) (_ context.Context, stop func()) {
 type page struct {
 	*Activities
 	connection store.Connection
-	manifest   *connectors.Manifest
 	source     connectors.Source
 	stream     connectors.Stream
 	ref        SliceRef
@@ -270,7 +260,7 @@ func (a *Activities) page(ctx context.Context, in PageInput) (*page, error) {
 		return nil, err
 	}
 	rules := a.Rules.Current()
-	p := &page{Activities: a, connection: c, manifest: manifest, source: source, ref: in.Slice, scanID: in.ScanID, rules: rules, ruleset: a.Engine.Ruleset() + "." + rules.Version()}
+	p := &page{Activities: a, connection: c, source: source, ref: in.Slice, scanID: in.ScanID, rules: rules, ruleset: a.Engine.Ruleset() + "." + rules.Version()}
 	if in.Slice.Stream == "" {
 		return p, nil
 	}

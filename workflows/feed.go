@@ -3,6 +3,7 @@ package workflows
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -70,7 +71,11 @@ func (p *page) activity(ctx context.Context, tx *store.Tx, item connectors.Item,
 		return err
 	}
 	// Judged before it is stored: recent() counts what came before it.
-	if err := p.found(ctx, tx, p.detect(ctx, tx, u, what)); err != nil {
+	outcome, reason, scanned := store.OutcomeScanned, "", int64(1)
+	err = p.found(ctx, tx, p.detect(ctx, tx, u, what))
+	if errors.Is(err, findings.ErrInvalid) {
+		outcome, reason, scanned = store.OutcomeSkipped, connectors.SkipMalformed, 0 // Nothing of it was stored; the rest of the page goes on (invariant 5).
+	} else if err != nil {
 		return err
 	}
 	err = store.PutActivity(ctx, tx, store.Activity{
@@ -82,10 +87,10 @@ func (p *page) activity(ctx context.Context, tx *store.Tx, item connectors.Item,
 	if err := store.AddCount(ctx, tx, p.connection.ID, p.ref.Stream, store.OutcomeRead, "", 1); err != nil {
 		return err
 	}
-	if err := store.AddCount(ctx, tx, p.connection.ID, p.ref.Stream, store.OutcomeScanned, "", 1); err != nil {
+	if err := store.AddCount(ctx, tx, p.connection.ID, p.ref.Stream, outcome, reason, 1); err != nil {
 		return err
 	}
-	return store.AddProgress(ctx, tx, p.scanID, 1, 1, 0, 0)
+	return store.AddProgress(ctx, tx, p.scanID, 1, scanned, 1-scanned, 0)
 }
 
 // account is the organisation behind the connection: what an activity is about that names nothing else.

@@ -74,7 +74,11 @@ func (p *page) known(ctx context.Context, key store.ItemKey, version string) (bo
 	if errors.Is(err, store.ErrNotFound) {
 		return false, nil
 	}
-	return err == nil && old.Version == version && (old.Ruleset == p.ruleset || old.State != store.ItemScanned), err
+	return err == nil && p.settled(old, version), err
+}
+
+func (p *page) settled(old store.Item, version string) bool {
+	return old.Version == version && (old.Ruleset == p.ruleset || old.State != store.ItemScanned)
 }
 
 // item scans one content item and commits it. Whatever is wrong with the item itself ends in its state, not in an error (invariant 5).
@@ -106,7 +110,7 @@ func (p *page) item(ctx context.Context, item connectors.Item) error {
 		return p.commit(ctx, tx, found, p.state(key, item, p.ref.Stream, store.ItemScanned, ""))
 	})
 	if errors.Is(err, findings.ErrInvalid) {
-		return p.setAside(ctx, key, item, p.ref.Stream, err, nil)
+		return p.setAside(ctx, key, item, p.ref.Stream, err, units)
 	}
 	return err
 }
@@ -145,11 +149,10 @@ func (p *page) child(ctx context.Context, child, parent connectors.Item) error {
 	what := p.about(child)
 	what.resource = parent.Resource
 	old, err := store.GetItem(ctx, p.DB.Read(), key)
-	known := err == nil && old.Version == child.Version && (old.Ruleset == p.ruleset || old.State != store.ItemScanned)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
-	if known {
+	if err == nil && p.settled(old, child.Version) {
 		return p.placed(ctx, key, old, child, what)
 	}
 	if child.File != nil && child.File.Size > deferBytes {
@@ -383,6 +386,9 @@ func (p *page) streamOf(key store.ItemKey) string {
 func (p *page) setAside(ctx context.Context, key store.ItemKey, item connectors.Item, stream string, cause error, units []*unit, places ...about) error {
 	if ctx.Err() != nil || !ofTheItem(cause) {
 		return cause
+	}
+	if errors.Is(cause, findings.ErrInvalid) {
+		units = nil // It is what was found that cannot be stored.
 	}
 	code := "OB-3001"
 	var e *connectors.Error

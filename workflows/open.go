@@ -96,9 +96,11 @@ func (o *Opener) open(connectorID, connectionID, budget string, config map[strin
 		return nil, nil, &connectors.Error{Kind: connectors.KindConfig, Code: connectors.CodeSetting, Message: "A setting of the connection is wrong.", Err: err}
 	}
 	rate := e.manifest.RequestsPerMinute(checked)
-	limiter := connectors.NewLimiter(rate)
+	var limiter *connectors.Limiter
 	if budget != "" {
 		limiter = o.limiters.Get(budget, rate)
+	} else {
+		limiter = connectors.NewLimiter(rate)
 	}
 	client, err := connectors.NewClient(connectors.Options{
 		Manifest: e.manifest, Connection: connectionID, Secret: key, Config: checked, Doer: o.doer, Limiter: limiter, UserAgent: o.userAgent, MapError: e.connector.MapError,

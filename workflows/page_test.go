@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -280,6 +281,21 @@ func TestWindowsOverlapAndCountEachActivityOnce(t *testing.T) {
 	want := []store.Interval{{Stream: "activities", From: b.connection.CreatedAt.Add(-time.Hour), To: b.now.Add(-2 * time.Minute), State: store.IntervalRead}}
 	if diff := cmp.Diff(want, intervals); diff != "" {
 		t.Errorf("intervals (-want +got):\n%s", diff)
+	}
+}
+
+func TestAnActivityThatCannotBeStoredDoesNotHoldTheFeed(t *testing.T) {
+	b := newBench(t)
+	for i, id := range []string{"act_bad", "act_good"} {
+		b.app.feed = append(b.app.feed, activityItem(id, testDay.Add(time.Duration(i-9)*time.Minute), "claude_project_sharing_updated", map[string]string{"audience.0.type": "public"}))
+	}
+	b.app.feed[0].Resource.ID = strings.Repeat("x", 5000)
+	check(t, b.live("activities"))
+	if diff := cmp.Diff(map[string]int64{"activities read": 2, "activities scanned": 1, "activities skipped malformed": 1}, b.counts()); diff != "" {
+		t.Errorf("coverage (-want +got):\n%s", diff)
+	}
+	if got := b.count(`SELECT COUNT(*) FROM findings`); got != 1 {
+		t.Errorf("%d findings, want the one of the good activity", got)
 	}
 }
 

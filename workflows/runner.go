@@ -35,7 +35,7 @@ type Runner struct {
 type RunnerOptions struct {
 	Client     client.Client
 	DB         *store.DB
-	Activities *Activities // nil: this process runs no worker
+	Activities *Activities
 	Log        *slog.Logger
 
 	// Exclusive says that no other process runs workers, as with the embedded server. What runs at start is then known to be dead: it is ended
@@ -50,35 +50,21 @@ func NewRunner(o RunnerOptions) *Runner {
 
 // Start starts the workers and reconciles Temporal with the store.
 func (r *Runner) Start(ctx context.Context) error {
-	if r.activities != nil {
-		for queue, slots := range map[string]int{QueueSync: 8, QueueExport: 32} {
-			w := worker.New(r.client, queue, worker.Options{
-				MaxConcurrentActivityExecutionSize: slots, WorkerStopTimeout: 3 * time.Second, DisableRegistrationAliasing: true,
-				OnFatalError: func(err error) { r.log.Error("worker stopped", "code", "OB-3010", "err", err) },
-			})
-			register(w, r.activities)
-			if err := w.Start(); err != nil {
-				return fmt.Errorf("start the worker of %s: %w", queue, err)
-			}
-			r.workers = append(r.workers, w)
+	for queue, slots := range map[string]int{QueueSync: 8, QueueExport: 32} {
+		w := worker.New(r.client, queue, worker.Options{
+			MaxConcurrentActivityExecutionSize: slots, WorkerStopTimeout: 3 * time.Second, DisableRegistrationAliasing: true,
+			OnFatalError: func(err error) { r.log.Error("worker stopped", "code", "OB-3010", "err", err) },
+		})
+		w.RegisterWorkflow(SyncConnection)
+		w.RegisterWorkflow(Deliver)
+		w.RegisterWorkflow(Purge)
+		w.RegisterActivity(r.activities)
+		if err := w.Start(); err != nil {
+			return fmt.Errorf("start the worker of %s: %w", queue, err)
 		}
+		r.workers = append(r.workers, w)
 	}
 	return r.reconcile(ctx)
-}
-
-// Registry is what workflows and activities are registered with.
-type Registry interface {
-	RegisterWorkflow(any)
-	RegisterActivity(any)
-}
-
-var _ Registry = worker.Worker(nil)
-
-func register(w Registry, a *Activities) {
-	w.RegisterWorkflow(SyncConnection)
-	w.RegisterWorkflow(Deliver)
-	w.RegisterWorkflow(Purge)
-	w.RegisterActivity(a)
 }
 
 // Stop stops the workers; what they were doing goes on at the next start.
@@ -306,9 +292,7 @@ func (r *Runner) ConnectionRemoved(ctx context.Context, connectionID string) err
 	if err := r.cancelScans(ctx, connectionID); err != nil {
 		return err
 	}
-	if r.activities != nil {
-		r.activities.Open.Forget(connectionID)
-	}
+	r.activities.Open.Forget(connectionID)
 	_, err = findings.MarkSourceUnknown(ctx, r.db, connectionID)
 	return err
 }

@@ -211,9 +211,7 @@ func (s *run) waiting(ctx workflow.Context) {
 		for _, item := range due {
 			if err := workflow.ExecuteActivity(long(ctx), a.ScanFile, ItemInput{s.in.ConnectionID, s.plan.ScanID, item}).Get(ctx, nil); err != nil {
 				s.fail(err)
-				if s.over() {
-					return
-				}
+				return // The item is still due: asking again in this scan would be a loop.
 			}
 		}
 		if len(due) == 0 {

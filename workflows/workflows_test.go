@@ -28,6 +28,7 @@ type env struct {
 	pages   map[SliceRef][]any // results (PageResult) or errors of ScanPage, in order; then Done
 	history []SliceRef
 	due     []ItemRef
+	refuse  error // what ScanFile answers; the item then stays due
 	end     FinishInput
 }
 
@@ -59,12 +60,14 @@ func newEnv(t *testing.T, pageTakes time.Duration) *env {
 	})
 	e.OnActivity(a.DueItems, mock.Anything, mock.Anything).Return(func(context.Context, PageInput) ([]ItemRef, error) {
 		out := e.due
-		e.due = nil
+		if e.refuse == nil {
+			e.due = nil
+		}
 		return out, nil
 	})
 	e.OnActivity(a.ScanFile, mock.Anything, mock.Anything).Return(func(_ context.Context, in ItemInput) error {
 		e.calls = append(e.calls, "item "+in.Item.ID)
-		return nil
+		return e.refuse
 	})
 	e.OnActivity(a.FinishScan, mock.Anything, mock.Anything).Return(func(_ context.Context, in FinishInput) error { e.end = in; return nil })
 	return e
@@ -158,6 +161,21 @@ func TestHistoryThatCannotBeReadIsLeftToTheNextScan(t *testing.T) {
 	}
 	e.run()
 	if o := e.end.Outcome; o.Failed < maxBrokenSlices || o.Done != 2 || o.Final {
+		t.Errorf("outcome %+v", o)
+	}
+}
+
+func TestAnItemThatIsRefusedIsNotAskedForWithoutEnd(t *testing.T) {
+	e := newEnv(t, 0)
+	e.due, e.refuse = []ItemRef{{"file", "f1"}}, refused(connectors.KindForbidden)
+	e.history = []SliceRef{{"chats", "backfill", "2026-11-19"}}
+	e.run()
+	// Once before history and once after it.
+	want := []string{"chats live", "activities live", "item f1", "chats 2026-11-19", "item f1"}
+	if diff := cmp.Diff(want, e.calls); diff != "" {
+		t.Errorf("calls (-want +got):\n%s", diff)
+	}
+	if o := e.end.Outcome; o.Failed != 2 || o.Done != 3 || o.Code != "OB-2001" {
 		t.Errorf("outcome %+v", o)
 	}
 }

@@ -209,10 +209,7 @@ func (in *instance) components(ctx context.Context, temporal client.Client, excl
 			return in.vault.Unseal(sealed, owner, field)
 		},
 	})
-	var activities *workflows.Activities
-	if cfg.Role != config.RoleAPI {
-		activities = workflows.NewActivities(workflows.Dependencies{DB: in.db, Open: opener, Engine: engine, Rules: rules, Keys: keys, Deliver: deliverer, Log: in.log})
-	}
+	activities := workflows.NewActivities(workflows.Dependencies{DB: in.db, Open: opener, Engine: engine, Rules: rules, Keys: keys, Deliver: deliverer, Log: in.log})
 	runner := workflows.NewRunner(workflows.RunnerOptions{Client: temporal, DB: in.db, Activities: activities, Log: in.log, Exclusive: exclusive})
 	if err := runner.Start(ctx); err != nil {
 		return nil, err
