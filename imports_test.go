@@ -64,11 +64,14 @@ var doors = []door{
 	{"github.com/jackc/pgx", []string{"internal/store"}, "one package opens the database"},
 	{"github.com/elastic", []string{"findings"}, "search is the only user of Elasticsearch"},
 	{"github.com/danielgtaylor/huma", []string{"api"}, "one package has the routes"},
+	{"github.com/alexedwards/argon2id", []string{"api"}, "passwords are compared in one place, a bounded number at once"},
+	{"github.com/go-chi/httprate", []string{"api"}, "guesses are counted in one place"},
 	{"github.com/tink-crypto", []string{"internal/vault"}, "keys and ciphers stay in one package"},
 	{"github.com/knadh/koanf", []string{"internal/config"}, "one package reads the settings"},
 	{"github.com/gofrs/flock", []string{"internal/datadir"}, "one package locks the data folder"},
 	{"github.com/spf13/cobra", []string{"cmd"}, "commands are made in main only"},
-	{"testing", []string{"connectors/connectortest", "internal/store/storetest"}, "the program carries no test code"},
+	{"github.com/compose-spec", nil, "it checks docker-compose.yml, in a test"},
+	{"testing", []string{"connectors/connectortest", "findings/search/searchtest", "internal/store/storetest", "internal/testserver"}, "the program carries no test code"},
 }
 
 const maxLines = 500

@@ -105,6 +105,25 @@ func (t Term) FTS5() string {
 	return q
 }
 
+// TSQuery is the term as a tsquery of Postgres: the text of every column that holds the term fulfils it. A column of its tokens apart from each
+// other does too, which Run tells apart. Tokens hold letters and digits only, so quoting needs no escape.
+func (t Term) TSQuery() string {
+	q := "'" + strings.Join(t.Tokens, "' & '") + "'"
+	if t.Prefix {
+		q += ":*"
+	}
+	return q
+}
+
+// Run is what a column with a space before and after it holds somewhere if, and only if, it holds the term.
+func (t Term) Run() string {
+	run := " " + strings.Join(t.Tokens, " ")
+	if !t.Prefix {
+		run += " "
+	}
+	return run
+}
+
 // Match reports whether the term is in a column; it is the reference that search engines are tested against.
 func (t Term) Match(column string) bool {
 	have := strings.Fields(column)

@@ -1,6 +1,7 @@
 package token
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -55,6 +56,45 @@ func TestParse(t *testing.T) {
 	if _, ok := Parse("!!!"); ok {
 		t.Error("a query of nothing but punctuation can be looked for")
 	}
+}
+
+func TestTSQuery(t *testing.T) {
+	for query, want := range map[string][2]string{
+		"key":                {"'key'", " key "},
+		"foo*":               {"'foo':*", " foo"},
+		`"aws access ke"*`:   {"'aws' & 'access' & 'ke':*", " aws access ke"},
+		`O'Brien\`:           {"'o' & 'brien'", " o brien "},
+		`'a' | !'b':* <-> c`: {"'a'", " a "},
+		"東京*":                {"'東' & '京':*", " 東 京"},
+	} {
+		terms, _ := Parse(query)
+		if len(terms) == 0 || terms[0].TSQuery() != want[0] || terms[0].Run() != want[1] {
+			t.Errorf("%q: %v, want %q", query, terms, want)
+		}
+	}
+}
+
+// quotedTokens is every tsquery that TSQuery may make.
+var quotedTokens = regexp.MustCompile(`^'[\pL\pN]{1,64}'( & '[\pL\pN]{1,64}')*(:\*)?$`)
+
+// FuzzQueries holds what both databases rely on: no query makes a word of their own languages, and a term is found where Match finds it.
+func FuzzQueries(f *testing.F) {
+	f.Add(`"aws access ke"*`, "AWS access key in a chat")
+	f.Add(`O'Brien & !x:* <-> \`, `o'brien \ x`)
+	f.Add("東京*", "東京タワー")
+	f.Add("a\x00b \xff", "\xffa\x00b")
+	f.Fuzz(func(t *testing.T, query, text string) {
+		column := Column(text, "end of the column")
+		terms, _ := Parse(query)
+		for _, term := range terms {
+			if q := term.TSQuery(); !quotedTokens.MatchString(q) {
+				t.Errorf("tsquery %q", q)
+			}
+			if found := strings.Contains(" "+column+" ", term.Run()); found != term.Match(column) {
+				t.Errorf("%q in %q: %t, want %t", term.Run(), column, found, !found)
+			}
+		}
+	})
 }
 
 func TestNoPhraseAcrossTexts(t *testing.T) {

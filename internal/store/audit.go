@@ -25,7 +25,8 @@ type AuditRow struct {
 
 // AppendAudit adds a row in the transaction of the change that it records: if it cannot be written, the change is not made (invariant 11).
 func AppendAudit(ctx context.Context, tx *Tx, actor, action, object string, detail map[string]string) error {
-	r := AuditRow{Seq: 1, At: tx.Now(), Actor: actor, Action: action, Object: object, Detail: detail}
+	// The hash is over what is stored, byte for byte.
+	r := AuditRow{Seq: 1, At: tx.Now(), Actor: storable(actor), Action: storable(action), Object: storable(object), Detail: detail}
 	err := tx.QueryRowContext(ctx, `SELECT seq + 1, hash FROM audit WHERE workspace_id = $1 ORDER BY seq DESC LIMIT 1`, Workspace).Scan(&r.Seq, &r.PrevHash)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return fmt.Errorf("read the end of the audit log: %w", err)

@@ -182,12 +182,6 @@ func TestANewerSchemaIsRefusedAndLeftAlone(t *testing.T) {
 	}
 }
 
-func TestPostgresIsRefused(t *testing.T) {
-	if _, err := store.Open(t.Context(), store.Configuration{Postgres: "postgres://db"}); err == nil || strings.Contains(err.Error(), "postgres://") {
-		t.Errorf("Open: %v", err)
-	}
-}
-
 func TestAuditRowsAreAppendOnly(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "outband.db")
 	db := open(t, path)

@@ -1,5 +1,5 @@
 // Package store is Outband's system of record: schema, migrations, transactions, connections, checkpoints, items, coverage, scans, tokens and
-// the audit log. One SQL text with $N parameters serves every database. Writes go through Write, one immediate transaction at a time, so that
+// the audit log. One SQL text with $N parameters serves SQLite and Postgres. Writes go through Write, one transaction at a time, so that
 // what a scan stores and the place it has read to can never disagree (invariant 1).
 package store
 
@@ -36,22 +36,32 @@ type Configuration struct {
 	Postgres string // connection string; replaces Path
 }
 
+// Dialect is the kind of database, for the few statements that differ: free text.
+type Dialect string
+
+// The databases.
+const (
+	SQLite   Dialect = "sqlite"
+	Postgres Dialect = "postgres"
+)
+
 // DB is an open database.
 type DB struct {
-	write *sql.DB // one connection, immediate transactions
-	read  *sql.DB
-	path  string
-	now   func() time.Time
+	write   *sql.DB // its transactions wait for each other
+	read    *sql.DB
+	dialect Dialect
+	path    string // of SQLite's file
+	now     func() time.Time
 }
 
-//go:embed migrations/sqlite/*.sql
+//go:embed migrations/sqlite/*.sql migrations/postgres/*.sql
 var migrations embed.FS
 
-// Open opens the database, makes it if there is none, and brings its schema up to date; before that it copies an older database beside
-// itself. A schema newer than this program is refused with ErrNewerSchema.
+// Open opens the database and brings its schema up to date. SQLite's file is made if there is none, and an older one is copied beside itself first;
+// a Postgres database must exist, and its backup is its admin's. A schema newer than this program is refused with ErrNewerSchema.
 func Open(ctx context.Context, cfg Configuration) (*DB, error) {
 	if cfg.Postgres != "" {
-		return nil, errors.New("store.postgres is set, but this version stores in SQLite only: remove the setting")
+		return openPostgres(ctx, cfg.Postgres)
 	}
 	if err := protect(cfg.Path); err != nil {
 		return nil, err
@@ -66,7 +76,7 @@ func Open(ctx context.Context, cfg Configuration) (*DB, error) {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", filepath.Base(cfg.Path), err), write.Close())
 	}
 	read.SetMaxOpenConns(8)
-	db := &DB{write: write, read: read, path: cfg.Path, now: time.Now}
+	db := &DB{write: write, read: read, dialect: SQLite, path: cfg.Path, now: time.Now}
 	if err := db.migrate(ctx); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
@@ -135,7 +145,7 @@ func (db *DB) upgrade(ctx context.Context, provider *goose.Provider) (have int64
 	if have == want {
 		return have, nil
 	}
-	if have > 0 {
+	if have > 0 && db.dialect == SQLite {
 		if err := db.backup(ctx, fmt.Sprintf("%s.before-%d", db.path, want)); err != nil {
 			return have, err
 		}
@@ -175,6 +185,9 @@ func (db *DB) backup(ctx context.Context, to string) error {
 	return nil
 }
 
+// Dialect returns the kind of the database.
+func (db *DB) Dialect() Dialect { return db.dialect }
+
 // Close closes the database.
 func (db *DB) Close() error { return errors.Join(db.read.Close(), db.write.Close()) }
 
@@ -187,15 +200,23 @@ func (db *DB) Now() time.Time { return db.now().UTC().Truncate(time.Microsecond)
 // Tx is a write transaction.
 type Tx struct {
 	*sql.Tx
-	now time.Time
+	dialect Dialect
+	now     time.Time
 }
 
 // Now is the time of the transaction; every row that it writes carries the same.
 func (tx *Tx) Now() time.Time { return tx.now }
 
-// Write runs f in one immediate transaction. An error of f rolls everything back.
+// Write runs f in a transaction that no other writer of the installation runs beside: on SQLite an immediate one, on Postgres one that holds an
+// advisory lock. So what f reads stays true until it is stored, and numbers that f draws are in the order of the commits. An error of f rolls
+// everything back.
 func (db *DB) Write(ctx context.Context, f func(*Tx) error) error {
-	tx, err := db.write.BeginTx(ctx, nil)
+	var options *sql.TxOptions
+	if db.dialect == Postgres {
+		// Whatever the server's default is: what others have stored while this one waited for the lock must be seen.
+		options = &sql.TxOptions{Isolation: sql.LevelReadCommitted}
+	}
+	tx, err := db.write.BeginTx(ctx, options)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
@@ -206,7 +227,14 @@ func (db *DB) Write(ctx context.Context, f func(*Tx) error) error {
 			_ = tx.Rollback()
 		}
 	}()
-	err = f(&Tx{Tx: tx, now: db.Now()})
+	if db.dialect == Postgres {
+		if _, err = tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock($1)`, int64(writeLock)); err != nil {
+			err = fmt.Errorf("wait for other writers: %w", err)
+		}
+	}
+	if err == nil {
+		err = f(&Tx{Tx: tx, dialect: db.dialect, now: db.Now()})
+	}
 	returned = true
 	if err != nil {
 		if rerr := tx.Rollback(); rerr != nil && !errors.Is(rerr, sql.ErrTxDone) {
@@ -227,7 +255,12 @@ type Querier interface {
 }
 
 // Read returns the pool of readers. Each query is a transaction of its own: long results are read in keyset batches.
-func (db *DB) Read() Querier { return db.read }
+func (db *DB) Read() Querier {
+	if db.dialect == Postgres {
+		return utf8Querier{db.read}
+	}
+	return db.read
+}
 
 // Micros is the stored form of a time; the zero time is 0.
 func Micros(t time.Time) int64 {

@@ -1,0 +1,378 @@
+-- +goose Up
+-- The same tables as migrations/sqlite, under the same versions. Text is compared and sorted by its bytes, as SQLite does.
+-- Times are integer microseconds, UTC. Every table has workspace_id, and it is part of every unique key.
+
+CREATE TABLE meta (
+    workspace_id TEXT COLLATE "C" NOT NULL,
+    key          TEXT COLLATE "C" NOT NULL,
+    value        TEXT COLLATE "C" NOT NULL,
+    PRIMARY KEY (workspace_id, key)
+);
+
+CREATE TABLE connections (
+    workspace_id  TEXT COLLATE "C" NOT NULL,
+    id            TEXT COLLATE "C" NOT NULL,
+    name          TEXT COLLATE "C" NOT NULL,
+    connector     TEXT COLLATE "C" NOT NULL,
+    account_id    TEXT COLLATE "C" NOT NULL,
+    account_name  TEXT COLLATE "C" NOT NULL,
+    key_kind      TEXT COLLATE "C" NOT NULL,
+    config        TEXT COLLATE "C" NOT NULL,
+    every_us      BIGINT NOT NULL,
+    backfill_from BIGINT NOT NULL,
+    state         TEXT COLLATE "C" NOT NULL,
+    state_code    TEXT COLLATE "C" NOT NULL,
+    state_message TEXT COLLATE "C" NOT NULL,
+    created_at    BIGINT NOT NULL,
+    updated_at    BIGINT NOT NULL,
+    deleted_at    BIGINT NOT NULL DEFAULT 0,
+    PRIMARY KEY (workspace_id, id)
+);
+CREATE UNIQUE INDEX connections_account ON connections (workspace_id, connector, account_id, key_kind);
+
+-- Sealed secrets of connections and destinations; owner_id is the con_ or dst_ id.
+CREATE TABLE credentials (
+    workspace_id TEXT COLLATE "C" NOT NULL,
+    owner_id     TEXT COLLATE "C" NOT NULL,
+    field        TEXT COLLATE "C" NOT NULL,
+    sealed       TEXT COLLATE "C" NOT NULL,
+    updated_at   BIGINT NOT NULL,
+    PRIMARY KEY (workspace_id, owner_id, field)
+);
+
+CREATE TABLE checkpoints (
+    workspace_id  TEXT COLLATE "C" NOT NULL,
+    connection_id TEXT COLLATE "C" NOT NULL,
+    stream        TEXT COLLATE "C" NOT NULL,
+    lane          TEXT COLLATE "C" NOT NULL,
+    slice         TEXT COLLATE "C" NOT NULL,
+    cursor        TEXT COLLATE "C" NOT NULL,
+    done          BIGINT NOT NULL,
+    watermark_at  BIGINT NOT NULL,
+    pages         BIGINT NOT NULL,
+    failures      BIGINT NOT NULL,
+    error         TEXT COLLATE "C" NOT NULL,
+    updated_at    BIGINT NOT NULL,
+    PRIMARY KEY (workspace_id, connection_id, stream, lane, slice)
+);
+
+CREATE TABLE items (
+    workspace_id  TEXT COLLATE "C" NOT NULL,
+    connection_id TEXT COLLATE "C" NOT NULL,
+    kind          TEXT COLLATE "C" NOT NULL,
+    id            TEXT COLLATE "C" NOT NULL,
+    stream        TEXT COLLATE "C" NOT NULL,
+    version       TEXT COLLATE "C" NOT NULL,
+    ruleset       TEXT COLLATE "C" NOT NULL,
+    state         TEXT COLLATE "C" NOT NULL,
+    reason        TEXT COLLATE "C" NOT NULL,
+    tries         BIGINT NOT NULL,
+    first_try_at  BIGINT NOT NULL,
+    next_try_at   BIGINT NOT NULL,
+    item_at       BIGINT NOT NULL,
+    size          BIGINT NOT NULL,
+    result        TEXT COLLATE "C" NOT NULL,
+    updated_at    BIGINT NOT NULL,
+    PRIMARY KEY (workspace_id, connection_id, kind, id)
+);
+CREATE INDEX items_due ON items (workspace_id, connection_id, state, next_try_at);
+
+-- Where an item of its own (a file) is shown: one row for each resource that holds it.
+CREATE TABLE item_places (
+    workspace_id  TEXT COLLATE "C" NOT NULL,
+    connection_id TEXT COLLATE "C" NOT NULL,
+    kind          TEXT COLLATE "C" NOT NULL,
+    id            TEXT COLLATE "C" NOT NULL,
+    resource_kind TEXT COLLATE "C" NOT NULL,
+    resource_id   TEXT COLLATE "C" NOT NULL,
+    resource_name TEXT COLLATE "C" NOT NULL,
+    resource_url  TEXT COLLATE "C" NOT NULL,
+    actor_key     TEXT COLLATE "C" NOT NULL,
+    placed_at     BIGINT NOT NULL,
+    PRIMARY KEY (workspace_id, connection_id, kind, id, resource_kind, resource_id)
+);
+
+-- Activities with every string masked, kept 180 days.
+CREATE TABLE activities (
+    workspace_id  TEXT COLLATE "C" NOT NULL,
+    connection_id TEXT COLLATE "C" NOT NULL,
+    id            TEXT COLLATE "C" NOT NULL,
+    type          TEXT COLLATE "C" NOT NULL,
+    at            BIGINT NOT NULL,
+    actor_key     TEXT COLLATE "C" NOT NULL,
+    resource_kind TEXT COLLATE "C" NOT NULL,
+    resource_id   TEXT COLLATE "C" NOT NULL,
+    fields        TEXT COLLATE "C" NOT NULL,
+    PRIMARY KEY (workspace_id, connection_id, id)
+);
+CREATE INDEX activities_type ON activities (workspace_id, connection_id, type, at);
+CREATE INDEX activities_actor ON activities (workspace_id, connection_id, actor_key, at);
+CREATE INDEX activities_resource ON activities (workspace_id, connection_id, resource_id, at);
+
+-- All personal data of SaaS people stands here only; every other table holds the key, so erasing a person is one row. search is the set of the
+-- tokens, which Go makes and separates by spaces: Postgres's own parser would split some of them again and drop others. Phrases are compared with
+-- tokens itself, because a tsvector keeps no more than 255 places of a word.
+CREATE TABLE actors (
+    doc           BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+    workspace_id  TEXT COLLATE "C" NOT NULL,
+    connection_id TEXT COLLATE "C" NOT NULL,
+    key           TEXT COLLATE "C" NOT NULL,
+    vendor_id     TEXT COLLATE "C" NOT NULL,
+    email         TEXT COLLATE "C" NOT NULL,
+    name          TEXT COLLATE "C" NOT NULL,
+    type          TEXT COLLATE "C" NOT NULL,
+    role          TEXT COLLATE "C" NOT NULL,
+    updated_at    BIGINT NOT NULL,
+    tokens        TEXT COLLATE "C" NOT NULL DEFAULT '',
+    search        tsvector GENERATED ALWAYS AS (array_to_tsvector(array_remove(string_to_array(tokens, ' '), ''))) STORED,
+    UNIQUE (workspace_id, key)
+);
+CREATE INDEX actors_search ON actors USING gin (search);
+
+CREATE TABLE coverage_counts (
+    workspace_id  TEXT COLLATE "C" NOT NULL,
+    connection_id TEXT COLLATE "C" NOT NULL,
+    stream        TEXT COLLATE "C" NOT NULL,
+    outcome       TEXT COLLATE "C" NOT NULL,
+    reason        TEXT COLLATE "C" NOT NULL,
+    n             BIGINT NOT NULL,
+    PRIMARY KEY (workspace_id, connection_id, stream, outcome, reason)
+);
+
+CREATE TABLE coverage_intervals (
+    workspace_id  TEXT COLLATE "C" NOT NULL,
+    connection_id TEXT COLLATE "C" NOT NULL,
+    stream        TEXT COLLATE "C" NOT NULL,
+    from_at       BIGINT NOT NULL,
+    to_at         BIGINT NOT NULL,
+    state         TEXT COLLATE "C" NOT NULL,
+    reason        TEXT COLLATE "C" NOT NULL,
+    updated_at    BIGINT NOT NULL,
+    PRIMARY KEY (workspace_id, connection_id, stream, from_at, to_at)
+);
+
+-- doc is the finding's number in the columns in memory. detectors is ",a,b," so that one is found by its name between commas. search: see actors.
+CREATE TABLE findings (
+    doc              BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+    workspace_id     TEXT COLLATE "C" NOT NULL,
+    id               TEXT COLLATE "C" NOT NULL,
+    policy_id        TEXT COLLATE "C" NOT NULL,
+    policy_version   BIGINT NOT NULL,
+    kind             TEXT COLLATE "C" NOT NULL,
+    severity         TEXT COLLATE "C" NOT NULL,
+    status           TEXT COLLATE "C" NOT NULL,
+    source           TEXT COLLATE "C" NOT NULL,
+    title            TEXT COLLATE "C" NOT NULL,
+    connection_id    TEXT COLLATE "C" NOT NULL,
+    connector        TEXT COLLATE "C" NOT NULL,
+    resource_kind    TEXT COLLATE "C" NOT NULL,
+    resource_id      TEXT COLLATE "C" NOT NULL,
+    resource_name    TEXT COLLATE "C" NOT NULL,
+    resource_url     TEXT COLLATE "C" NOT NULL,
+    actor_key        TEXT COLLATE "C" NOT NULL,
+    first_seen_at    BIGINT NOT NULL,
+    last_seen_at     BIGINT NOT NULL,
+    occurred_at      BIGINT NOT NULL,
+    last_occurred_at BIGINT NOT NULL,
+    detectors        TEXT COLLATE "C" NOT NULL,
+    instance_count   BIGINT NOT NULL,
+    finding_seq      BIGINT NOT NULL,
+    last_seq         BIGINT NOT NULL,
+    tokens           TEXT COLLATE "C" NOT NULL,
+    search           tsvector GENERATED ALWAYS AS (array_to_tsvector(array_remove(string_to_array(tokens, ' '), ''))) STORED,
+    UNIQUE (workspace_id, id)
+);
+CREATE INDEX findings_search ON findings USING gin (search);
+CREATE UNIQUE INDEX findings_seen ON findings (workspace_id, first_seen_at, id);
+CREATE INDEX findings_resource ON findings (workspace_id, connection_id, resource_kind, resource_id);
+
+CREATE TABLE instances (
+    workspace_id  TEXT COLLATE "C" NOT NULL,
+    id            TEXT COLLATE "C" NOT NULL,
+    finding_id    TEXT COLLATE "C" NOT NULL,
+    resource_kind TEXT COLLATE "C" NOT NULL,
+    resource_id   TEXT COLLATE "C" NOT NULL,
+    part          TEXT COLLATE "C" NOT NULL,
+    path          TEXT COLLATE "C" NOT NULL,
+    start_at      BIGINT NOT NULL,
+    end_at        BIGINT NOT NULL,
+    line          BIGINT NOT NULL,
+    detector      TEXT COLLATE "C" NOT NULL,
+    confidence    DOUBLE PRECISION NOT NULL,
+    validated     BIGINT NOT NULL,
+    masked        TEXT COLLATE "C" NOT NULL,
+    before_shape  TEXT COLLATE "C" NOT NULL,
+    after_shape   TEXT COLLATE "C" NOT NULL,
+    context       TEXT COLLATE "C" NOT NULL,
+    fingerprint   TEXT COLLATE "C" NOT NULL,
+    count         BIGINT NOT NULL,
+    occurred_at   BIGINT NOT NULL,
+    first_seen_at BIGINT NOT NULL,
+    PRIMARY KEY (workspace_id, id)
+);
+CREATE INDEX instances_finding ON instances (workspace_id, finding_id, first_seen_at, id);
+
+-- The true number of instances for each (finding, instance.resource), also past the cap of stored rows.
+CREATE TABLE instance_counts (
+    workspace_id  TEXT COLLATE "C" NOT NULL,
+    finding_id    TEXT COLLATE "C" NOT NULL,
+    resource_kind TEXT COLLATE "C" NOT NULL,
+    resource_id   TEXT COLLATE "C" NOT NULL,
+    n             BIGINT NOT NULL,
+    PRIMARY KEY (workspace_id, finding_id, resource_kind, resource_id)
+);
+
+-- Fingerprints that a person's resolved, accepted_risk or false_positive covers.
+CREATE TABLE finding_covered (
+    workspace_id TEXT COLLATE "C" NOT NULL,
+    finding_id   TEXT COLLATE "C" NOT NULL,
+    fingerprint  TEXT COLLATE "C" NOT NULL,
+    PRIMARY KEY (workspace_id, finding_id, fingerprint)
+);
+
+CREATE TABLE finding_log (
+    workspace_id TEXT COLLATE "C" NOT NULL,
+    seq          BIGINT NOT NULL,
+    epoch        BIGINT NOT NULL,
+    finding_id   TEXT COLLATE "C" NOT NULL,
+    finding_seq  BIGINT NOT NULL,
+    type         TEXT COLLATE "C" NOT NULL,
+    at           BIGINT NOT NULL,
+    actor        TEXT COLLATE "C" NOT NULL,
+    reason       TEXT COLLATE "C" NOT NULL,
+    snapshot     TEXT COLLATE "C" NOT NULL,
+    PRIMARY KEY (workspace_id, seq)
+);
+CREATE UNIQUE INDEX finding_log_finding ON finding_log (workspace_id, finding_id, finding_seq, epoch);
+
+CREATE TABLE consumers (
+    workspace_id TEXT COLLATE "C" NOT NULL,
+    id           TEXT COLLATE "C" NOT NULL,
+    seq          BIGINT NOT NULL,
+    updated_at   BIGINT NOT NULL,
+    PRIMARY KEY (workspace_id, id)
+);
+
+CREATE TABLE destinations (
+    workspace_id  TEXT COLLATE "C" NOT NULL,
+    id            TEXT COLLATE "C" NOT NULL,
+    name          TEXT COLLATE "C" NOT NULL,
+    kind          TEXT COLLATE "C" NOT NULL,
+    config        TEXT COLLATE "C" NOT NULL,
+    filter        TEXT COLLATE "C" NOT NULL,
+    state         TEXT COLLATE "C" NOT NULL,
+    state_message TEXT COLLATE "C" NOT NULL,
+    created_at    BIGINT NOT NULL,
+    updated_at    BIGINT NOT NULL,
+    deleted_at    BIGINT NOT NULL DEFAULT 0,
+    PRIMARY KEY (workspace_id, id)
+);
+
+CREATE TABLE deliveries (
+    workspace_id   TEXT COLLATE "C" NOT NULL,
+    destination_id TEXT COLLATE "C" NOT NULL,
+    event_id       TEXT COLLATE "C" NOT NULL,
+    seq            BIGINT NOT NULL,
+    epoch          BIGINT NOT NULL,
+    finding_id     TEXT COLLATE "C" NOT NULL,
+    finding_seq    BIGINT NOT NULL,
+    type           TEXT COLLATE "C" NOT NULL,
+    state          TEXT COLLATE "C" NOT NULL,
+    tries          BIGINT NOT NULL,
+    first_try_at   BIGINT NOT NULL,
+    next_try_at    BIGINT NOT NULL,
+    delivered_at   BIGINT NOT NULL,
+    status         BIGINT NOT NULL,
+    reason         TEXT COLLATE "C" NOT NULL,
+    created_at     BIGINT NOT NULL,
+    updated_at     BIGINT NOT NULL,
+    PRIMARY KEY (workspace_id, destination_id, event_id)
+);
+CREATE INDEX deliveries_due ON deliveries (workspace_id, destination_id, state, next_try_at);
+CREATE INDEX deliveries_finding ON deliveries (workspace_id, destination_id, finding_id, state, seq);
+CREATE INDEX deliveries_seq ON deliveries (workspace_id, destination_id, seq);
+
+CREATE TABLE policies (
+    workspace_id TEXT COLLATE "C" NOT NULL,
+    id           TEXT COLLATE "C" NOT NULL,
+    version      BIGINT NOT NULL,
+    yaml         TEXT COLLATE "C" NOT NULL,
+    created_at   BIGINT NOT NULL,
+    created_by   TEXT COLLATE "C" NOT NULL,
+    PRIMARY KEY (workspace_id, id, version)
+);
+
+CREATE TABLE overrides (
+    workspace_id TEXT COLLATE "C" NOT NULL,
+    kind         TEXT COLLATE "C" NOT NULL,
+    id           TEXT COLLATE "C" NOT NULL,
+    severity     TEXT COLLATE "C" NOT NULL,
+    mode         TEXT COLLATE "C" NOT NULL,
+    updated_at   BIGINT NOT NULL,
+    updated_by   TEXT COLLATE "C" NOT NULL,
+    PRIMARY KEY (workspace_id, kind, id)
+);
+
+CREATE TABLE scans (
+    workspace_id  TEXT COLLATE "C" NOT NULL,
+    id            TEXT COLLATE "C" NOT NULL,
+    connection_id TEXT COLLATE "C" NOT NULL,
+    state         TEXT COLLATE "C" NOT NULL,
+    cause         TEXT COLLATE "C" NOT NULL,
+    workflow_id   TEXT COLLATE "C" NOT NULL,
+    run_id        TEXT COLLATE "C" NOT NULL,
+    queued_at     BIGINT NOT NULL,
+    started_at    BIGINT NOT NULL,
+    finished_at   BIGINT NOT NULL,
+    items_read    BIGINT NOT NULL,
+    items_scanned BIGINT NOT NULL,
+    items_skipped BIGINT NOT NULL,
+    findings_new  BIGINT NOT NULL,
+    progress      TEXT COLLATE "C" NOT NULL,
+    error_code    TEXT COLLATE "C" NOT NULL,
+    error         TEXT COLLATE "C" NOT NULL,
+    updated_at    BIGINT NOT NULL,
+    PRIMARY KEY (workspace_id, id)
+);
+CREATE INDEX scans_connection ON scans (workspace_id, connection_id, queued_at, id);
+CREATE INDEX scans_state ON scans (workspace_id, state, connection_id);
+
+CREATE TABLE tokens (
+    workspace_id TEXT COLLATE "C" NOT NULL,
+    id           TEXT COLLATE "C" NOT NULL,
+    name         TEXT COLLATE "C" NOT NULL,
+    role         TEXT COLLATE "C" NOT NULL,
+    hash         TEXT COLLATE "C" NOT NULL,
+    created_at   BIGINT NOT NULL,
+    expires_at   BIGINT NOT NULL,
+    last_used_at BIGINT NOT NULL,
+    revoked_at   BIGINT NOT NULL DEFAULT 0,
+    PRIMARY KEY (workspace_id, id)
+);
+CREATE UNIQUE INDEX tokens_hash ON tokens (workspace_id, hash);
+
+-- Append-only; each row carries the hash of the one before. Rows hold ids only.
+CREATE TABLE audit (
+    workspace_id TEXT COLLATE "C" NOT NULL,
+    seq          BIGINT NOT NULL,
+    at           BIGINT NOT NULL,
+    actor        TEXT COLLATE "C" NOT NULL,
+    action       TEXT COLLATE "C" NOT NULL,
+    object       TEXT COLLATE "C" NOT NULL,
+    detail       TEXT COLLATE "C" NOT NULL,
+    prev_hash    TEXT COLLATE "C" NOT NULL,
+    hash         TEXT COLLATE "C" NOT NULL,
+    PRIMARY KEY (workspace_id, seq)
+);
+
+-- +goose StatementBegin
+CREATE FUNCTION outband_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION '% rows are append-only', TG_TABLE_NAME;
+END
+$$;
+-- +goose StatementEnd
+CREATE TRIGGER audit_no_change BEFORE UPDATE OR DELETE ON audit FOR EACH ROW EXECUTE FUNCTION outband_append_only();
+CREATE TRIGGER audit_no_truncate BEFORE TRUNCATE ON audit FOR EACH STATEMENT EXECUTE FUNCTION outband_append_only();
+CREATE TRIGGER finding_log_no_change BEFORE UPDATE ON finding_log FOR EACH ROW EXECUTE FUNCTION outband_append_only();
+CREATE TRIGGER finding_log_no_truncate BEFORE TRUNCATE ON finding_log FOR EACH STATEMENT EXECUTE FUNCTION outband_append_only();
