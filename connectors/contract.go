@@ -174,12 +174,21 @@ type Part struct {
 	Child    *Item // set: the part is an item of its own and has nothing else set but Kind and Resource
 }
 
+// States of a step.
+const (
+	StepOK      = "ok"
+	StepWarning = "warning" // narrows what can be read; the test goes on
+	StepFailed  = "failed"  // the last one: nothing works without it
+)
+
 // Step is one step of a connection test.
 type Step struct {
-	Name    string `json:"name"`    // stable: key, activities, organizations, chats
-	State   string `json:"state"`   // ok, warning, failed
-	Code    string `json:"code"`    // OB-2xxx when not ok
-	Message string `json:"message"` // one sentence for the admin
+	Name    string `json:"name" doc:"Stable. dns, connect, tls: the way to the app; key: the form of the key; auth: whether the app takes it; then one for each read, by the connector."`
+	Title   string `json:"title"`
+	State   string `json:"state" enum:"ok,warning,failed"`
+	MS      int64  `json:"ms" doc:"Milliseconds that it took."`
+	Code    string `json:"code" doc:"OB-2xxx when not ok, else empty."`
+	Message string `json:"message" doc:"One or two sentences for the admin: what is so and, when not ok, what to do."`
 }
 
 // Account is the organisation behind a key.

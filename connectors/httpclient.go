@@ -233,14 +233,14 @@ func (c *client) get(ctx context.Context, path string, query url.Values, accept 
 		cancel()
 		return nil, nil, c.observed(c.unsent(err), waited, took)
 	}
-	c.learn(resp)
+	c.learn(req.Context(), resp)
 	var failure *Error
 	switch {
 	case resp.StatusCode < 200 || resp.StatusCode > 299:
 		failure = c.failed(resp)
 		if failure.Kind == KindRateLimited {
 			// The other streams of the account would be refused too.
-			c.opt.Limiter.Pause(max(failure.RetryAfter, time.Second))
+			c.opt.Limiter.Pause(req.Context(), max(failure.RetryAfter, time.Second))
 		}
 	case resp.Header.Get("Content-Encoding") != "" && resp.Header.Get("Content-Encoding") != "identity":
 		closeReply(resp.Body)
@@ -271,11 +271,11 @@ func (c *client) target(path string, query url.Values) (string, error) {
 }
 
 // learn takes from a reply's headers what the vendor says about the budget and the account.
-func (c *client) learn(resp *http.Response) {
+func (c *client) learn(ctx context.Context, resp *http.Response) {
 	r := c.manifest.Replies
 	if limit, err := strconv.Atoi(resp.Header.Get(r.Limit)); err == nil {
 		if remaining, err := strconv.Atoi(resp.Header.Get(r.Remaining)); err == nil {
-			c.opt.Limiter.Observe(limit, remaining, resetAt(resp.Header.Get(r.Reset)))
+			c.opt.Limiter.Observe(ctx, limit, remaining, resetAt(resp.Header.Get(r.Reset)))
 		}
 	}
 	if account := token(resp.Header.Get(r.Account)); account != "" && resp.StatusCode < 300 {

@@ -13,30 +13,55 @@ const (
 	lowShare = 0.2
 	// A waiting call looks again this often: the rate may have been raised meanwhile.
 	recheck = 5 * time.Second
+	// share is the part of a minute's calls that one grant holds at most: those of 5 s.
+	share = 12
+	// A limiter whose budget cannot be asked waits this long, doubling up to recheck. It never calls without a grant.
+	awayFor = 250 * time.Millisecond
+	// While the vendor's budget is low, others are told the pace at most this often.
+	tellEvery = time.Second
 )
 
-// Limiter spends the rate budget of one account: never more than N calls in any 60 s. All streams of a connection share one.
+// Limiter makes the calls of one account in this process: it takes them from the account's Budget a few seconds ahead, so that never more than N
+// are made in any 60 s. All streams of a connection share one. It is safe for concurrent use.
 type Limiter struct {
+	budget Budget
+	turn   chan struct{} // who asks the budget; the others wait for the answer
+
 	mu      sync.Mutex
-	granted []int64   // ring of the times of the last N calls, nanoseconds since start, 0 for none
-	next    int       // index of the oldest
-	start   time.Time // with a monotonic clock
-	last    time.Time
+	rate    int
+	grant   string // id of the grant in use, until it is settled
+	used    int
+	left    int
+	until   time.Time // the calls of the grant are made before
+	last    time.Time // call
+	want    int       // calls to ask for next; follows what is used
+	free    time.Time // before it the budget has nothing
+	askAt   time.Time // before it there is no use in asking
+	away    time.Duration
 	gap     time.Duration // least distance between two calls until slowEnd
 	slowEnd time.Time
+	told    time.Time // when the pace was last told to the budget
 	paused  time.Time // no call before
 }
 
-// NewLimiter makes a limiter of perMinute calls in any 60 s, at least 1.
-func NewLimiter(perMinute int) *Limiter {
-	return &Limiter{granted: make([]int64, max(perMinute, 1)), start: time.Now().Add(-time.Nanosecond)}
+// NewLimiter makes a limiter of perMinute calls in any 60 s, at least 1, with a budget of its own in memory.
+func NewLimiter(perMinute int) *Limiter { return newLimiter(newLocal(), perMinute) }
+
+func newLimiter(b Budget, perMinute int) *Limiter {
+	return &Limiter{budget: b, turn: make(chan struct{}, 1), rate: max(perMinute, 1), want: 1}
 }
 
 // Wait blocks until a call may be made and counts it. A wait that cannot end before the deadline of the context fails at once with KindRateLimited
 // and the time to wait; a caller that gave up has spent nothing.
 func (l *Limiter) Wait(ctx context.Context) error {
 	for {
-		wait := l.take()
+		wait, ask := l.take()
+		if ask {
+			if err := l.refill(ctx); err != nil {
+				return err
+			}
+			continue
+		}
 		if wait == 0 {
 			return nil
 		}
@@ -53,69 +78,157 @@ func (l *Limiter) Wait(ctx context.Context) error {
 	}
 }
 
-// take counts a call and returns 0, or returns the time until it is worth asking again.
-func (l *Limiter) take() time.Duration {
+// take counts a call and returns 0, or returns how long none can be made, or says that the budget is to be asked.
+func (l *Limiter) take() (wait time.Duration, ask bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
-	at := now
-	if oldest := l.granted[l.next]; oldest != 0 {
-		at = l.start.Add(time.Duration(oldest)).Add(window)
+	if wait := l.pace(now); wait > 0 {
+		return wait, false
 	}
+	if l.left > 0 && now.Before(l.until) {
+		l.left--
+		l.used++
+		l.last = now
+		return 0, false
+	}
+	if now.Before(l.askAt) {
+		return l.free.Sub(now), false
+	}
+	return 0, true
+}
+
+// pace is how long the vendor's answers forbid a call.
+func (l *Limiter) pace(now time.Time) time.Duration {
+	at := l.paused
 	if now.Before(l.slowEnd) {
 		// At the end of the vendor's window the budget is full again, so nobody waits longer than that.
 		at = later(at, earlier(l.last.Add(l.gap), l.slowEnd))
 	}
-	at = later(at, l.paused)
-	if wait := at.Sub(now); wait > 0 {
-		return wait
+	return at.Sub(now)
+}
+
+// refill asks the budget for calls, one goroutine at a time; one that waited for its turn looks first what the others got. Its error is that of the
+// context: a budget that cannot be asked is waited for.
+func (l *Limiter) refill(ctx context.Context) error {
+	select {
+	case l.turn <- struct{}{}:
+		defer func() { <-l.turn }()
+	case <-ctx.Done():
+		return ctx.Err()
 	}
-	l.granted[l.next] = int64(now.Sub(l.start))
-	l.next = (l.next + 1) % len(l.granted)
-	l.last = now
-	return 0
+	began := time.Now()
+	ask, due := l.next(began)
+	if !due {
+		return nil
+	}
+	got, err := l.budget.Take(ctx, ask)
+	if err != nil && ctx.Err() != nil {
+		return ctx.Err()
+	}
+	l.took(began, got, err)
+	return nil
+}
+
+// next ends the grant in use and returns what to ask for. A grant whose time ran out with calls left lowers what is asked for, one that was used up
+// doubles it: a limiter holds little that it does not need, and asks seldom.
+func (l *Limiter) next(now time.Time) (ask Ask, due bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if (l.left > 0 && now.Before(l.until)) || now.Before(l.askAt) || l.pace(now) > 0 {
+		return Ask{}, false
+	}
+	switch {
+	case l.left > 0:
+		l.want = max(l.used, 1)
+	case l.used > 0:
+		l.want = min(2*l.want, max(l.rate/share, 1))
+	}
+	l.left = 0
+	ask = Ask{PerMinute: l.rate, Want: l.want, Last: l.grant, Used: l.used}
+	if l.used > 0 {
+		ask.UsedAgo = now.Sub(l.last)
+	}
+	return ask, true
+}
+
+func (l *Limiter) took(began time.Time, got Grant, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now()
+	if err != nil {
+		l.away = min(max(2*l.away, awayFor), recheck)
+		l.free = now.Add(l.away)
+		l.askAt = l.free
+		return
+	}
+	l.grant, l.used, l.away = got.ID, 0, 0
+	l.free, l.askAt = time.Time{}, time.Time{}
+	if got.SlowFor > 0 {
+		l.gap, l.slowEnd = got.Gap, now.Add(got.SlowFor)
+	}
+	if got.Calls > 0 {
+		l.left, l.until = got.Calls, began.Add(got.For)
+		return
+	}
+	l.free = now.Add(got.Wait)
+	l.askAt = now.Add(min(got.Wait, recheck))
 }
 
 // Observe takes the vendor's own count from a reply. Below a fifth of the limit, half of what remains is spread over the time until the reset.
-func (l *Limiter) Observe(limit, remaining int, reset time.Time) {
+func (l *Limiter) Observe(ctx context.Context, limit, remaining int, reset time.Time) {
 	if limit <= 0 || remaining < 0 {
 		return
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if float64(remaining) >= lowShare*float64(limit) {
-		l.gap, l.slowEnd = 0, time.Time{}
+	gap, left, tell := l.observe(limit, remaining, reset)
+	if !tell {
 		return
 	}
-	left := window
+	// Without the store this process keeps the pace alone; the next reply tells it again.
+	_ = l.budget.Slow(ctx, gap, left)
+}
+
+func (l *Limiter) observe(limit, remaining int, reset time.Time) (gap, left time.Duration, tell bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now()
+	if float64(remaining) >= lowShare*float64(limit) {
+		tell = now.Before(l.slowEnd)
+		l.gap, l.slowEnd = 0, time.Time{}
+		return 0, 0, tell
+	}
+	left = window
 	if d := time.Until(reset); !reset.IsZero() && d > 0 {
 		left = min(d, window)
 	}
+	tell = !now.Before(l.slowEnd) || now.Sub(l.told) >= tellEvery
+	if tell {
+		l.told = now
+	}
 	l.gap = left / time.Duration(max(remaining/2, 1))
-	l.slowEnd = time.Now().Add(left)
+	l.slowEnd = now.Add(left)
+	return l.gap, left, tell
 }
 
 // Pause stops all calls for a while, after the vendor refused one.
-func (l *Limiter) Pause(d time.Duration) {
+func (l *Limiter) Pause(ctx context.Context, d time.Duration) {
+	d = min(d, MaxRetryAfter)
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.paused = later(l.paused, time.Now().Add(min(d, MaxRetryAfter)))
+	l.paused = later(l.paused, time.Now().Add(d))
+	l.mu.Unlock()
+	// Without the store this process pauses alone, and the vendor refuses the others itself.
+	_ = l.budget.Pause(ctx, d)
 }
 
-// setRate changes N and keeps the newest calls.
+// setRate changes N.
 func (l *Limiter) setRate(perMinute int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	n, old := max(perMinute, 1), len(l.granted)
-	if n == old {
-		return
+	n := max(perMinute, 1)
+	if n > l.rate {
+		l.free, l.askAt = time.Time{}, time.Time{}
 	}
-	ring := make([]int64, n)
-	// Oldest first into the end of the new ring, so that the empty places come up first.
-	for i := range min(n, old) {
-		ring[n-1-i] = l.granted[(l.next-1-i+2*old)%old]
-	}
-	l.granted, l.next = ring, 0
+	l.rate, l.want = n, min(l.want, max(n/share, 1))
 }
 
 func later(a, b time.Time) time.Time {
@@ -134,6 +247,9 @@ func earlier(a, b time.Time) time.Time {
 
 // Limiters hands out one limiter per key, the account or the connection, so that all clients of it share the budget.
 type Limiters struct {
+	// Budget makes the budget of a key; nil: in memory. Set it before the first Get.
+	Budget func(key string) Budget
+
 	mu sync.Mutex
 	by map[string]*Limiter
 }
@@ -147,7 +263,11 @@ func (r *Limiters) Get(key string, perMinute int) *Limiter {
 	}
 	l, ok := r.by[key]
 	if !ok {
-		l = NewLimiter(perMinute)
+		var b Budget = newLocal()
+		if r.Budget != nil {
+			b = r.Budget(key)
+		}
+		l = newLimiter(b, perMinute)
 		r.by[key] = l
 	}
 	l.setRate(perMinute)

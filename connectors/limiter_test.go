@@ -114,27 +114,27 @@ func TestLimiterSlowsDownWhenTheVendorsBudgetIsLow(t *testing.T) {
 			return time.Since(start)
 		}
 		step()
-		limiter.Observe(600, 300, time.Now().Add(30*time.Second))
+		limiter.Observe(t.Context(), 600, 300, time.Now().Add(30*time.Second))
 		if d := step(); d != 0 {
 			t.Errorf("at half of the budget: waited %v, want 0", d)
 		}
-		limiter.Observe(600, 60, time.Now().Add(30*time.Second)) // 10 %: 30 calls in 30 s
+		limiter.Observe(t.Context(), 600, 60, time.Now().Add(30*time.Second)) // 10 %: 30 calls in 30 s
 		if d := step(); d != time.Second {
 			t.Errorf("at a tenth of the budget: waited %v, want 1s", d)
 		}
-		limiter.Observe(600, 0, time.Now().Add(30*time.Second))
+		limiter.Observe(t.Context(), 600, 0, time.Now().Add(30*time.Second))
 		if d := step(); d != 30*time.Second {
 			t.Errorf("at the end of the budget: waited %v, want until the reset in 30s", d)
 		}
 		if d := step(); d != 0 {
 			t.Errorf("after the reset: waited %v, want 0", d)
 		}
-		limiter.Observe(600, 1, time.Time{})
-		limiter.Observe(600, 600, time.Time{})
+		limiter.Observe(t.Context(), 600, 1, time.Time{})
+		limiter.Observe(t.Context(), 600, 600, time.Time{})
 		if d := step(); d != 0 {
 			t.Errorf("after a full budget was seen: waited %v, want 0", d)
 		}
-		limiter.Pause(7 * time.Second)
+		limiter.Pause(t.Context(), 7*time.Second)
 		if d := step(); d != 7*time.Second {
 			t.Errorf("after a pause: waited %v, want 7s", d)
 		}

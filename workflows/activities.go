@@ -35,6 +35,7 @@ type Dependencies struct {
 	Rules   *Rules
 	Keys    Keys
 	Deliver Deliverer
+	Index   Indexer // nil: no search index of its own
 	Log     *slog.Logger
 }
 
@@ -48,6 +49,7 @@ type Keys struct {
 type Activities struct {
 	Dependencies
 	files *locks
+	index condition
 }
 
 // NewActivities makes the activities.
@@ -159,13 +161,20 @@ func (a *Activities) ScanPage(ctx context.Context, in PageInput) (PageResult, er
 	if p == nil {
 		return PageResult{Stopped: err == nil}, ActivityError(err)
 	}
+	if ctx, p.lease, err = a.hold(ctx, sliceLease(in.ConnectionID, in.Slice)); err != nil {
+		return PageResult{}, ActivityError(err)
+	}
+	defer p.end(ctx)
+	if err := p.begin(ctx); err != nil {
+		return PageResult{}, lostOr(ctx, err)
+	}
 	read, err := p.read(ctx)
 	if err != nil {
-		return PageResult{}, ActivityError(err)
+		return PageResult{}, lostOr(ctx, err)
 	}
 	all, err := p.work(ctx, read)
 	if err != nil {
-		return PageResult{}, ActivityError(err)
+		return PageResult{}, lostOr(ctx, err)
 	}
 	result := PageResult{Items: len(read.Items)}
 	if !all {
@@ -173,7 +182,7 @@ func (a *Activities) ScanPage(ctx context.Context, in PageInput) (PageResult, er
 	}
 	// Invariant 1: the checkpoint moves only after every item of its page is stored.
 	if result.Done, err = p.moveCheckpoint(ctx, read, began); err != nil {
-		return PageResult{}, ActivityError(err)
+		return PageResult{}, lostOr(ctx, err)
 	}
 	return result, nil
 }
@@ -186,13 +195,23 @@ func (a *Activities) ScanFile(ctx context.Context, in ItemInput) error {
 	if p == nil {
 		return ActivityError(err)
 	}
-	return ActivityError(p.retry(ctx, in.Item))
+	if ctx, p.lease, err = a.hold(ctx, itemLease(in.ConnectionID, in.Item)); err != nil {
+		return ActivityError(err)
+	}
+	defer p.end(ctx)
+	return lostOr(ctx, p.retry(ctx, in.Item))
 }
 
-// PurgeActivities deletes masked activities past their time, in small transactions.
+// PurgeActivities deletes masked activities past their time, in small transactions, and what is left of leases and rate budgets that nobody uses.
 func (a *Activities) PurgeActivities(ctx context.Context) error {
 	ctx, stop := working(ctx)
 	defer stop()
+	err := a.DB.Write(ctx, func(tx *store.Tx) error {
+		return errors.Join(store.PurgeBudgets(ctx, tx), store.PurgeLeases(ctx, tx, tx.Now().Add(-day)))
+	})
+	if err != nil {
+		return ActivityError(err)
+	}
 	for {
 		var n int64
 		err := a.DB.Write(ctx, func(tx *store.Tx) (err error) {
@@ -235,6 +254,7 @@ func working(ctx context.Context) (_ context.Context, stop func()) {
 // page is one slice being worked.
 type page struct {
 	*Activities
+	*lease
 	connection store.Connection
 	source     connectors.Source
 	stream     connectors.Stream
@@ -259,6 +279,10 @@ func (a *Activities) page(ctx context.Context, in PageInput) (*page, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := a.Rules.Follow(ctx); err != nil {
+		// The rules that this process has go on; it asks again at the next page.
+		a.Log.Warn("policies could not be read again", "connection", c.ID, "code", "OB-3013", "err", err)
+	}
 	rules := a.Rules.Current()
 	p := &page{Activities: a, connection: c, source: source, ref: in.Slice, scanID: in.ScanID, rules: rules, ruleset: a.Engine.Ruleset() + "." + rules.Version()}
 	if in.Slice.Stream == "" {
@@ -268,8 +292,13 @@ func (a *Activities) page(ctx context.Context, in PageInput) (*page, error) {
 	if p.stream, ok = manifest.Stream(in.Slice.Stream); !ok {
 		return nil, temporal.NewNonRetryableApplicationError("The connector has no such stream any more.", typePageBroken, nil, "OB-3003")
 	}
-	p.checkpoint, p.fresh, err = checkpoint(ctx, a.DB.Read(), c, p.stream, in.Slice, a.DB.Now())
-	return p, err
+	return p, nil
+}
+
+// begin reads the checkpoint, which nobody else moves while the lease is held.
+func (p *page) begin(ctx context.Context) (err error) {
+	p.checkpoint, p.fresh, err = checkpoint(ctx, p.DB.Read(), p.connection, p.stream, p.ref, p.DB.Now())
+	return err
 }
 
 // maxPageFailures is after how many malformed answers in a row a page is given up for this scan.
@@ -279,7 +308,7 @@ const maxPageFailures = 3
 func (p *page) read(ctx context.Context) (connectors.Page, error) {
 	if p.fresh {
 		// A window's bounds are stored before it is read, so that a page read again after a crash is the same page.
-		if err := p.DB.Write(ctx, func(tx *store.Tx) error { return store.PutCheckpoint(ctx, tx, p.checkpoint) }); err != nil {
+		if err := p.write(ctx, func(tx *store.Tx) error { return store.PutCheckpoint(ctx, tx, p.checkpoint) }); err != nil {
 			return connectors.Page{}, err
 		}
 	}
@@ -316,7 +345,7 @@ func (p *page) restart(ctx context.Context) error {
 		s.From = cp.WatermarkAt.Add(-time.Duration(p.stream.Lateness))
 	}
 	cp.Cursor = string(s.Cursor())
-	return p.DB.Write(ctx, func(tx *store.Tx) error { return store.PutCheckpoint(ctx, tx, cp) })
+	return p.write(ctx, func(tx *store.Tx) error { return store.PutCheckpoint(ctx, tx, cp) })
 }
 
 // broken counts a malformed page. After three a window becomes a gap, which is read again apart, and a cursor stream stops until the next scan
@@ -331,7 +360,7 @@ func (p *page) broken(ctx context.Context, cause error) error {
 	}
 	s, serr := connectors.Cursor(cp.Cursor).Slice()
 	closed := serr == nil && !s.To.IsZero()
-	err := p.DB.Write(ctx, func(tx *store.Tx) error {
+	err := p.write(ctx, func(tx *store.Tx) error {
 		if giveUp && closed && p.ref.Lane != laneReread {
 			cp.Done, cp.Failures = true, 0
 			if p.ref.Lane == store.LaneLive {
@@ -363,7 +392,7 @@ func (p *page) moveCheckpoint(ctx context.Context, read connectors.Page, began t
 	cp.Cursor, cp.Failures, cp.Error = string(read.Next), 0, ""
 	cp.Pages++
 	closed := !s.To.IsZero()
-	err = p.DB.Write(ctx, func(tx *store.Tx) error {
+	err = p.last(ctx, func(tx *store.Tx) error {
 		for reason, n := range read.Skipped {
 			if err := store.AddCount(ctx, tx, p.connection.ID, p.ref.Stream, store.OutcomeSkipped, reason, int64(n)); err != nil {
 				return err

@@ -9,11 +9,13 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/outband/outband/connectors"
+	"github.com/outband/outband/internal/store"
 )
 
 const (
 	typePageBroken = "PageBroken" // a page that was malformed three times
 	typeInternal   = "Internal"
+	typeLease      = "Lease" // another worker has the slice or the item
 )
 
 // Failure is what of an error may enter Temporal's history: a kind, a stable code and one sentence (invariants 4 and 6).
@@ -57,6 +59,14 @@ func ActivityError(err error) error {
 	if err == nil {
 		return nil
 	}
+	var held *store.LeaseHeldError
+	if errors.Is(err, store.ErrLeaseLost) || errors.As(err, &held) {
+		o := temporal.ApplicationErrorOptions{Details: []any{"OB-3009"}}
+		if held != nil {
+			o.NextRetryDelay = held.For + rand.N(time.Second)
+		}
+		return temporal.NewApplicationErrorWithOptions("Another worker works on this; it goes on by itself.", typeLease, o)
+	}
 	if errors.Is(err, context.Canceled) {
 		// The worker stopped; nobody cancels these workflows. Another worker, or the next start, goes on.
 		return temporal.NewApplicationError("The scan was interrupted by the end of its process.", typeInternal, "OB-3001")
@@ -79,6 +89,14 @@ func ActivityError(err error) error {
 		o.NextRetryDelay = e.RetryAfter + rand.N(time.Second+e.RetryAfter/10)
 	}
 	return temporal.NewApplicationErrorWithOptions(message, string(e.Kind), o)
+}
+
+// lostOr is the error of an activity that held a lease: whatever it failed with after the lease was lost, that is why.
+func lostOr(ctx context.Context, err error) error {
+	if err != nil && errors.Is(context.Cause(ctx), store.ErrLeaseLost) {
+		err = store.ErrLeaseLost
+	}
+	return ActivityError(err)
 }
 
 // place is the outermost text of a wrapped error: "begin", "store finding". Our wrappers name what was tried, never with what.

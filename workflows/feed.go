@@ -32,7 +32,7 @@ func (p *page) workActivities(ctx context.Context, items []connectors.Item) erro
 			}
 			units[i] = u
 		}
-		err := p.DB.Write(ctx, func(tx *store.Tx) error {
+		err := p.write(ctx, func(tx *store.Tx) error {
 			for i, item := range batch {
 				if err := p.activity(ctx, tx, item, units[i]); err != nil {
 					return err

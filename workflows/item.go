@@ -102,7 +102,7 @@ func (p *page) item(ctx context.Context, item connectors.Item) error {
 		return p.setAside(ctx, key, item, p.ref.Stream, err, units)
 	}
 	what := p.about(item)
-	err = p.DB.Write(ctx, func(tx *store.Tx) error {
+	err = p.write(ctx, func(tx *store.Tx) error {
 		var found []findings.Detection
 		for _, u := range units {
 			found = append(found, p.detect(ctx, tx, u, what)...)
@@ -156,7 +156,7 @@ func (p *page) child(ctx context.Context, child, parent connectors.Item) error {
 		return p.placed(ctx, key, old, child, what)
 	}
 	if child.File != nil && child.File.Size > deferBytes {
-		return p.DB.Write(ctx, func(tx *store.Tx) error {
+		return p.write(ctx, func(tx *store.Tx) error {
 			if err := p.place(ctx, tx, key, what); err != nil {
 				return err
 			}
@@ -170,7 +170,7 @@ func (p *page) child(ctx context.Context, child, parent connectors.Item) error {
 
 // placed reports a file that is known at one more place, from its stored result.
 func (p *page) placed(ctx context.Context, key store.ItemKey, old store.Item, child connectors.Item, what about) error {
-	return p.DB.Write(ctx, func(tx *store.Tx) error {
+	return p.write(ctx, func(tx *store.Tx) error {
 		if err := p.place(ctx, tx, key, what); err != nil {
 			return err
 		}
@@ -203,7 +203,7 @@ func (p *page) file(ctx context.Context, key store.ItemKey, item connectors.Item
 			return p.setAside(ctx, key, item, streamFiles, err, []*unit{u}, places...)
 		}
 	}
-	return p.DB.Write(ctx, func(tx *store.Tx) error {
+	return p.write(ctx, func(tx *store.Tx) error {
 		var found []findings.Detection
 		for _, what := range places {
 			if err := p.place(ctx, tx, key, what); err != nil {
@@ -355,7 +355,7 @@ func (p *page) found(ctx context.Context, tx *store.Tx, found []findings.Detecti
 
 // deleted notes that an item was deleted at its source: its findings say so, and what was never scanned is counted.
 func (p *page) deleted(ctx context.Context, key store.ItemKey, item connectors.Item) error {
-	return p.DB.Write(ctx, func(tx *store.Tx) error {
+	return p.write(ctx, func(tx *store.Tx) error {
 		old, err := store.GetItem(ctx, tx, key)
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return err
@@ -398,7 +398,7 @@ func (p *page) setAside(ctx context.Context, key store.ItemKey, item connectors.
 	if len(places) == 0 {
 		places = []about{p.about(item)}
 	}
-	err := p.DB.Write(ctx, func(tx *store.Tx) error {
+	err := p.write(ctx, func(tx *store.Tx) error {
 		old, err := store.GetItem(ctx, tx, key)
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return err

@@ -28,7 +28,8 @@ type entry struct {
 
 // NewOpener parses the manifests of the connectors.
 func NewOpener(all []connectors.Connector, db *store.DB, v *vault.Vault, doer *safehttp.Client, userAgent string) (*Opener, error) {
-	o := &Opener{vault: v, db: db, doer: doer, limiters: &connectors.Limiters{}, userAgent: userAgent, byID: map[string]entry{}}
+	o := &Opener{vault: v, db: db, doer: doer, userAgent: userAgent, byID: map[string]entry{}}
+	o.limiters = &connectors.Limiters{Budget: func(key string) connectors.Budget { return &sharedBudget{db, key} }}
 	for _, c := range all {
 		m, err := connectors.ParseManifest(c.Manifest)
 		if err != nil {

@@ -389,7 +389,11 @@ func TestAPageThatLeadsToItselfIsNoLoop(t *testing.T) {
 	s := &selfPage{}
 	p := &page{Activities: b.Activities, connection: b.connection, source: s, stream: connectors.Stream{ID: "chats", Cursor: connectors.CursorOpen}, ref: SliceRef{"chats", store.LaneLive, liveSlice}}
 	p.checkpoint = store.Checkpoint{CheckpointKey: store.CheckpointKey{ConnectionID: b.connection.ID, Stream: "chats", Lane: "live", Slice: "live"}, Cursor: string(connectors.Slice{From: testDay}.Cursor())}
-	if _, err := p.read(t.Context()); connectors.KindOf(err) != connectors.KindMalformed {
+	ctx, held, err := b.hold(t.Context(), sliceLease(b.connection.ID, p.ref))
+	check(t, err)
+	p.lease = held
+	defer p.end(ctx)
+	if _, err := p.read(ctx); connectors.KindOf(err) != connectors.KindMalformed {
 		t.Errorf("got %v", err)
 	}
 }

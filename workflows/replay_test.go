@@ -20,6 +20,7 @@ func TestSavedHistoriesReplay(t *testing.T) {
 		r := worker.NewWorkflowReplayer()
 		r.RegisterWorkflow(SyncConnection)
 		r.RegisterWorkflow(Deliver)
+		r.RegisterWorkflow(Index)
 		r.RegisterWorkflow(Purge)
 		if err := r.ReplayWorkflowHistoryFromJSONFile(quiet{slog.New(slog.DiscardHandler)}, file); err != nil {
 			t.Errorf("%s: %v", file, err)

@@ -2,12 +2,14 @@ package workflows
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/outband/outband/dlp/policy"
 	"github.com/outband/outband/internal/store"
@@ -20,9 +22,16 @@ type Rules struct {
 	files     []*policy.Policy // of policies.dir
 	current   atomic.Pointer[policy.Set]
 
+	reload sync.Mutex // one at a time, so that the newest stays
+	read   [sha256.Size]byte
+	asked  time.Time // when the store was last asked whether another process changed a policy
+
 	mu       sync.Mutex
 	failures map[string]int64
 }
+
+// followEvery is how soon a process sees a policy that another one changed.
+const followEvery = 5 * time.Second
 
 // NewRules compiles the policies of a store, and those of the folder dir unless it is "". detectors are the ids that policies may name. A file that
 // does not compile is an error that names it: an admin has just written it.
@@ -64,17 +73,57 @@ func (r *Rules) readFolder(dir string) error {
 // Current returns the policies in force.
 func (r *Rules) Current() *policy.Set { return r.current.Load() }
 
+// Follow compiles the policies again if another process changed one. It asks the store at most once in followEvery, so that every activity may call it.
+func (r *Rules) Follow(ctx context.Context) error {
+	r.reload.Lock()
+	defer r.reload.Unlock()
+	if time.Since(r.asked) < followEvery {
+		return nil
+	}
+	custom, overrides, err := r.stored(ctx)
+	if err != nil {
+		return err
+	}
+	r.asked = time.Now()
+	if digest(custom, overrides) == r.read {
+		return nil
+	}
+	return r.compile(custom, overrides)
+}
+
 // Reload compiles the policies again, after one was changed. Old content is not judged again: findings keep their policy_version until a re-scan.
 func (r *Rules) Reload(ctx context.Context) error {
+	r.reload.Lock()
+	defer r.reload.Unlock()
+	custom, overrides, err := r.stored(ctx)
+	if err != nil {
+		return err
+	}
+	return r.compile(custom, overrides)
+}
+
+func (r *Rules) stored(ctx context.Context) ([]store.Policy, []store.Override, error) {
+	custom, err := store.CustomPolicies(ctx, r.db.Read())
+	if err != nil {
+		return nil, nil, err
+	}
+	overrides, err := store.Overrides(ctx, r.db.Read())
+	return custom, overrides, err
+}
+
+// digest tells two states of the stored policies apart.
+func digest(custom []store.Policy, overrides []store.Override) [sha256.Size]byte {
+	h := sha256.New()
+	fmt.Fprintf(h, "%#v %#v", custom, overrides)
+	return [sha256.Size]byte(h.Sum(nil))
+}
+
+func (r *Rules) compile(custom []store.Policy, stored []store.Override) error {
 	all, err := policy.Builtin()
 	if err != nil {
 		return fmt.Errorf("read the built-in policies: %w", err)
 	}
 	all = append(all, r.files...)
-	custom, err := store.CustomPolicies(ctx, r.db.Read())
-	if err != nil {
-		return err
-	}
 	for _, c := range custom {
 		p, err := policy.Parse([]byte(c.YAML))
 		if err == nil {
@@ -87,10 +136,6 @@ func (r *Rules) Reload(ctx context.Context) error {
 		}
 		all = append(all, p)
 	}
-	stored, err := store.Overrides(ctx, r.db.Read())
-	if err != nil {
-		return err
-	}
 	var overrides []policy.Override
 	for _, o := range stored {
 		if o.Kind == "policy" {
@@ -102,6 +147,7 @@ func (r *Rules) Reload(ctx context.Context) error {
 		return err
 	}
 	r.current.Store(set)
+	r.read = digest(custom, stored)
 	return nil
 }
 

@@ -72,3 +72,43 @@ func TestAStoredPolicyThatNoLongerCompilesHoldsNoOtherBack(t *testing.T) {
 		t.Errorf("failures %v", b.Rules.Failures())
 	}
 }
+
+func TestAPolicyThatAnotherProcessChangedIsFollowed(t *testing.T) {
+	b := newBench(t)
+	mode := func(want string) {
+		t.Helper()
+		for _, e := range b.Rules.Current().Policies() {
+			if e.Policy.ID == "content.card_numbers" && e.Mode != want {
+				t.Errorf("mode %s, want %s", e.Mode, want)
+			}
+		}
+	}
+	change := func(to string) {
+		t.Helper()
+		check(t, b.DB.Write(t.Context(), func(tx *store.Tx) error {
+			return store.PutOverride(t.Context(), tx, store.Override{Kind: "policy", ID: "content.card_numbers", Mode: to}, "usr_1")
+		}))
+	}
+	check(t, b.Rules.Follow(t.Context()))
+	before := b.Rules.Current()
+	change("off")
+	check(t, b.Rules.Follow(t.Context())) // The store was asked just now.
+	mode("on")
+	later := func() {
+		t.Helper()
+		b.Rules.asked = b.Rules.asked.Add(-followEvery)
+		check(t, b.Rules.Follow(t.Context()))
+	}
+	later()
+	mode("off")
+	if now := b.Rules.Current(); now.Version() == before.Version() {
+		t.Error("other rules have the same version: what was scanned would not be scanned again")
+	}
+	now := b.Rules.Current()
+	if later(); b.Rules.Current() != now {
+		t.Error("unchanged policies were compiled again")
+	}
+	change("shadow")
+	check(t, b.Rules.Reload(t.Context())) // At once in the process that made the change.
+	mode("shadow")
+}

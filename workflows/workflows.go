@@ -235,7 +235,7 @@ func (s *run) fail(err error) {
 // PurgeInput is empty: what to keep stands in the activity.
 type PurgeInput struct{}
 
-// Purge deletes activities that are past their time.
+// Purge deletes activities that are past their time, and what is left of leases and rate budgets.
 func Purge(ctx workflow.Context, _ PurgeInput) error {
 	var a *Activities
 	return workflow.ExecuteActivity(long(ctx), a.PurgeActivities).Get(ctx, nil)
@@ -246,7 +246,8 @@ type DeliverInput struct {
 	DestinationID string
 }
 
-const deliverRounds = 50
+// rounds is how many activities a long workflow runs before it continues as new.
+const rounds = 50
 
 // Deliver sends the finding log to one destination, for as long as the destination exists.
 func Deliver(ctx workflow.Context, in DeliverInput) error {
@@ -255,7 +256,7 @@ func Deliver(ctx workflow.Context, in DeliverInput) error {
 		StartToCloseTimeout: 5 * time.Minute, HeartbeatTimeout: 15 * time.Second,
 		RetryPolicy: &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: time.Minute},
 	})
-	for range deliverRounds {
+	for range rounds {
 		var stopped bool
 		if err := workflow.ExecuteActivity(ctx, a.DeliverSome, in).Get(ctx, &stopped); err != nil {
 			return err

@@ -62,7 +62,7 @@ func demo(ctx context.Context, listen, data string, live bool, out io.Writer) (e
 	if err != nil {
 		return codedError{err, 2}
 	}
-	in, err := start(ctx, cfg, newLogger(cfg.Log.Level))
+	in, err := start(ctx, cfg, newLogger(cfg.Log.Level), true)
 	if err != nil {
 		return codedError{err, 2}
 	}
@@ -94,6 +94,7 @@ type demoRun struct {
 	file     string
 	state    demoState
 	token    string
+	link     string // that signs the demo's admin in
 	receiver *receiver
 	servers  []*http.Server
 }
@@ -121,7 +122,7 @@ func (d *demoRun) prepare(ctx context.Context, live bool) error {
 	if err != nil {
 		return err
 	}
-	if err := d.makeToken(ctx); err != nil {
+	if err := d.makeAdmin(ctx); err != nil {
 		return err
 	}
 	if err := d.saveState(); err != nil {
@@ -134,6 +135,7 @@ func (d *demoRun) prepare(ctx context.Context, live bool) error {
 		return err
 	}
 	fmt.Fprintf(d.out, "Outband demo: a made-up organisation, on this machine only. Remove %s to begin anew.\n\n", relative(d.cfg.Data))
+	fmt.Fprintf(d.out, "  sign in    %s  (once, within a day)\n\n", d.link)
 	fmt.Fprintf(d.out, "  API        %s/api/v1 (document: /api/openapi.json)\n", d.url())
 	fmt.Fprintf(d.out, "  token      %s  (admin, for 24 hours)\n", d.token)
 	fmt.Fprintf(d.out, "  simulator  %s\n  receiver   %s\n\n", simURL, receiverURL)
@@ -309,8 +311,22 @@ func (d *demoRun) call(ctx context.Context, method, path string, body, into any)
 	return nil
 }
 
-func (d *demoRun) makeToken(ctx context.Context) error {
+const demoEmail = "admin@demo.example"
+
+// makeAdmin makes the one user of the demo, a link that signs them in, and a token for programs.
+func (d *demoRun) makeAdmin(ctx context.Context) error {
 	return d.db.Write(ctx, func(tx *store.Tx) (err error) {
+		u, err := store.FindUserByEmail(ctx, tx, demoEmail)
+		if errors.Is(err, store.ErrNotFound) {
+			u, err = makeUser(ctx, tx, store.User{Email: demoEmail, Name: "Demo admin", Role: store.RoleAdmin})
+		}
+		if err != nil {
+			return err
+		}
+		if d.link, err = makeLink(ctx, tx, store.LinkSignIn, u.ID, store.SignInLinkLife); err != nil {
+			return err
+		}
+		d.link = d.url() + "/sign-in#token=" + d.link
 		var t store.Token
 		if d.token, t, err = store.CreateToken(ctx, tx, "demo", "admin", tx.Now().Add(24*time.Hour)); err != nil {
 			return err

@@ -42,7 +42,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		Args: cobra.NoArgs,
 	}
 	root.AddCommand(serveCommand(), demoCommand(), simulatorCommand(), scanCommand(), detectorsCommand(), policiesCommand(), connectorsCommand(),
-		tokenCommand(), keysCommand(), auditCommand(), configCommand(), versionCommand())
+		usersCommand(), tokenCommand(), reindexCommand(), keysCommand(), auditCommand(), configCommand(), versionCommand())
 	root.CompletionOptions.DisableDefaultCmd = true
 	groups(root)
 	root.SetArgs(args)

@@ -57,9 +57,9 @@ func (s *settings) load(cmd *cobra.Command, more map[string]string) (config.Conf
 }
 
 func serveCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "serve", Short: "Run the server: API, scans and deliveries", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "serve", Short: "Run the server: API and pages, scans and deliveries, or a part of them", Args: cobra.NoArgs}
 	s := configured(cmd, map[string]string{
-		"listen": "address of the API (default 127.0.0.1:8080)", "data": "data folder (default ./outband-data)", "role": "all, api or worker (default all)",
+		"listen": "address of the API and the pages, or of a worker's health (default 127.0.0.1:8080; a worker: none)", "data": "data folder (default ./outband-data)", "role": "all, api or worker (default all)",
 	})
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		cfg, err := s.load(cmd, nil)
@@ -73,12 +73,28 @@ func serveCommand() *cobra.Command {
 
 func serve(ctx context.Context, cfg config.Config, out io.Writer) error {
 	log := newLogger(cfg.Log.Level)
-	in, err := start(ctx, cfg, log)
+	in, err := start(ctx, cfg, log, false)
 	if err != nil {
 		return codedError{err, 2}
 	}
 	log.Info("outband started", "listen", in.address, "role", cfg.Role)
-	fmt.Fprintf(out, "outband ready: %s\n", in.url())
+	if cfg.Role == config.RoleWorker && cfg.PublicURL == "" {
+		log.Warn("public_url not set: events that this worker delivers hold no link")
+	}
+	ready := in.url()
+	if ready == "" {
+		ready = cfg.Role
+	}
+	link := ""
+	if in.answers() {
+		if link, err = in.setUpLink(context.WithoutCancel(ctx)); err != nil {
+			return errors.Join(err, in.stop(context.WithoutCancel(ctx)))
+		}
+	}
+	fmt.Fprintf(out, "outband ready: %s\n", ready)
+	if link != "" {
+		fmt.Fprintf(out, "set-up: open %s\n", link) // To whoever started the process, never to the log.
+	}
 	var failure error
 	select {
 	case <-ctx.Done():

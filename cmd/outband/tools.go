@@ -19,7 +19,6 @@ import (
 	"github.com/outband/outband/connectors"
 	"github.com/outband/outband/connectors/all"
 	"github.com/outband/outband/internal/config"
-	"github.com/outband/outband/internal/datadir"
 	"github.com/outband/outband/internal/store"
 	"github.com/outband/outband/internal/vault"
 )
@@ -49,12 +48,7 @@ func tokenCommand() *cobra.Command {
 		if err != nil {
 			return codedError{err, 2}
 		}
-		// A fresh folder is made ready, so that a token can be made before the first start.
-		dir, err := datadir.Open(cfg.Data)
-		if err != nil {
-			return codedError{err, 2}
-		}
-		db, _, err := openStore(cmd.Context(), cfg, dir)
+		db, _, err := openFresh(cmd.Context(), cfg)
 		if err != nil {
 			return codedError{err, 2}
 		}
@@ -100,12 +94,25 @@ func parseLife(s string) (time.Duration, error) {
 	return d, nil
 }
 
-// openExisting opens a data folder that must hold a database already: a check of a mistyped folder must not make a new one.
+// openFresh opens an installation. A new one is made ready, so that a token or a user can be made before the first start.
+func openFresh(ctx context.Context, cfg config.Config) (*store.DB, *vault.Vault, error) {
+	dir, _, err := folder(cfg, false)
+	if err != nil {
+		return nil, nil, err
+	}
+	return openStore(ctx, cfg, dir)
+}
+
+// openExisting opens an installation that must exist already: a check of a mistyped folder must not make a new one, and of Postgres without the
+// key file no new key.
 func openExisting(ctx context.Context, cfg config.Config) (*store.DB, *vault.Vault, error) {
-	if _, err := os.Stat(filepath.Join(cfg.Data, "outband.db")); err != nil {
+	if _, err := os.Stat(filepath.Join(cfg.Data, "outband.db")); err != nil && sqlite(cfg) {
 		return nil, nil, fmt.Errorf("there is no Outband database in %s", relative(cfg.Data))
 	}
-	dir, err := datadir.Open(cfg.Data)
+	if _, err := os.Stat(cfg.Key.File); err != nil && !sqlite(cfg) {
+		return nil, nil, vault.ErrKeyMissing
+	}
+	dir, _, err := folder(cfg, false)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -86,47 +86,47 @@ func TestTheTestSaysWhatToDo(t *testing.T) {
 		kind    connectors.Kind
 	}{
 		{"all is well", exampleKey, map[string]answer{"activities": feed, "organizations": orgs, "apps/chats": chats},
-			"key ok, activities ok, organizations ok, chats ok",
+			"key ok, connect ok, auth ok, activities ok, organizations ok, chats ok",
 			connectors.Account{ID: org, Name: "Acme Example", KeyKind: "compliance", Streams: []string{"activities", "chats"}}, ""},
 		{"a wrong key", exampleKey, map[string]answer{"*": fails(401, "authentication_error", "API key is invalid.")},
-			"key ok, activities failed OB-2003", connectors.Account{KeyKind: "compliance"}, connectors.KindAuth},
+			"key ok, connect ok, auth failed OB-2003", connectors.Account{KeyKind: "compliance"}, connectors.KindAuth},
 		{"a deactivated key", exampleKey, map[string]answer{"*": fails(401, "authentication_error", "API key has been deactivated.")},
-			"key ok, activities failed OB-2004", connectors.Account{KeyKind: "compliance"}, connectors.KindAuth},
+			"key ok, connect ok, auth failed OB-2004", connectors.Account{KeyKind: "compliance"}, connectors.KindAuth},
 		{"an expired key", exampleKey, map[string]answer{"*": fails(401, "authentication_error", "API key has expired.")},
-			"key ok, activities failed OB-2005", connectors.Account{KeyKind: "compliance"}, connectors.KindAuth},
+			"key ok, connect ok, auth failed OB-2005", connectors.Account{KeyKind: "compliance"}, connectors.KindAuth},
 		{"a key of the wrong kind", "sk-ant-api03-EXAMPLE-not-a-key", map[string]answer{"*": fails(404, "not_found_error", "Not found")},
-			"key warning OB-2006, activities failed OB-2006", connectors.Account{KeyKind: "api"}, connectors.KindAuth},
+			"key warning OB-2006, connect ok, auth failed OB-2006", connectors.Account{KeyKind: "api"}, connectors.KindAuth},
 		{"something that is no key", "EXAMPLE", map[string]answer{"*": fails(404, "not_found_error", "Not found")},
-			"key warning OB-2026, activities failed OB-2006", connectors.Account{}, connectors.KindAuth},
+			"key warning OB-2026, connect ok, auth failed OB-2006", connectors.Account{}, connectors.KindAuth},
 		{"an admin key", "sk-ant-admin01-EXAMPLE-not-a-key", map[string]answer{"activities": feed, "organizations": fails(403, "permission_error", noOrg), "apps/chats": fails(403, "permission_error", noScope)},
-			"key warning OB-2006, activities ok, organizations warning OB-2007, chats warning OB-2007",
+			"key warning OB-2006, connect ok, auth ok, activities ok, organizations warning OB-2007, chats warning OB-2007",
 			connectors.Account{ID: "org-of-the-header", KeyKind: "admin", Streams: []string{"activities"}, MissingScopes: []string{"read:compliance_org_data", "read:compliance_user_data"}}, ""},
 		{"an admin key that gets 404", "sk-ant-admin01-EXAMPLE-not-a-key", map[string]answer{"activities": feed, "*": fails(404, "not_found_error", "Not found")},
-			"key warning OB-2006, activities ok, organizations warning OB-2006, chats warning OB-2006",
+			"key warning OB-2006, connect ok, auth ok, activities ok, organizations warning OB-2006, chats warning OB-2006",
 			connectors.Account{ID: "org-of-the-header", KeyKind: "admin", Streams: []string{"activities"}}, ""},
 		{"a key without the feed", exampleKey, map[string]answer{"activities": fails(403, "permission_error", noFeed), "organizations": orgs, "apps/chats": chats},
-			"key ok, activities warning OB-2007, organizations ok, chats ok",
+			"key ok, connect ok, auth ok, activities warning OB-2007, organizations ok, chats ok",
 			connectors.Account{ID: org, Name: "Acme Example", KeyKind: "compliance", Streams: []string{"chats"}, MissingScopes: []string{"read:compliance_activities"}}, ""},
 		{"a key without any scope", exampleKey, map[string]answer{"activities": fails(403, "permission_error", noFeed), "organizations": fails(403, "permission_error", noOrg), "apps/chats": fails(401, "permission_error", noScope)},
-			"key ok, activities warning OB-2007, organizations warning OB-2007, chats warning OB-2007",
+			"key ok, connect ok, auth ok, activities warning OB-2007, organizations warning OB-2007, chats warning OB-2007",
 			connectors.Account{KeyKind: "compliance", MissingScopes: []string{"read:compliance_activities", "read:compliance_org_data", "read:compliance_user_data"}}, connectors.KindForbidden},
 		{"the API switched off", exampleKey, map[string]answer{"*": fails(400, "invalid_request_error", "Compliance API is not enabled for this organization")},
-			"key ok, activities failed OB-2008", connectors.Account{KeyKind: "compliance"}, connectors.KindDisabled},
+			"key ok, connect ok, auth failed OB-2008", connectors.Account{KeyKind: "compliance"}, connectors.KindDisabled},
 		{"a base URL of a web site", exampleKey, map[string]answer{"*": {200, "<html>hello</html>"}},
-			"key ok, activities failed OB-2010", connectors.Account{KeyKind: "compliance"}, connectors.KindConfig},
+			"key ok, connect ok, auth failed OB-2010", connectors.Account{KeyKind: "compliance"}, connectors.KindConfig},
 		{"a base URL that is not found", exampleKey, map[string]answer{"*": {404, "<html>not here</html>"}},
-			"key ok, activities failed OB-2010", connectors.Account{KeyKind: "compliance"}, connectors.KindConfig},
+			"key ok, connect ok, auth failed OB-2010", connectors.Account{KeyKind: "compliance"}, connectors.KindConfig},
 		{"a base URL of another API", exampleKey, map[string]answer{"*": {404, `{"detail":"Not Found"}`}},
-			"key ok, activities failed OB-2010", connectors.Account{KeyKind: "compliance"}, connectors.KindConfig},
+			"key ok, connect ok, auth failed OB-2010", connectors.Account{KeyKind: "compliance"}, connectors.KindConfig},
 		{"an outage", exampleKey, map[string]answer{"*": {502, "<html>bad gateway</html>"}},
-			"key ok, activities failed OB-2014", connectors.Account{KeyKind: "compliance"}, connectors.KindTransient},
+			"key ok, connect ok, auth failed OB-2014", connectors.Account{KeyKind: "compliance"}, connectors.KindTransient},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var steps []string
 			account, err := dial(t, tc.key, tc.answers).Test(t.Context(), func(s connectors.Step) {
 				steps = append(steps, strings.TrimSpace(s.Name+" "+s.State+" "+s.Code))
-				if s.Message == "" || strings.Contains(s.Message, tc.key) && tc.key != "EXAMPLE" {
-					t.Errorf("step %s has the message %q", s.Name, s.Message)
+				if s.Title == "" || s.MS < 0 || s.Message == "" || strings.Contains(s.Message, tc.key) && tc.key != "EXAMPLE" {
+					t.Errorf("step %s has the title %q and the message %q", s.Name, s.Title, s.Message)
 				}
 			})
 			if diff := cmp.Diff(tc.steps, strings.Join(steps, ", ")); diff != "" {

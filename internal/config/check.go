@@ -1,9 +1,13 @@
 package config
 
 import (
+	"errors"
+	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"net/url"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -95,12 +99,80 @@ func (m *merged) together(c Config) {
 		}
 		m.fail(CodeTLS, name, "a certificate needs its key and the key its certificate. Set %s too.", other)
 	}
-	if !loopback(c.Listen) && c.TLS.Cert == "" && len(c.TrustedProxies) == 0 {
+	if c.Role != RoleWorker && !loopback(c.Listen) && c.TLS.Cert == "" && len(c.TrustedProxies) == 0 {
 		m.fail(CodeExposed, "listen", "tokens would cross the network in clear. Set tls.cert and tls.key, or trusted_proxies for a proxy that ends TLS, or listen on 127.0.0.1.")
 	}
 	if c.Role == RoleAPI || c.Role == RoleWorker {
-		m.fail(CodeNotYet, "role", "processes of the roles api and worker share a Postgres store, which comes with the next release. Use the role all.")
+		for _, shared := range []string{"store.postgres", "temporal.address"} {
+			if m.text(shared) == "" {
+				m.fail(CodeRole, "role", "processes of the roles api and worker share their servers. Set %s too, the same for all of them, or use the role all.", shared)
+			}
+		}
 	}
+	m.index(c.Elasticsearch)
+}
+
+// index checks what the keys of Elasticsearch mean for each other.
+func (m *merged) index(e Elasticsearch) {
+	has := func(name string) bool { return m.text("elasticsearch."+name) != "" }
+	if !has("url") {
+		for _, name := range []string{"username", "password", "password_file", "api_key", "ca_file"} {
+			if has(name) {
+				m.fail(CodeTogether, "elasticsearch."+name, "it is of no use without elasticsearch.url. Set that too, or remove this.")
+			}
+		}
+		return
+	}
+	switch password := has("password") || has("password_file"); {
+	case has("password") && has("password_file"):
+		m.fail(CodeTogether, "elasticsearch.password_file", "the password is given twice. Remove this or elasticsearch.password.")
+	case has("username") && !password:
+		m.fail(CodeTogether, "elasticsearch.username", "a user needs a password. Set elasticsearch.password_file too.")
+	case !has("username") && password:
+		m.fail(CodeTogether, "elasticsearch.username", "a password needs its user. Set this too.")
+	}
+	if has("api_key") && has("username") {
+		m.fail(CodeTogether, "elasticsearch.api_key", "an API key stands in place of a user. Remove this or elasticsearch.username with its password.")
+	}
+	if !has("ca_file") {
+		return
+	}
+	if strings.HasPrefix(e.URL, "http:") {
+		m.fail(CodeTogether, "elasticsearch.ca_file", "certificates are checked only over https. Write elasticsearch.url with https, or remove this.")
+	}
+	m.readable("elasticsearch.ca_file")
+}
+
+// maxNamed is the largest file that a setting may name, in bytes.
+const maxNamed = 1 << 20
+
+// readable returns what is in the file that a setting names.
+func (m *merged) readable(name string) []byte {
+	f, err := os.Open(m.text(name))
+	if err == nil {
+		var b []byte
+		b, err = io.ReadAll(io.LimitReader(f, maxNamed+1))
+		err = errors.Join(err, f.Close())
+		switch {
+		case err == nil && len(b) > maxNamed:
+			err = fmt.Errorf("it has more than %d bytes", maxNamed)
+		case err == nil:
+			return b
+		}
+	}
+	m.fail(CodeRead, name, "the file cannot be read: %v. Check the path and its mode.", err)
+	return nil
+}
+
+// secretFile reads a secret from the file that a setting names, without the line end that editors add.
+func (m *merged) secretFile(name string) secret.Value {
+	before := len(m.errs)
+	s := string(m.readable(name))
+	s = strings.TrimSuffix(strings.TrimSuffix(s, "\n"), "\r")
+	if s == "" && len(m.errs) == before {
+		m.fail(CodeRead, name, "the file is empty. Write the password into it.")
+	}
+	return secret.NewValue(s)
 }
 
 // loopback reports whether an address is reached from this machine only. An address that cannot be read is reported elsewhere.

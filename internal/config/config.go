@@ -20,7 +20,7 @@ const (
 
 // Config holds every setting. Its shape follows the keys of the file.
 type Config struct {
-	Listen         string // host:port of the API and the pages; port 0 takes a free one
+	Listen         string // host:port of the API and the pages; port 0 takes a free one; empty only for RoleWorker: nothing is served
 	Data           string // the data folder
 	Role           string // RoleAll, RoleAPI or RoleWorker
 	Temporal       Temporal
@@ -48,10 +48,12 @@ type Store struct {
 
 // Elasticsearch names the search index that stands in for the embedded one.
 type Elasticsearch struct {
-	URL, Username string
-	Password      secret.Value
-	PasswordFile  string
-	CAFile        string
+	URL          string // without a slash at its end; empty: the embedded search
+	Username     string
+	Password     secret.Value // from the settings or from PasswordFile
+	PasswordFile string
+	APIKey       secret.Value // in place of user and password
+	CAFile       string
 }
 
 // Egress widens what may be called.
@@ -121,6 +123,9 @@ func (m *merged) parse() (Config, error) {
 		Elasticsearch: m.elasticsearch(),
 	}
 	c.TrustedProxies = m.networks("trusted_proxies")
+	if c.Role == RoleWorker && m.origin["listen"] == "" {
+		c.Listen = "" // A worker serves its health only, and only where it is told to.
+	}
 	if c.Key.File == "" {
 		c.Key.File = filepath.Join(c.Data, "key")
 	}
@@ -135,8 +140,12 @@ func (m *merged) parse() (Config, error) {
 var levels = map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}
 
 func (m *merged) elasticsearch() Elasticsearch {
-	return Elasticsearch{
+	e := Elasticsearch{
 		URL: m.url("elasticsearch.url"), Username: m.text("elasticsearch.username"), Password: m.secret("elasticsearch.password"),
-		PasswordFile: m.text("elasticsearch.password_file"), CAFile: m.text("elasticsearch.ca_file"),
+		PasswordFile: m.text("elasticsearch.password_file"), APIKey: m.secret("elasticsearch.api_key"), CAFile: m.text("elasticsearch.ca_file"),
 	}
+	if e.PasswordFile != "" && m.text("elasticsearch.password") == "" {
+		e.Password = m.secretFile("elasticsearch.password_file")
+	}
+	return e
 }

@@ -61,6 +61,26 @@ func TestLoad(t *testing.T) {
 				Log: Log{Level: slog.LevelDebug},
 			},
 		},
+		{
+			name: "an API over the servers that it shares",
+			file: "role: api\nstore:\n  postgres: postgres://u:hunter2@db/x\ntemporal: {address: 'temporal:7233'}\nelasticsearch:\n  url: https://es:9200/\n  api_key: abc\n  ca_file: config.go\n",
+			want: with(func(c *Config) {
+				c.Role, c.Store.Postgres, c.Temporal.Address = RoleAPI, secret.NewValue("postgres://u:hunter2@db/x"), "temporal:7233"
+				c.Elasticsearch = Elasticsearch{URL: "https://es:9200", APIKey: secret.NewValue("abc"), CAFile: "config.go"}
+			}),
+		},
+		{
+			name: "a worker listens only where it is told to", file: "role: worker\nstore: {postgres: x}\ntemporal: {address: 'temporal:7233'}\n",
+			want: with(func(c *Config) {
+				c.Listen, c.Role, c.Store.Postgres, c.Temporal.Address = "", RoleWorker, secret.NewValue("x"), "temporal:7233"
+			}),
+		},
+		{
+			name: "a worker serves its health beyond loopback", file: "role: worker\nlisten: ':8081'\nstore: {postgres: x}\ntemporal: {address: 'temporal:7233'}\n",
+			want: with(func(c *Config) {
+				c.Listen, c.Role, c.Store.Postgres, c.Temporal.Address = ":8081", RoleWorker, secret.NewValue("x"), "temporal:7233"
+			}),
+		},
 		{name: "a key in one line means its section", file: "log.level: warn\n", want: with(func(c *Config) { c.Log.Level = slog.LevelWarn })},
 		{
 			name: "the environment is stronger than the file", file: "data: from-file\nlog: {level: warn}\n", env: []string{"OUTBAND_DATA=from-env"},
@@ -141,10 +161,25 @@ func TestLoadRefuses(t *testing.T) {
 		{name: "a URL without a scheme", file: "public_url: outband.example.com\n", want: []string{"OB-1019: public_url"}},
 		{name: "a URL with a password", file: "public_url: https://a:hunter2@outband.example.com\n", want: []string{"OB-1019: public_url"}},
 		{name: "a URL with a query", file: "public_url: https://outband.example.com/?a=b\n", want: []string{"OB-1019: public_url"}},
-		{name: "Postgres, which is not here yet", env: []string{"OUTBAND_STORE_POSTGRES=postgres://u:hunter2@db/x"}, want: []string{"OB-1020: store.postgres (environment OUTBAND_STORE_POSTGRES): this comes with the next release"}},
-		{name: "Elasticsearch, which is not here yet", file: "elasticsearch:\n  url: https://es:9200\n  password: hunter2\n", want: []string{"OB-1020: elasticsearch.url", "OB-1020: elasticsearch.password"}},
 		{name: "metrics, which are not here yet", flag: map[string]string{"metrics.listen": "127.0.0.1:9090"}, want: []string{"OB-1020: metrics.listen"}},
-		{name: "a role that needs Postgres", flag: map[string]string{"role": "worker"}, want: []string{"OB-1020: role (flag): processes of the roles api and worker"}},
+		{
+			name: "a role without the servers that it shares", flag: map[string]string{"role": "worker"},
+			want: []string{"OB-1023: role (flag): processes of the roles api and worker share their servers. Set store.postgres too", "OB-1023: role (flag): processes of the roles api and worker share their servers. Set temporal.address too"},
+		},
+		{name: "a role with half of them", file: "temporal: {address: 'temporal:7233'}\n", flag: map[string]string{"role": "api"}, want: []string{"OB-1023: role (flag): processes of the roles api and worker share their servers. Set store.postgres too"}},
+		{name: "an API in clear beside workers", file: "role: api\nlisten: 0.0.0.0:80\nstore: {postgres: x}\ntemporal: {address: 'temporal:7233'}\n", want: []string{"OB-1016: listen"}},
+		{name: "a user without a password", file: "elasticsearch: {url: 'https://es:9200', username: u}\n", want: []string{"OB-1022: elasticsearch.username (file): a user needs a password"}},
+		{name: "a password without a user", file: "elasticsearch: {url: 'https://es:9200', password: hunter2}\n", want: []string{"OB-1022: elasticsearch.username: a password needs its user"}},
+		{name: "a password given twice", file: "elasticsearch: {url: 'https://es:9200', username: u, password: hunter2, password_file: x}\n", want: []string{"OB-1022: elasticsearch.password_file (file): the password is given twice"}},
+		{name: "an API key and a user", file: "elasticsearch: {url: 'https://es:9200', username: u, password: hunter2, api_key: hunter2}\n", want: []string{"OB-1022: elasticsearch.api_key (file): an API key stands in place of a user"}},
+		{name: "Elasticsearch without an address", env: []string{"OUTBAND_ELASTICSEARCH_USERNAME=u", "OUTBAND_ELASTICSEARCH_PASSWORD=hunter2"}, want: []string{"OB-1022: elasticsearch.username (environment OUTBAND_ELASTICSEARCH_USERNAME): it is of no use without elasticsearch.url", "OB-1022: elasticsearch.password"}},
+		{name: "an address of Elasticsearch with a password", file: "elasticsearch: {url: 'https://u:hunter2@es:9200'}\n", want: []string{"OB-1019: elasticsearch.url"}},
+		{name: "a password file that is not there", file: "elasticsearch: {url: 'https://es:9200', username: u, password_file: /nowhere/password}\n", want: []string{"OB-1024: elasticsearch.password_file (file): the file cannot be read: open /nowhere/password"}},
+		{name: "a password file that is a folder", file: "elasticsearch: {url: 'https://es:9200', username: u, password_file: /}\n", want: []string{"OB-1024: elasticsearch.password_file"}},
+		{name: "a password file without an end", file: "elasticsearch: {url: 'https://es:9200', username: u, password_file: /dev/zero}\n", want: []string{"OB-1024: elasticsearch.password_file (file): the file cannot be read: it has more than 1048576 bytes"}},
+		{name: "an empty password file", file: "elasticsearch: {url: 'https://es:9200', username: u, password_file: /dev/null}\n", want: []string{"OB-1024: elasticsearch.password_file (file): the file is empty"}},
+		{name: "certificates that are not there", file: "elasticsearch: {url: 'https://es:9200', ca_file: /nowhere/ca.pem}\n", want: []string{"OB-1024: elasticsearch.ca_file (file): the file cannot be read: open /nowhere/ca.pem"}},
+		{name: "certificates of a server in clear", file: "elasticsearch: {url: 'http://es:9200', ca_file: config.go}\n", want: []string{"OB-1022: elasticsearch.ca_file (file): certificates are checked only over https"}},
 		{name: "an empty data folder", flag: map[string]string{"data": " "}, want: []string{"OB-1021: data (flag): it must not be empty"}},
 		{name: "a secret on the command line", flag: map[string]string{"store.postgres": "postgres://u:hunter2@db/x"}, want: []string{"OB-1013: store.postgres: a secret on the command line is seen by every user of the machine. Set it in the file or as OUTBAND_STORE_POSTGRES."}},
 		{name: "text that is not YAML", file: "elasticsearch:\n  password: hunter2: x\n", want: []string{"OB-1010: the settings file is not YAML with one value for each key near line 2. Correct it."}},
@@ -201,8 +236,21 @@ func TestFileThatCannotBeRead(t *testing.T) {
 	}
 }
 
+func TestAPasswordFromAFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "password")
+	for content, want := range map[string]string{"hunter2\n": "hunter2", "hunter2": "hunter2", "hunter2\r\n": "hunter2", " hunter2 \n\n": " hunter2 \n"} {
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c, err := load(text("elasticsearch: {url: 'https://es:9200', username: u, password_file: "+file+"}\n"), Options{})
+		if err != nil || c.Elasticsearch.Password.Reveal() != want {
+			t.Errorf("%q: %q, %v", content, c.Elasticsearch.Password.Reveal(), err)
+		}
+	}
+}
+
 func TestAConfigPrintsNoSecret(t *testing.T) {
-	c := Config{Elasticsearch: Elasticsearch{Password: secret.NewValue("hunter2")}, Store: Store{Postgres: secret.NewValue("hunter2")}}
+	c := Config{Elasticsearch: Elasticsearch{Password: secret.NewValue("hunter2"), APIKey: secret.NewValue("hunter2")}, Store: Store{Postgres: secret.NewValue("hunter2")}}
 	if s := fmt.Sprintf("%v %+v %#v", c, c, c); strings.Contains(s, "hunter2") {
 		t.Errorf("printed: %s", s)
 	}
@@ -238,7 +286,7 @@ func TestOperatingPageNamesEverything(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := append(names(), CodeFile, CodeUnknown, CodeForm, CodeSecret, CodeNetwork, CodeAddress, CodeExposed, CodeTLS, CodeChoice, CodeURL, CodeNotYet, CodeRequired)
+	want := append(names(), CodeFile, CodeUnknown, CodeForm, CodeSecret, CodeNetwork, CodeAddress, CodeExposed, CodeTLS, CodeChoice, CodeURL, CodeNotYet, CodeRequired, CodeTogether, CodeRole, CodeRead)
 	for _, s := range want {
 		if !strings.Contains(string(page), "`"+s+"`") {
 			t.Errorf("docs/operating.md does not name %s", s)
@@ -276,10 +324,10 @@ func FuzzLoad(f *testing.F) {
 			}
 			return
 		}
-		if c.Listen == "" || c.Data == "" || c.Key.File == "" || c.Role != RoleAll {
+		if (c.Listen == "" && c.Role != RoleWorker) || c.Data == "" || c.Key.File == "" || (c.Role != RoleAll && (c.Store.Postgres.Reveal() == "" || c.Temporal.Address == "")) {
 			t.Errorf("accepted %q as %+v", b, c)
 		}
-		if !loopback(c.Listen) && c.TLS.Cert == "" && len(c.TrustedProxies) == 0 {
+		if c.Role != RoleWorker && !loopback(c.Listen) && c.TLS.Cert == "" && len(c.TrustedProxies) == 0 {
 			t.Errorf("would listen on %q in clear", c.Listen)
 		}
 	})

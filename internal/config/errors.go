@@ -14,6 +14,9 @@ const (
 	CodeURL      = "OB-1019" // not an address of a page
 	CodeNotYet   = "OB-1020" // known, but not in this version
 	CodeRequired = "OB-1021" // empty, but needed
+	CodeTogether = "OB-1022" // settings that need each other, or exclude each other
+	CodeRole     = "OB-1023" // a role without the servers that its processes share
+	CodeRead     = "OB-1024" // a file that a setting names cannot be read
 )
 
 // Error is one thing that is wrong with the settings. It never holds the value of a secret.

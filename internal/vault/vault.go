@@ -63,7 +63,10 @@ func Open(ctx context.Context, db *store.DB, keyFile string) (*Vault, error) {
 			return nil, ErrKeyMissing
 		}
 	case errors.Is(err, fs.ErrNotExist):
-		if kek, err = makeKey(keyFile); err != nil {
+		if kek, err = makeKey(keyFile); errors.Is(err, fs.ErrExist) {
+			kek, err = readKey(keyFile) // Another process of the machine was first.
+		}
+		if err != nil {
 			return nil, err
 		}
 	case err != nil:

@@ -1,0 +1,165 @@
+package workflows
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/outband/outband/connectors"
+	"github.com/outband/outband/internal/store"
+)
+
+func openStore(t testing.TB, dir string) *store.DB {
+	t.Helper()
+	db, err := store.Open(context.Background(), store.Configuration{Path: filepath.Join(dir, "outband.db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return db
+}
+
+// process is what one process has of a budget: limiters of its own over the store.
+func process(db *store.DB) *connectors.Limiters {
+	return &connectors.Limiters{Budget: func(key string) connectors.Budget { return &sharedBudget{db, key} }}
+}
+
+// most returns the largest number of calls in any 60 s.
+func most(calls []time.Time) (best int) {
+	slices.SortFunc(calls, time.Time.Compare)
+	first := 0
+	for i, c := range calls {
+		for c.Sub(calls[first]) > time.Minute {
+			first++
+		}
+		best = max(best, i-first+1)
+	}
+	return best
+}
+
+// Several processes with several goroutines each, which call in bursts and with pauses and are restarted in between, spend one budget.
+func TestNoProcessesTogetherExceedTheRateInAnyMinute(t *testing.T) {
+	for seed := range uint64(6) {
+		dir := t.TempDir()
+		synctest.Test(t, func(t *testing.T) {
+			r := rand.New(rand.NewPCG(seed, 7))
+			db := openStore(t, dir)
+			defer func() { check(t, db.Close()) }()
+			rate := []int{1, 3, 20, 60, 60, 120}[seed]
+			var mu sync.Mutex
+			var calls []time.Time
+			var group sync.WaitGroup
+			for range 2 + r.IntN(3) {
+				for range 1 + r.IntN(3) {
+					seed := r.Uint64()
+					group.Go(func() {
+						r := rand.New(rand.NewPCG(seed, 1))
+						mine := process(db)
+						for range 5 + rate/3 {
+							switch n := r.IntN(40); {
+							case n == 0:
+								mine = process(db) // A restart: what it held is lost to it, and forgotten by nobody.
+							case n < 3:
+								time.Sleep(time.Duration(r.IntN(20_000)) * time.Millisecond)
+							case n < 15:
+								time.Sleep(time.Duration(r.IntN(900)) * time.Millisecond)
+							}
+							if err := mine.Get("claude/acc", rate).Wait(context.Background()); err != nil {
+								t.Errorf("Wait: %v", err)
+								return
+							}
+							mu.Lock()
+							calls = append(calls, time.Now())
+							mu.Unlock()
+						}
+					})
+				}
+			}
+			group.Wait()
+			if n := most(calls); n > rate {
+				t.Errorf("seed %d: %d calls of %d in 60 s, want at most %d", seed, n, len(calls), rate)
+			}
+		})
+	}
+}
+
+func TestABudgetIsSpentWhole(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		db := openStore(t, dir)
+		defer func() { check(t, db.Close()) }()
+		l, start, n := process(db).Get("claude/acc", 240), time.Now(), 0
+		for time.Since(start) < 6*time.Minute {
+			check(t, l.Wait(t.Context()))
+			n++
+		}
+		if n < 5*240 {
+			t.Errorf("%d calls in 6 minutes of 240 each", n)
+		}
+	})
+}
+
+func TestPausesAndSlownessReachOtherProcesses(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		db := openStore(t, dir)
+		defer func() { check(t, db.Close()) }()
+		step := func(l *connectors.Limiter) time.Duration {
+			start := time.Now()
+			check(t, l.Wait(t.Context()))
+			return time.Since(start)
+		}
+		a := process(db).Get("claude/acc", 600)
+		step(a)
+		a.Pause(t.Context(), 40*time.Second)
+		if d := step(process(db).Get("claude/acc", 600)); d != 40*time.Second {
+			t.Errorf("a process that starts in a pause waited %v, want 40s", d)
+		}
+		a.Observe(t.Context(), 600, 20, time.Now().Add(30*time.Second)) // 10 calls in 30 s
+		b, c := process(db).Get("claude/acc", 600), process(db).Get("claude/acc", 600)
+		if d := step(b) + step(c) + step(b); d != 9*time.Second {
+			t.Errorf("three calls of two other processes took %v, want one each 3 s", d)
+		}
+		if d := step(process(db).Get("claude/other", 600)); d != 0 {
+			t.Errorf("another account waited %v", d)
+		}
+		a.Observe(t.Context(), 600, 500, time.Time{})
+		time.Sleep(5 * time.Second) // Others learn it when they ask next.
+		if d := step(process(db).Get("claude/acc", 600)); d != 0 {
+			t.Errorf("after the vendor's budget was full again a process waited %v", d)
+		}
+	})
+}
+
+func TestAStoreThatIsAwayIsWaitedFor(t *testing.T) {
+	db := openStore(t, t.TempDir())
+	check(t, db.Close())
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	err := process(db).Get("claude/acc", 600).Wait(ctx)
+	if !errors.Is(err, context.DeadlineExceeded) && connectors.KindOf(err) != connectors.KindRateLimited {
+		t.Errorf("a call without a grant: %v", err)
+	}
+}
+
+// BenchmarkWaitShared is what a call costs that is taken from the store's budget.
+func BenchmarkWaitShared(b *testing.B) {
+	db := openStore(b, b.TempDir())
+	defer func() {
+		if err := db.Close(); err != nil {
+			b.Error(err)
+		}
+	}()
+	l := process(db).Get("claude/acc", 1<<30)
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := l.Wait(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
