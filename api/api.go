@@ -7,19 +7,24 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/alexedwards/argon2id"
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/outband/outband/connectors"
 	"github.com/outband/outband/dlp"
 	"github.com/outband/outband/dlp/policy"
+	"github.com/outband/outband/findings"
 	"github.com/outband/outband/findings/deliver"
+	"github.com/outband/outband/findings/filter"
 	"github.com/outband/outband/findings/search"
 	"github.com/outband/outband/internal/secret"
 	"github.com/outband/outband/internal/store"
@@ -33,11 +38,25 @@ type Configuration struct {
 	TestTimeout   time.Duration // of one connection test or test event
 	BodyTimeout   time.Duration // for a request's body to arrive
 	WriteTimeout  time.Duration // for one piece of a streamed reply to be taken by the client
+
+	SessionIdle      time.Duration   // a session that is not used for so long ends
+	SessionLife      time.Duration   // a session ends then, however it is used
+	GuessWindow      time.Duration   // in which tries of passwords and links are counted
+	GuessesByAccount int             // tries in a window for one account from one address
+	GuessesByAddress int             // tries in a window from one address (IPv6: one /64)
+	Argon2id         argon2id.Params // of new hashes; the lengths are fixed
+	HashesAtOnce     int             // each takes Argon2id.Memory KiB; the others wait
+	HashWait         time.Duration   // for a turn to hash
+	TrustedProxies   []netip.Prefix  // whose X-Forwarded-For is believed, for GuessesByAddress; none: the peer counts
 }
 
 // DefaultConfiguration returns the values of the product.
 func DefaultConfiguration() Configuration {
-	return Configuration{ProgressEvery: 500 * time.Millisecond, Heartbeat: 15 * time.Second, TestTimeout: time.Minute, BodyTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second}
+	return Configuration{
+		ProgressEvery: 500 * time.Millisecond, Heartbeat: 15 * time.Second, TestTimeout: time.Minute, BodyTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second,
+		SessionIdle: 12 * time.Hour, SessionLife: 7 * 24 * time.Hour, GuessWindow: 10 * time.Minute, GuessesByAccount: 10, GuessesByAddress: 100,
+		Argon2id: argon2id.Params{Memory: 64 << 10, Iterations: 2, Parallelism: 2}, HashesAtOnce: 2, HashWait: 10 * time.Second,
+	}
 }
 
 // Runner is told of what was stored, after it was. Every method is safe to call again with the same id.
@@ -62,6 +81,19 @@ type Runner interface {
 // *connectors.Error where the app or the way to it is at fault.
 type TestFunc func(ctx context.Context, connectorID string, config map[string]string, secrets map[string]secret.Value, report func(connectors.Step)) (connectors.Account, error)
 
+// Findings answers questions about findings. *search.Switch is one, and *search.Reader where there is no other engine.
+type Findings interface {
+	search.Engine
+	// Get returns a finding with its first instances, or findings.ErrNotFound.
+	Get(ctx context.Context, id string) (findings.Finding, error)
+	// Instances returns a page of a finding's instances. Errors: findings.ErrNotFound, search.ErrCursor.
+	Instances(ctx context.Context, findingID string, limit int, after string) (search.InstancePage, error)
+	// History returns a page of a finding's changes. Errors: findings.ErrNotFound, search.ErrCursor.
+	History(ctx context.Context, findingID string, limit int, after string) (search.EventPage, error)
+	// Export writes all findings of a filter and returns how many. Errors: search.ErrFormat, filter.ErrFilter, that of w.
+	Export(ctx context.Context, w io.Writer, format string, f filter.Filter) (int64, error)
+}
+
 // States of a part of the installation.
 const (
 	StateUp       = "up"
@@ -75,22 +107,26 @@ type Check struct {
 	Detail string `json:"detail" doc:"One sentence for an operator; empty when up."`
 }
 
-// Dependencies of the API. All are needed.
+// Dependencies of the API. All are needed but those whose comment says what their absence means.
 type Dependencies struct {
 	DB              *store.DB
 	Vault           *vault.Vault
 	Connectors      []connectors.Connector
-	Findings        *search.Reader
+	Findings        Findings
 	Deliverer       *deliver.Deliverer
 	Detectors       func() []dlp.Detector
 	Policies        func(context.Context) ([]policy.Effective, error)
 	PoliciesChanged func(context.Context) error // an override was stored: scans take it from now on
+	PolicyFailures  func() map[string]int64     // evaluations without an answer since the start, by policy; nil: none are counted here
 	Runner          Runner
 	TestConnection  TestFunc
 	CheckURL        func(string) error                     // whether an address may be called; its error does not hold the address
 	Health          func(context.Context) map[string]Check // of everything but the store, e.g. "temporal"
 	Egress          []string                               // the CIDRs of egress.allow, to show
-	UI              http.Handler                           // serves /
+	Infrastructure  []EgressHost                           // servers of the configuration that are called, to show; For is temporal, postgres or elasticsearch
+	Demo            bool                                   // the data is made up, to show
+	Role            string                                 // of the process, to show; empty: all
+	UI              http.Handler                           // serves every path that is not the API's or a health check's
 	Version         string
 	PublicURL       string
 	Log             *slog.Logger
@@ -102,8 +138,12 @@ type API struct {
 	cfg       Configuration
 	d         Dependencies
 	manifests []*connectors.Manifest // in the order of their ids
+	builtIn   map[string]bool        // ids of the policies that come with Outband
+	startedAt time.Time
 	dests     deliver.Destinations
 	auth      Authenticator
+	guesses   *guessing
+	passwords *passwords
 	huma      huma.API
 	handler   http.Handler
 	openapi   []byte
@@ -117,16 +157,33 @@ func New(cfg Configuration, d Dependencies) (*API, error) {
 	def := DefaultConfiguration()
 	for _, v := range []struct{ have, def *time.Duration }{
 		{&cfg.ProgressEvery, &def.ProgressEvery}, {&cfg.Heartbeat, &def.Heartbeat}, {&cfg.TestTimeout, &def.TestTimeout},
-		{&cfg.BodyTimeout, &def.BodyTimeout}, {&cfg.WriteTimeout, &def.WriteTimeout},
+		{&cfg.BodyTimeout, &def.BodyTimeout}, {&cfg.WriteTimeout, &def.WriteTimeout}, {&cfg.SessionIdle, &def.SessionIdle}, {&cfg.SessionLife, &def.SessionLife},
+		{&cfg.GuessWindow, &def.GuessWindow}, {&cfg.HashWait, &def.HashWait},
 	} {
 		if *v.have <= 0 {
 			*v.have = *v.def
 		}
 	}
+	for _, v := range []struct{ have, def *int }{{&cfg.GuessesByAccount, &def.GuessesByAccount}, {&cfg.GuessesByAddress, &def.GuessesByAddress}, {&cfg.HashesAtOnce, &def.HashesAtOnce}} {
+		if *v.have <= 0 {
+			*v.have = *v.def
+		}
+	}
+	if cfg.Argon2id.Memory == 0 {
+		cfg.Argon2id = def.Argon2id
+	}
 	if err := d.check(); err != nil {
 		return nil, err
 	}
-	a := &API{cfg: cfg, d: d, stop: make(chan struct{})}
+	d.fill()
+	a := &API{cfg: cfg, d: d, startedAt: d.Now(), builtIn: map[string]bool{}, stop: make(chan struct{})}
+	builtIn, err := policy.Builtin()
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range builtIn {
+		a.builtIn[p.ID] = true
+	}
 	for _, c := range d.Connectors {
 		m, err := connectors.ParseManifest(c.Manifest)
 		if err != nil {
@@ -136,7 +193,9 @@ func New(cfg Configuration, d Dependencies) (*API, error) {
 	}
 	slices.SortFunc(a.manifests, func(x, y *connectors.Manifest) int { return strings.Compare(x.ID, y.ID) })
 	a.dests = deliver.Destinations{CheckURL: d.CheckURL, Seal: d.Vault.Seal}
-	a.auth = &tokenAuthenticator{db: d.DB, now: d.Now, log: d.Log}
+	a.auth = &authenticator{db: d.DB, limits: a.limits(), now: d.Now, log: d.Log}
+	a.guesses = newGuessing(cfg.GuessesByAccount, cfg.GuessesByAddress, cfg.GuessWindow)
+	a.passwords = newPasswords(cfg.Argon2id, cfg.HashesAtOnce, cfg.HashWait)
 	if err := a.mount(); err != nil {
 		return nil, err
 	}
@@ -159,7 +218,17 @@ func (d *Dependencies) check() error {
 	return nil
 }
 
-// Handler serves the API, the OpenAPI document, the health checks and the page at /. It is not to be put under http.TimeoutHandler, which breaks
+// fill puts in what an absent dependency means.
+func (d *Dependencies) fill() {
+	if d.PolicyFailures == nil {
+		d.PolicyFailures = func() map[string]int64 { return nil }
+	}
+	if d.Role == "" {
+		d.Role = "all"
+	}
+}
+
+// Handler serves the API, the OpenAPI document, the health checks and, elsewhere, the pages. It is not to be put under http.TimeoutHandler, which breaks
 // event streams.
 func (a *API) Handler() http.Handler { return a.handler }
 

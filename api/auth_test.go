@@ -26,24 +26,27 @@ var (
 		"list-connectors": mAll, "list-connections": mAll, "create-connection": mAdmin, "test-connection": mAdmin, "get-connection": mAll, "update-connection": mAdmin,
 		"delete-connection": mAdmin, "scan-connection": "responder admin service", "pause-connection": mAdmin, "resume-connection": mAdmin, "list-scans": mAll, "get-scan": mAll,
 		"watch-scan": mAll, "get-coverage": mAll, "list-findings": mAll, "get-finding": mEvidence, "update-finding": mTriage, "list-instances": mEvidence,
-		"list-finding-history": mEvidence, "update-findings": mTriage, "count-findings": mAll, "chart-findings": mAll, "export-findings": mEvidence,
+		"list-finding-history": mEvidence, "update-findings": mTriage, "count-findings": mAll, "count-people": mAll, "chart-findings": mAll, "export-findings": mEvidence,
 		"list-destinations": mAll, "create-destination": mAdmin, "test-destination": mAdmin, "get-destination": mAll, "update-destination": mAdmin, "delete-destination": mAdmin,
-		"list-deliveries": mEvidence, "replay-deliveries": mAdmin, "list-detectors": mAll, "list-policies": mAll, "update-policy": "author admin", "list-tokens": mAudit,
+		"list-deliveries": mEvidence, "list-finding-deliveries": mEvidence, "preview-destination": mEvidence, "replay-deliveries": mAdmin, "list-detectors": mAll, "list-policies": mAll, "get-policy": mAll, "get-detector": mAll, "update-policy": "author admin", "list-tokens": mAudit,
 		"create-token": mAdmin, "delete-token": mAdmin, "list-audit": mAudit, "get-system": mAll,
+		"get-setup": Public, "set-up": Public, "create-session": Public, "use-link": Public, "get-session": mAll, "delete-session": Person, "change-password": Person,
+		"list-users": mAudit, "create-user": mAdmin, "update-user": mAdmin, "create-user-link": mAdmin,
 	}
 )
 
+// TestEveryOperationIsForItsRolesOnly walks every operation × every role × {token, session}, and nobody.
 func TestEveryOperationIsForItsRolesOnly(t *testing.T) {
 	k := newKit(t, Configuration{})
-	tokens := map[string]string{}
+	expired := []string{k.token(RoleAdmin), k.session(RoleAdmin)}
+	tokens, sessions := map[string]string{}, map[string]string{}
 	for _, role := range Roles() {
-		tokens[role] = k.token(role)
+		tokens[role], sessions[role] = k.token(role), k.session(role)
 	}
-	expired := k.token(RoleAdmin)
-	seen := 0
+	seen, walked := 0, 0
 	for path, item := range k.doc.Paths.Map() {
 		for method, op := range item.Operations() {
-			allowed, ok := matrix[op.OperationID]
+			row, ok := matrix[op.OperationID]
 			if !ok {
 				t.Errorf("%s %s (%s) has no row in the matrix", method, path, op.OperationID)
 				continue
@@ -54,23 +57,39 @@ func TestEveryOperationIsForItsRolesOnly(t *testing.T) {
 			if method == http.MethodPost || method == http.MethodPatch {
 				body = "{}"
 			}
-			k.do("", method, url, body).problem(http.StatusUnauthorized, problem.CodeUnauthenticated)
+			if nobody := k.do("", method, url, body); row != Public {
+				nobody.problem(http.StatusUnauthorized, problem.CodeUnauthenticated)
+			} else if nobody.status == http.StatusUnauthorized || nobody.status == http.StatusForbidden || nobody.status >= 500 {
+				t.Errorf("%s without a token: status %d", op.OperationID, nobody.status)
+			}
 			for _, role := range Roles() {
-				r := k.do(tokens[role], method, url, body)
-				refused := r.status == http.StatusForbidden || r.status == http.StatusUnauthorized
-				if want := !slices.Contains(strings.Fields(allowed), role); refused != want || r.status >= 500 {
-					t.Errorf("%s as %s: status %d, want refused %t", op.OperationID, role, r.status, want)
+				session := sessions[role]
+				if op.OperationID == "delete-session" {
+					session = k.session(role) // It ends; the others are still needed.
+				}
+				for kind, credential := range map[string]string{"token": tokens[role], "session": session} {
+					walked++
+					allowed := row == Public || (row == Person && kind == "session") || slices.Contains(strings.Fields(row), role)
+					r := k.do(credential, method, url, body)
+					refused := r.status == http.StatusForbidden || r.status == http.StatusUnauthorized
+					if refused == allowed || r.status >= 500 {
+						t.Errorf("%s as %s by %s: status %d, want refused %t", op.OperationID, role, kind, r.status, !allowed)
+					}
 				}
 			}
 		}
 	}
-	if seen != len(matrix) {
-		t.Errorf("the matrix has %d rows for %d operations", len(matrix), seen)
+	if seen != len(matrix) || walked != seen*2*len(Roles()) {
+		t.Errorf("the matrix has %d rows for %d operations, of which %d calls were made", len(matrix), seen, walked)
 	}
-	k.clock.add(2 * time.Hour)
+	k.clock.add(13 * time.Hour)
 	for path, item := range k.doc.Paths.Map() {
-		for method := range item.Operations() {
-			k.do(expired, method, strings.ReplaceAll(path, "{id}", "none"), "").problem(http.StatusUnauthorized, problem.CodeUnauthenticated)
+		for method, op := range item.Operations() {
+			for _, credential := range expired {
+				if matrix[op.OperationID] != Public {
+					k.do(credential, method, strings.ReplaceAll(path, "{id}", "none"), "").problem(http.StatusUnauthorized, problem.CodeUnauthenticated)
+				}
+			}
 		}
 	}
 }
@@ -79,7 +98,9 @@ func TestOperationWithoutRolesIsRefusedToEverybody(t *testing.T) {
 	k := newKit(t, Configuration{})
 	huma.Register(k.api.huma, huma.Operation{OperationID: "forgotten", Method: http.MethodGet, Path: "/api/v1/forgotten"}, func(context.Context, *struct{}) (*struct{}, error) { return nil, nil })
 	for _, role := range Roles() {
-		k.do(k.token(role), "GET", "/api/v1/forgotten", "").problem(http.StatusForbidden, problem.CodeForbidden)
+		for _, credential := range []string{k.token(role), k.session(role)} {
+			k.do(credential, "GET", "/api/v1/forgotten", "").problem(http.StatusForbidden, problem.CodeForbidden)
+		}
 	}
 }
 

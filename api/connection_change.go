@@ -27,15 +27,6 @@ type CreateConnectionInput struct {
 	}
 }
 
-// TestConnectionInput is a connection that is only tested.
-type TestConnectionInput struct {
-	Body struct {
-		Connector string            `json:"connector" maxLength:"40"`
-		Config    map[string]any    `json:"config,omitempty"`
-		Secrets   map[string]string `json:"secrets" writeOnly:"true"`
-	}
-}
-
 // UpdateConnectionInput changes what is in it.
 type UpdateConnectionInput struct {
 	IDInput
@@ -45,46 +36,6 @@ type UpdateConnectionInput struct {
 		Secrets  map[string]string `json:"secrets,omitempty" writeOnly:"true" doc:"Secrets to replace. They must be of the same organisation."`
 		Schedule *Schedule         `json:"schedule,omitempty"`
 	}
-}
-
-// ConnectionTest is what the test of a connection found.
-type ConnectionTest struct {
-	OK            bool              `json:"ok"`
-	Account       *AccountRef       `json:"account,omitempty" doc:"The organisation behind the key, if the test came that far."`
-	Streams       []string          `json:"streams" doc:"What can be read with this key."`
-	MissingScopes []string          `json:"missing_scopes"`
-	Steps         []connectors.Step `json:"steps" doc:"In the order they ran. state: ok, warning, failed."`
-}
-
-func (a *API) testConnection(ctx context.Context, in *TestConnectionInput) (*Output[ConnectionTest], error) {
-	m := a.manifest(in.Body.Connector)
-	if m == nil {
-		return nil, noConnector()
-	}
-	config, wrong := a.settings(m, in.Body.Config)
-	secrets, more := credentials(m, in.Body.Secrets, false)
-	if wrong = append(wrong, more...); len(wrong) > 0 {
-		return nil, problem.Invalid(wrong...)
-	}
-	// Invariant 11: a test uses a key, so it is noted before it is made.
-	if err := a.auditRead(ctx, "connection.test", m.ID, nil); err != nil {
-		return nil, err
-	}
-	account, steps, err := a.runTest(ctx, m, config, secrets)
-	out := ConnectionTest{OK: err == nil, Steps: steps, Streams: some(account.Streams), MissingScopes: some(account.MissingScopes)}
-	if account.ID != "" {
-		out.Account = &AccountRef{ID: account.ID, Name: account.Name, KeyKind: account.KeyKind}
-	}
-	if err != nil {
-		var p *problem.Problem
-		if !errors.As(testProblem(steps, err), &p) {
-			return nil, err
-		}
-		if len(steps) == 0 || steps[len(steps)-1].State != "failed" {
-			out.Steps = append(out.Steps, connectors.Step{Name: "test", State: "failed", Code: p.Code, Message: p.Detail})
-		}
-	}
-	return &Output[ConnectionTest]{out}, nil
 }
 
 func noConnector() error {
@@ -107,7 +58,7 @@ func (a *API) createConnection(ctx context.Context, in *CreateConnectionInput) (
 	if wrong = append(wrong, name(b.Name)...); len(wrong) > 0 {
 		return nil, problem.Invalid(wrong...)
 	}
-	account, steps, err := a.runTest(ctx, m, config, secrets)
+	account, steps, err := a.runTest(ctx, m, config, secrets, nil)
 	if err != nil {
 		return nil, testProblem(steps, err)
 	}
@@ -141,7 +92,7 @@ func (a *API) createConnection(ctx context.Context, in *CreateConnectionInput) (
 	if err := a.started(ctx, c.ID); err != nil {
 		return nil, a.undoCreate(ctx, c.ID, err)
 	}
-	return &Output[Connection]{a.connection(c)}, nil
+	return a.connected(ctx, c)
 }
 
 // started tells the engine of a new connection and of its first scan.
@@ -278,7 +229,7 @@ func (a *API) updateConnection(ctx context.Context, in *UpdateConnectionInput) (
 	if err := a.d.Runner.ConnectionSaved(ctx, c.ID); err != nil {
 		return nil, a.engineDown("connection", c.ID, err)
 	}
-	return &Output[Connection]{a.connection(c)}, nil
+	return a.connected(ctx, c)
 }
 
 // testChange tests new settings and secrets together with the stored ones. They must be of the same organisation, or its findings would mix with
@@ -298,7 +249,7 @@ func (a *API) testChange(ctx context.Context, m *connectors.Manifest, c store.Co
 		}
 	}
 	maps.Copy(all, secrets)
-	account, steps, err := a.runTest(ctx, m, config, all)
+	account, steps, err := a.runTest(ctx, m, config, all, nil)
 	if err != nil {
 		return testProblem(steps, err)
 	}

@@ -159,12 +159,18 @@ func name(s string) []problem.Field {
 	return nil
 }
 
-// runTest tests a key and settings. A failed test is an error of type *connectors.Error or a failure of ours.
-func (a *API) runTest(ctx context.Context, m *connectors.Manifest, config map[string]string, secrets map[string]secret.Value) (connectors.Account, []connectors.Step, error) {
+// runTest tests a key and settings, and shows each step as it ends if show is not nil. A failed test is an error of type *connectors.Error or a
+// failure of ours.
+func (a *API) runTest(ctx context.Context, m *connectors.Manifest, config map[string]string, secrets map[string]secret.Value, show func(connectors.Step)) (connectors.Account, []connectors.Step, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.cfg.TestTimeout)
 	defer cancel()
 	steps := []connectors.Step{}
-	account, err := a.d.TestConnection(ctx, m.ID, config, secrets, func(s connectors.Step) { steps = append(steps, s) })
+	account, err := a.d.TestConnection(ctx, m.ID, config, secrets, func(s connectors.Step) {
+		steps = append(steps, s)
+		if show != nil {
+			show(s)
+		}
+	})
 	return account, steps, err
 }
 

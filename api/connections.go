@@ -2,9 +2,14 @@ package api
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
+	"reflect"
 	"time"
+
+	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/outband/outband/api/problem"
 	"github.com/outband/outband/internal/store"
@@ -22,8 +27,30 @@ type Connection struct {
 	State        string         `json:"state" enum:"active,paused,needs_attention"`
 	StateCode    string         `json:"state_code" doc:"Why it needs attention; empty otherwise."`
 	StateMessage string         `json:"state_message" doc:"What to do about it, in one sentence."`
+	Secrets      Secrets        `json:"secrets" doc:"By field. What is stored, never the secret itself."`
+	LastScan     Nullable[Scan] `json:"last_scan" doc:"The newest scan; null: there is none yet."`
 	CreatedAt    *string        `json:"created_at" format:"date-time"`
 	UpdatedAt    *string        `json:"updated_at" format:"date-time"`
+}
+
+// Secrets says by field what is known of the secrets of a connection or destination.
+type Secrets map[string]SecretInfo
+
+// SecretInfo is what is known of a stored secret.
+type SecretInfo struct {
+	Set       bool    `json:"set"`
+	RotatedAt *string `json:"rotated_at" format:"date-time" doc:"When it was stored; null: it is not."`
+}
+
+// Nullable is an output that is an object or null.
+type Nullable[T any] struct{ Value *T }
+
+// MarshalJSON implements json.Marshaler.
+func (n Nullable[T]) MarshalJSON() ([]byte, error) { return json.Marshal(n.Value) }
+
+// Schema implements huma.SchemaProvider.
+func (n Nullable[T]) Schema(r huma.Registry) *huma.Schema {
+	return &huma.Schema{AnyOf: []*huma.Schema{r.Schema(reflect.TypeFor[T](), true, ""), {Type: "null"}}}
 }
 
 // AccountRef is the organisation behind a key.
@@ -38,22 +65,63 @@ type Schedule struct {
 	Every string `json:"every" maxLength:"32" doc:"A duration such as 5m, from 1m to 24h." example:"5m"`
 }
 
-func (a *API) connection(c store.Connection) Connection {
+// connection is the public form of a connection, with its newest scan and what is known of its secrets.
+func (a *API) connection(ctx context.Context, c store.Connection) (Connection, error) {
 	out := Connection{
 		ID: c.ID, Name: c.Name, Connector: c.Connector, Account: AccountRef{ID: c.AccountID, Name: c.AccountName, KeyKind: c.KeyKind}, Config: map[string]any{},
 		Schedule: Schedule{Every: every(c.Every)}, BackfillFrom: stamp(c.BackfillFrom), State: c.State, StateCode: c.StateCode, StateMessage: c.StateMessage,
 		CreatedAt: stamp(c.CreatedAt), UpdatedAt: stamp(c.UpdatedAt),
 	}
 	kinds := map[string]string{}
+	var fields []string
 	if m := a.manifest(c.Connector); m != nil {
 		for _, f := range m.Config {
 			kinds[f.ID] = f.Type
+		}
+		for _, f := range m.Secrets {
+			fields = append(fields, f.ID)
 		}
 	}
 	for k, v := range c.Config {
 		out.Config[k] = typed(kinds[k], v)
 	}
-	return out
+	var err error
+	if out.Secrets, err = a.secrets(ctx, c.ID, fields...); err != nil {
+		return out, err
+	}
+	last, err := store.LastScan(ctx, a.d.DB.Read(), c.ID)
+	if errors.Is(err, store.ErrNotFound) {
+		return out, nil
+	}
+	if err != nil {
+		return out, err
+	}
+	public := scan(last)
+	out.LastScan.Value = &public
+	return out, nil
+}
+
+// secrets says which of the fields are stored. Invariant 8: nothing is opened for it.
+func (a *API) secrets(ctx context.Context, owner string, fields ...string) (Secrets, error) {
+	stored, err := store.CredentialTimes(ctx, a.d.DB.Read(), owner)
+	if err != nil {
+		return nil, err
+	}
+	out := Secrets{}
+	for _, f := range fields {
+		at, set := stored[f]
+		out[f] = SecretInfo{Set: set, RotatedAt: stamp(at)}
+	}
+	return out, nil
+}
+
+// connected answers with a connection.
+func (a *API) connected(ctx context.Context, c store.Connection) (*Output[Connection], error) {
+	out, err := a.connection(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	return &Output[Connection]{out}, nil
 }
 
 // every is the text of a schedule: 5m, not 5m0s.
@@ -78,7 +146,11 @@ func (a *API) listConnections(ctx context.Context, in *ListInput) (*ListOutput[C
 	}
 	out := make([]Connection, 0, len(page.Body.Items))
 	for _, c := range page.Body.Items {
-		out = append(out, a.connection(c))
+		x, err := a.connection(ctx, c)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, x)
 	}
 	return listed(out, page.Body.NextCursor), nil
 }
@@ -91,7 +163,7 @@ func (a *API) getConnection(ctx context.Context, in *IDInput) (*Output[Connectio
 	if err != nil {
 		return nil, err
 	}
-	return &Output[Connection]{a.connection(c)}, nil
+	return a.connected(ctx, c)
 }
 
 func (a *API) deleteConnection(ctx context.Context, in *IDInput) error {
@@ -168,7 +240,7 @@ func (a *API) setPaused(ctx context.Context, connectionID, action, state string,
 	if err := tell(ctx, connectionID); err != nil {
 		return nil, a.engineDown("connection", connectionID, err)
 	}
-	return &Output[Connection]{a.connection(c)}, nil
+	return a.connected(ctx, c)
 }
 
 // engineDown is the problem of a change that is stored and that the engine could not be told of.

@@ -41,13 +41,17 @@ func TestConnectionLife(t *testing.T) {
 		t.Errorf("tested with a key of %d bytes and %v", len(k.tester.key), k.tester.config)
 	}
 	got := made.object()
-	for _, volatile := range []string{"id", "created_at", "updated_at"} {
+	if last := got["last_scan"].(map[string]any); last["connection_id"] != id || last["state"] != "queued" || last["cause"] != "first" {
+		t.Errorf("the last scan is %v, want the first one", last)
+	}
+	for _, volatile := range []string{"id", "created_at", "updated_at", "last_scan"} {
 		delete(got, volatile)
 	}
 	want := map[string]any{
 		"name": "Acme (Example Org)", "connector": "acme", "account": map[string]any{"id": "org-1", "name": "Example Org", "key_kind": "compliance"},
 		"config":   map[string]any{"base_url": "https://api.example.com", "requests_per_minute": 60000.0},
 		"schedule": map[string]any{"every": "5m"}, "backfill_from": "2026-02-08T12:00:00.000Z", "state": "active", "state_code": "", "state_message": "",
+		"secrets": map[string]any{"api_key": map[string]any{"set": true, "rotated_at": "2026-03-10T12:00:00.000Z"}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("connection (-want +got):\n%s", diff)
@@ -221,5 +225,68 @@ func TestNewKeyEndsTheNeedForAttention(t *testing.T) {
 	}
 	if got := k.do(admin, "PATCH", "/api/v1/connections/"+id, `{"secrets":{"api_key":"example-next-key"}}`).want(200); got.text("state") != "active" || got.text("state_code") != "" {
 		t.Errorf("connection is %s", got.body)
+	}
+}
+
+func TestRotationKeepsTheOldKeyUntilTheNewOnePassed(t *testing.T) {
+	k := newKit(t, Configuration{})
+	admin := k.token(RoleAdmin)
+	id := k.connect(admin)
+	path := "/api/v1/connections/" + id
+	stored := func() string {
+		t.Helper()
+		sealed, err := store.GetCredential(t.Context(), k.db.Read(), id, "api_key")
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := k.deps.Vault.Unseal(sealed, id, "api_key")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v.Reveal()
+	}
+	first := k.do(admin, "GET", path, "").want(200).text("secrets.api_key.rotated_at")
+	k.clock.add(time.Minute)
+	k.tester.err = &connectors.Error{Kind: connectors.KindAuth, Code: connectors.CodeKeyRefused, Status: 401, Message: "Acme refused the key. Make a new key."}
+	k.do(admin, "PATCH", path, `{"name":"Other","secrets":{"api_key":"example-next-key"}}`).problem(422, connectors.CodeKeyRefused)
+	if got := k.do(admin, "GET", path, "").want(200); got.text("secrets.api_key.rotated_at") != first || got.text("name") == "Other" || stored() != canaryKey {
+		t.Errorf("a key that failed its test changed something: %s", got.body)
+	}
+	k.tester.err = nil
+	got := k.do(admin, "PATCH", path, `{"secrets":{"api_key":"example-next-key"}}`).want(200)
+	if got.text("secrets.api_key.rotated_at") != "2026-03-10T12:01:00.000Z" || got.text("secrets.api_key.set") != "true" || stored() != "example-next-key" {
+		t.Errorf("rotated is %s", got.body)
+	}
+	if strings.Contains(string(got.body), "example-next-key") {
+		t.Error("the key is in the answer")
+	}
+}
+
+func TestConnectionsShowTheirNewestScan(t *testing.T) {
+	k := newKit(t, Configuration{})
+	admin := k.token(RoleAdmin)
+	id := k.connect(admin)
+	var want string
+	for range 2 {
+		k.clock.add(time.Second)
+		k.write(func(tx *store.Tx) error {
+			s, err := store.ClaimScan(t.Context(), tx, id, "w", "r")
+			if err != nil {
+				return err
+			}
+			want = s.ID
+			return store.FinishScan(t.Context(), tx, s.ID, store.ScanPartial, "OB-2007", "A scope is missing.")
+		})
+	}
+	got := k.do(k.token(RoleViewer), "GET", "/api/v1/connections", "").want(200).items()[0].(map[string]any)["last_scan"].(map[string]any)
+	if got["id"] != want || got["state"] != "partial" || got["error_code"] != "OB-2007" {
+		t.Errorf("the last scan is %v, want %s", got, want)
+	}
+	k.write(func(tx *store.Tx) error {
+		_, err := tx.ExecContext(t.Context(), `DELETE FROM scans`)
+		return err
+	})
+	if one := k.do(admin, "GET", "/api/v1/connections/"+id, "").want(200); one.object()["last_scan"] != nil {
+		t.Errorf("connection is %s, want no scan", one.body)
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"net/http"
 
 	"github.com/outband/outband/api/problem"
-	"github.com/outband/outband/findings/cursor"
 	"github.com/outband/outband/findings/deliver"
 	"github.com/outband/outband/findings/filter"
 	"github.com/outband/outband/internal/secret"
@@ -24,6 +23,7 @@ type Destination struct {
 	Filter       string            `json:"filter" doc:"Which findings are sent; empty: all."`
 	State        string            `json:"state" enum:"active,failing,disabled"`
 	StateMessage string            `json:"state_message"`
+	Secrets      Secrets           `json:"secrets" doc:"By field. What is stored, never the secret itself."`
 	CreatedAt    string            `json:"created_at" format:"date-time"`
 	UpdatedAt    string            `json:"updated_at" format:"date-time"`
 }
@@ -45,11 +45,13 @@ type NewDestination struct {
 	SigningKey string `json:"signing_key,omitempty" doc:"The key that was made because none was given. It is shown this once."`
 }
 
-func destination(x deliver.Destination) Destination {
+// destination is the public form of a destination, with what is known of its key.
+func (a *API) destination(ctx context.Context, x deliver.Destination) (Destination, error) {
+	secrets, err := a.secrets(ctx, x.ID, deliver.FieldSigningKey)
 	return Destination{
 		ID: x.ID, Name: x.Name, Kind: x.Kind, Config: DestinationConfig{URL: x.Config.URL, Format: x.Config.Format, Auth: x.Config.Auth}, Filter: x.Filter,
-		State: x.State, StateMessage: x.StateMessage, CreatedAt: x.CreatedAt.String(), UpdatedAt: x.UpdatedAt.String(),
-	}
+		State: x.State, StateMessage: x.StateMessage, Secrets: secrets, CreatedAt: x.CreatedAt.String(), UpdatedAt: x.UpdatedAt.String(),
+	}, err
 }
 
 // DestinationSecrets are the secrets of a destination.
@@ -107,7 +109,11 @@ func (a *API) listDestinations(ctx context.Context, in *ListInput) (*ListOutput[
 	}
 	out := make([]Destination, 0, len(page.Body.Items))
 	for _, x := range page.Body.Items {
-		out = append(out, destination(x))
+		public, err := a.destination(ctx, x)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, public)
 	}
 	return listed(out, page.Body.NextCursor), nil
 }
@@ -117,7 +123,11 @@ func (a *API) getDestination(ctx context.Context, in *IDInput) (*Output[Destinat
 	if err != nil {
 		return nil, err
 	}
-	return &Output[Destination]{destination(x)}, nil
+	public, err := a.destination(ctx, x)
+	if err != nil {
+		return nil, err
+	}
+	return &Output[Destination]{public}, nil
 }
 
 func (a *API) createDestination(ctx context.Context, in *CreateDestinationInput) (*Output[NewDestination], error) {
@@ -143,7 +153,11 @@ func (a *API) createDestination(ctx context.Context, in *CreateDestinationInput)
 	if err := a.d.Runner.DestinationSaved(ctx, x.ID); err != nil {
 		return nil, a.undoDestination(ctx, x.ID, err)
 	}
-	return &Output[NewDestination]{NewDestination{Destination: destination(x), SigningKey: made.Reveal()}}, nil
+	public, err := a.destination(ctx, x)
+	if err != nil {
+		return nil, err
+	}
+	return &Output[NewDestination]{NewDestination{Destination: public, SigningKey: made.Reveal()}}, nil
 }
 
 // undoDestination takes back a destination that the engine could not be told of, so that the request can be sent again.
@@ -193,7 +207,11 @@ func (a *API) updateDestination(ctx context.Context, in *UpdateDestinationInput)
 	if err := a.d.Runner.DestinationSaved(ctx, x.ID); err != nil {
 		return nil, a.engineDown("destination", x.ID, err)
 	}
-	return &Output[Destination]{destination(x)}, nil
+	public, err := a.destination(ctx, x)
+	if err != nil {
+		return nil, err
+	}
+	return &Output[Destination]{public}, nil
 }
 
 // checkDestination checks what can be checked before the store is asked, so that an answer names the input.
@@ -297,24 +315,6 @@ func (a *API) testKey(ctx context.Context, destinationID, given string) (secret.
 		return secret.NewValue("whsec_" + base64.StdEncoding.EncodeToString(b[:])), nil
 	}
 	return secret.NewValue(given), nil
-}
-
-// DeliveriesInput is a question for deliveries.
-type DeliveriesInput struct {
-	IDInput
-	ListInput
-	State string `query:"state" enum:"queued,delivered,parked" doc:"Absent: all."`
-}
-
-func (a *API) listDeliveries(ctx context.Context, in *DeliveriesInput) (*ListOutput[deliver.Delivery], error) {
-	page, err := deliver.Deliveries(ctx, a.d.DB.Read(), in.ID, in.State, in.Limit, in.Cursor)
-	if errors.Is(err, cursor.Err) {
-		return nil, badCursor()
-	}
-	if err != nil {
-		return nil, err
-	}
-	return listed(page.Items, page.NextCursor), nil
 }
 
 // ReplayInput says what to send again.

@@ -42,7 +42,7 @@ func seen(in *FilterInput, when SeenInput) (filter.Filter, error) {
 	return f, nil
 }
 
-func (a *API) listFindings(ctx context.Context, in *FindingsInput) (*ListOutput[findings.Finding], error) {
+func (a *API) listFindings(ctx context.Context, in *FindingsInput) (*SearchOutput[findings.Finding], error) {
 	f, err := seen(&in.FilterInput, in.SeenInput)
 	if err != nil {
 		return nil, err
@@ -51,7 +51,7 @@ func (a *API) listFindings(ctx context.Context, in *FindingsInput) (*ListOutput[
 	if err != nil {
 		return nil, searchError(err)
 	}
-	return listed(page.Items, page.NextCursor), nil
+	return searched(page.Items, page.NextCursor, page.Degraded), nil
 }
 
 func (a *API) getFinding(ctx context.Context, in *IDInput) (*Output[findings.Finding], error) {
@@ -96,7 +96,14 @@ type FacetsInput struct {
 	SeenInput
 }
 
-func (a *API) facets(ctx context.Context, in *FacetsInput) (*Output[search.Facets], error) {
+// Facets are counts by the values of each field.
+type Facets struct {
+	Total    int64                     `json:"total"`
+	Fields   map[string][]search.Count `json:"fields" doc:"The counts of a field leave out that field's own filter."`
+	Degraded bool                      `json:"degraded,omitempty" doc:"Elasticsearch did not answer or is behind: the store answered in its place. Absent: it is not so."`
+}
+
+func (a *API) facets(ctx context.Context, in *FacetsInput) (*Output[Facets], error) {
 	f, err := seen(&in.FilterInput, in.SeenInput)
 	if err != nil {
 		return nil, err
@@ -105,7 +112,7 @@ func (a *API) facets(ctx context.Context, in *FacetsInput) (*Output[search.Facet
 	if err != nil {
 		return nil, searchError(err)
 	}
-	return &Output[search.Facets]{counts}, nil
+	return &Output[Facets]{Facets(counts)}, nil
 }
 
 // TimelineInput is a question for a chart.
@@ -119,7 +126,7 @@ type TimelineInput struct {
 // defaultTimeline is the range of a timeline that names none.
 const defaultTimeline = 30 * 24 * time.Hour
 
-func (a *API) timeline(ctx context.Context, in *TimelineInput) (*ListOutput[search.Bucket], error) {
+func (a *API) timeline(ctx context.Context, in *TimelineInput) (*SearchOutput[search.Bucket], error) {
 	f, err := in.filter()
 	if err != nil {
 		return nil, err
@@ -130,11 +137,11 @@ func (a *API) timeline(ctx context.Context, in *TimelineInput) (*ListOutput[sear
 	if in.From.IsZero() {
 		in.From = in.To.Add(-defaultTimeline)
 	}
-	buckets, err := a.d.Findings.Timeline(ctx, f, in.From, in.To, in.Interval, in.TZ)
+	line, err := a.d.Findings.Timeline(ctx, f, in.From, in.To, in.Interval, in.TZ)
 	if err != nil {
 		return nil, searchError(err)
 	}
-	return listed(buckets, ""), nil
+	return searched(line.Items, "", line.Degraded), nil
 }
 
 // ExportInput is a question for an export.

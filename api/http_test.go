@@ -30,7 +30,9 @@ func TestWrongRequestsGetProblems(t *testing.T) {
 		location                 string
 	}{
 		{"an unknown path", "GET", "/api/v1/nothing", "", 404, problem.CodeRoute, ""},
-		{"an unknown path outside of the API", "GET", "/nothing", "", 404, problem.CodeRoute, ""},
+		{"the root of the API", "GET", "/api", "", 404, problem.CodeRoute, ""},
+		{"a path below a health check", "GET", "/healthz/nothing", "", 404, problem.CodeRoute, ""},
+		{"a method that a health check does not take", "DELETE", "/readyz", "", 405, problem.CodeMethod, ""},
 		{"a method that the path does not take", "PUT", "/api/v1/connections", "{}", 405, problem.CodeMethod, ""},
 		{"an unknown id", "GET", "/api/v1/connections/con_none", "", 404, problem.CodeNotFound, ""},
 		{"an unknown parameter", "GET", "/api/v1/findings?severty=high", "", 422, problem.CodeQuery, "query.severty"},
@@ -151,9 +153,11 @@ func TestPagesOutsideOfTheAPI(t *testing.T) {
 	if got := k.do("", "GET", "/healthz", "").want(200); string(got.body) != "ok\n" {
 		t.Errorf("healthz is %q", got.body)
 	}
-	root := k.do("", "GET", "/", "").want(200)
-	if csp := root.header.Get("Content-Security-Policy"); !strings.HasPrefix(csp, "default-src 'none'") {
-		t.Errorf("the policy of / is %q", csp)
+	for _, path := range []string{"/", "/findings", "/assets/x.js", "/apiary"} {
+		page := k.do("", "GET", path, "").want(200)
+		if csp := page.header.Get("Content-Security-Policy"); !strings.Contains(string(page.body), "doctype") || !strings.HasPrefix(csp, "default-src 'none'") {
+			t.Errorf("%s is %q with the policy %q; want what the pages answer", path, page.body, csp)
+		}
 	}
 	if doc := k.do("", "GET", "/api/openapi.json", "").want(200); string(doc.body) != string(k.api.OpenAPI()) || doc.header.Get("Cache-Control") != "no-store" {
 		t.Error("openapi.json is not the document, or may be cached")

@@ -289,16 +289,14 @@ type reply struct {
 	body   []byte
 }
 
-// do sends a request with a token and checks the answer against the OpenAPI document. body is JSON text, "" for none.
+// do sends a request with a token or session and checks the answer against the OpenAPI document. body is JSON text, "" for none.
 func (k *kit) do(token, method, path, body string) reply {
 	k.t.Helper()
 	req, err := http.NewRequestWithContext(k.t.Context(), method, k.server.URL+path, strings.NewReader(body))
 	if err != nil {
 		k.t.Fatal(err)
 	}
-	if token != "" {
-		req.Header.Set("Authorization", "Bearer "+token)
-	}
+	identify(req, token)
 	if body != "" {
 		req.Header.Set("Content-Type", "application/json")
 	}

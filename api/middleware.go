@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"runtime/debug"
@@ -27,11 +28,14 @@ func (a *API) wrap(routes *http.ServeMux) http.Handler {
 		send(w, r, problem.New(http.StatusForbidden, problem.CodeCrossOrigin, "The request comes from a page of another site. Send it from Outband's own page or from a program."))
 	}))
 	guarded := guard.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if _, pattern := routes.Handler(r); pattern == "" {
+		switch _, pattern := routes.Handler(r); {
+		case pattern != "":
+			routes.ServeHTTP(w, r)
+		case reserved(r.URL.Path):
 			noRoute(w, r, routes)
-			return
+		default:
+			a.d.UI.ServeHTTP(w, r)
 		}
-		routes.ServeHTTP(w, r)
 	}))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		request := id.New("req_")
@@ -88,6 +92,17 @@ func (a *API) recover(w *trackingWriter, r *http.Request) {
 	send(w, r, problem.Internal())
 }
 
+// reserved reports whether a path belongs to the API or the health checks, so that what they do not know is a problem. The rest is the pages': which
+// of those paths exist, only they know.
+func reserved(path string) bool {
+	for _, ours := range []string{"/api", "/healthz", "/readyz"} {
+		if path == ours || strings.HasPrefix(path, ours+"/") {
+			return true
+		}
+	}
+	return false
+}
+
 // noRoute answers a path or method that no route has. The mux knows which of them it is.
 func noRoute(w http.ResponseWriter, r *http.Request, routes *http.ServeMux) {
 	probe := &discard{header: http.Header{}}
@@ -114,6 +129,7 @@ func (d *discard) WriteHeader(status int)      { d.status = status }
 func send(w http.ResponseWriter, r *http.Request, p *problem.Problem) {
 	sent := *p
 	sent.RequestID = requestID(r.Context())
+	maps.Copy(w.Header(), sent.GetHeaders())
 	w.Header().Set("Content-Type", sent.ContentType(""))
 	w.WriteHeader(sent.Status)
 	// A failed write means that the client has left.
@@ -188,7 +204,12 @@ func (a *API) problem(ctx context.Context, err error) *problem.Problem {
 
 // audit appends a row in the transaction of the change. Detail holds ids, states and codes only.
 func audit(ctx context.Context, tx *store.Tx, action, object string, detail map[string]string) error {
-	if err := store.AppendAudit(ctx, tx, actor(ctx), action, object, detail); err != nil {
+	return auditBy(ctx, tx, actor(ctx), action, object, detail)
+}
+
+// auditBy is audit for a request that says by what it holds who makes it.
+func auditBy(ctx context.Context, tx *store.Tx, who, action, object string, detail map[string]string) error {
+	if err := store.AppendAudit(ctx, tx, who, action, object, detail); err != nil {
 		return fmt.Errorf("%w: %w", errAudit, err)
 	}
 	return nil
@@ -196,7 +217,11 @@ func audit(ctx context.Context, tx *store.Tx, action, object string, detail map[
 
 // auditRead notes a read of evidence before it is answered.
 func (a *API) auditRead(ctx context.Context, action, object string, detail map[string]string) error {
-	err := a.d.DB.Write(ctx, func(tx *store.Tx) error { return audit(ctx, tx, action, object, detail) })
+	return asAudit(a.d.DB.Write(ctx, func(tx *store.Tx) error { return audit(ctx, tx, action, object, detail) }))
+}
+
+// asAudit makes the failure of a transaction that only writes the audit log one of the log.
+func asAudit(err error) error {
 	if err != nil && !errors.Is(err, errAudit) {
 		return fmt.Errorf("%w: %w", errAudit, err)
 	}

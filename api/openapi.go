@@ -35,7 +35,8 @@ func (a *API) mount() error {
 			Components: &huma.Components{
 				Schemas: registry,
 				SecuritySchemes: map[string]*huma.SecurityScheme{
-					"token": {Type: "http", Scheme: "bearer", Description: "A token made by `outband token create` or POST /api/v1/tokens."},
+					"token":   {Type: "http", Scheme: "bearer", Description: "A token made by `outband token create` or POST /api/v1/tokens."},
+					"session": {Type: "apiKey", In: "cookie", Name: SessionCookie, Description: "The session of a person, set by POST /api/v1/session. A token, if there is one too, goes before it."},
 				},
 			},
 		},
@@ -73,7 +74,6 @@ func (a *API) mount() error {
 		_, _ = w.Write([]byte("ok\n")) // As above.
 	})
 	mux.HandleFunc("GET /readyz", a.ready)
-	mux.Handle("GET /{$}", a.d.UI)
 	a.handler = a.wrap(mux)
 	return nil
 }

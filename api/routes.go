@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
 )
@@ -16,16 +17,27 @@ var (
 	authors  = []string{RoleAuthor, RoleAdmin}
 	admins   = []string{RoleAdmin}
 	auditors = []string{RoleAuditor, RoleAdmin}
+
+	public = []string{Public} // who signs in
+	person = []string{Person} // every role, by a session only
 )
 
 // routes is every operation of the API with its role beside it.
 func (a *API) routes() []route {
 	return []route{
+		get("get-setup", "/setup", public, "Whether the installation waits for its first admin", a.getSetUp),
+		post("set-up", "/setup", public, http.StatusOK, "Make the first admin, with the token that the server printed, and sign in", a.setUp),
+		post("create-session", "/session", public, http.StatusOK, "Sign in with a password", a.createSession),
+		post("use-link", "/session/link", public, http.StatusOK, "Sign in with a one-time link; an invitation sets the password too", a.useLink),
+		get("get-session", "/session", anyone, "Who makes the request: a person or a token", a.getSession),
+		operation(http.MethodDelete, "delete-session", "/session", person, http.StatusNoContent, "Sign out", a.deleteSession),
+		post("change-password", "/session/password", person, http.StatusOK, "Change one's own password; all other sessions end", a.changePassword),
+
 		get("list-connectors", "/connectors", anyone, "List connectors with what their connections need", a.listConnectors),
 
 		get("list-connections", "/connections", anyone, "List connections", a.listConnections),
 		post("create-connection", "/connections", admins, http.StatusCreated, "Connect an app: the key is tested first, and a first scan is queued", a.createConnection),
-		post("test-connection", "/connections/test", admins, http.StatusOK, "Test a key and settings without saving them", a.testConnection),
+		a.testRoute(post("test-connection", "/connections/test", admins, http.StatusOK, "Test a key and settings without saving them", a.testConnection)),
 		get("get-connection", "/connections/{id}", anyone, "Get a connection", a.getConnection),
 		patch("update-connection", "/connections/{id}", admins, "Change a connection; new settings and keys are tested first", a.updateConnection),
 		remove("delete-connection", "/connections/{id}", admins, "Remove a connection, its schedule and its key; its findings stay", a.deleteConnection),
@@ -43,14 +55,17 @@ func (a *API) routes() []route {
 		patch("update-finding", "/findings/{id}", triage, "Change the status of a finding", a.updateFinding),
 		get("list-instances", "/findings/{id}/instances", evidence, "List the instances of a finding, the oldest first", a.listInstances),
 		get("list-finding-history", "/findings/{id}/history", evidence, "List the changes of a finding, the oldest first", a.findingHistory),
+		get("list-finding-deliveries", "/findings/{id}/deliveries", evidence, "List the deliveries of a finding to all destinations, the newest first", a.findingDeliveries),
 		post("update-findings", "/findings/bulk", triage, http.StatusOK, "Change the status of up to 500 findings", a.updateFindings),
 		get("count-findings", "/findings/facets", anyone, "Count findings by the values of each field", a.facets),
+		get("count-people", "/findings/people", anyone, "Count findings by person, the one with the most first", a.people),
 		get("chart-findings", "/findings/timeline", anyone, "Count findings by the time they were first seen", a.timeline),
 		stream("export-findings", "/findings/export", evidence, "Export findings, as NDJSON with all instances or as CSV without", a.exportFindings, "application/x-ndjson", "text/csv"),
 
 		get("list-destinations", "/destinations", anyone, "List destinations", a.listDestinations),
 		post("create-destination", "/destinations", admins, http.StatusCreated, "Add a destination; a signing key is made if none is given, and shown once", a.createDestination),
 		post("test-destination", "/destinations/test", admins, http.StatusOK, "Send a signed test event without saving the destination", a.testDestination),
+		post("preview-destination", "/destinations/preview", evidence, http.StatusOK, "Show the call that a destination would get, without sending it", a.previewDestination),
 		get("get-destination", "/destinations/{id}", anyone, "Get a destination", a.getDestination),
 		patch("update-destination", "/destinations/{id}", admins, "Change a destination", a.updateDestination),
 		remove("delete-destination", "/destinations/{id}", admins, "Remove a destination and its signing key", a.deleteDestination),
@@ -58,8 +73,15 @@ func (a *API) routes() []route {
 		post("replay-deliveries", "/destinations/{id}/replay", admins, http.StatusOK, "Send events again, under the same ids", a.replayDeliveries),
 
 		get("list-detectors", "/detectors", anyone, "List detectors", a.listDetectors),
+		get("get-detector", "/detectors/{id}", anyone, "Get a detector", a.getDetector),
 		get("list-policies", "/policies", anyone, "List policies with what the overrides make of them", a.listPolicies),
+		get("get-policy", "/policies/{id}", anyone, "Get a policy", a.getPolicy),
 		patch("update-policy", "/policies/{id}", authors, "Override the severity or mode of a policy", a.updatePolicy),
+
+		get("list-users", "/users", auditors, "List users", a.listUsers),
+		post("create-user", "/users", admins, http.StatusCreated, "Invite a person; the link is shown once", a.createUser),
+		patch("update-user", "/users/{id}", admins, "Change a user's name or role, disable or enable them", a.updateUser),
+		post("create-user-link", "/users/{id}/link", admins, http.StatusCreated, "Make a new one-time link by which a user chooses a password", a.createUserLink),
 
 		get("list-tokens", "/tokens", auditors, "List tokens, the newest first", a.listTokens),
 		post("create-token", "/tokens", admins, http.StatusCreated, "Make a token; its text is shown once", a.createToken),
@@ -104,11 +126,23 @@ func stream[I any](id, path string, roles []string, summary string, h func(conte
 	return r
 }
 
+// security is by what a row's callers say who they are.
+func security(roles []string) []map[string][]string {
+	session, token := map[string][]string{"session": {}}, map[string][]string{"token": {}}
+	switch {
+	case slices.Contains(roles, Public):
+		return []map[string][]string{{}}
+	case slices.Contains(roles, Person):
+		return []map[string][]string{session}
+	}
+	return []map[string][]string{token, session}
+}
+
 func operation[I, O any](method, id, path string, roles []string, status int, summary string, h func(context.Context, *I) (*O, error)) route {
 	return route{
 		op: huma.Operation{
 			OperationID: id, Method: method, Path: "/api/v1" + path, Summary: summary, DefaultStatus: status,
-			Metadata: map[string]any{metaRoles: roles}, Security: []map[string][]string{{"token": {}}}, MaxBodyBytes: 1 << 20,
+			Metadata: map[string]any{metaRoles: roles}, Security: security(roles), MaxBodyBytes: 1 << 20,
 		},
 		register: func(a *API, op huma.Operation) {
 			op.BodyReadTimeout = a.cfg.BodyTimeout

@@ -13,26 +13,6 @@ import (
 	"github.com/outband/outband/internal/store"
 )
 
-// Detector is one kind of sensitive data that is looked for.
-type Detector struct {
-	ID          string   `json:"id"`
-	Title       string   `json:"title"`
-	Description string   `json:"description"`
-	Kind        string   `json:"kind"`
-	Severity    string   `json:"severity" doc:"A hint for policies."`
-	Validator   string   `json:"validator" doc:"The check that a match passes; empty: none."`
-	References  []string `json:"references"`
-}
-
-func (a *API) listDetectors(_ context.Context, in *ListInput) (*ListOutput[Detector], error) {
-	var out []Detector
-	for _, d := range a.d.Detectors() {
-		out = append(out, Detector{ID: d.ID, Title: d.Title, Description: d.Description, Kind: d.Kind, Severity: d.Severity, Validator: d.Validator, References: some(d.References)})
-	}
-	slices.SortFunc(out, func(x, y Detector) int { return strings.Compare(x.ID, y.ID) })
-	return paginate("detectors", out, func(d Detector) string { return d.ID }, *in)
-}
-
 // Policy is a policy with what the overrides make of it.
 type Policy struct {
 	ID              string    `json:"id"`
@@ -48,14 +28,53 @@ type Policy struct {
 	On              policy.On `json:"on"`
 	When            string    `json:"when" doc:"CEL."`
 	References      []string  `json:"references"`
-	Tests           int       `json:"tests" doc:"How many tests the policy carries."`
+	Tests           int       `json:"tests" doc:"How many tests the policy carries; they passed when it was loaded."`
+	TestNames       []string  `json:"test_names"`
+	Source          string    `json:"source" enum:"built-in,file,custom" doc:"Comes with Outband, is in policies.dir, or is in the store."`
+	Failures        int64     `json:"failures" doc:"Evaluations that gave no answer since the process started; over 0: the policy is failing."`
 }
 
-func rendered(e policy.Effective) Policy {
+// Sources of policies and detectors.
+const (
+	sourceBuiltIn = "built-in"
+	sourceFile    = "file"
+	sourceCustom  = "custom"
+)
+
+// rendered is the public form of policies, sorted by id.
+func (a *API) rendered(ctx context.Context, all ...policy.Effective) ([]Policy, error) {
+	custom, err := store.CustomPolicies(ctx, a.d.DB.Read())
+	if err != nil {
+		return nil, err
+	}
+	failures := a.d.PolicyFailures()
+	out := make([]Policy, 0, len(all))
+	for _, e := range all {
+		p := render(e)
+		p.Failures = failures[p.ID]
+		switch {
+		case a.builtIn[p.ID]:
+			p.Source = sourceBuiltIn
+		case slices.ContainsFunc(custom, func(c store.Policy) bool { return c.ID == p.ID }):
+			p.Source = sourceCustom
+		default:
+			p.Source = sourceFile
+		}
+		out = append(out, p)
+	}
+	slices.SortFunc(out, func(x, y Policy) int { return strings.Compare(x.ID, y.ID) })
+	return out, nil
+}
+
+func render(e policy.Effective) Policy {
 	p := e.Policy
+	names := make([]string, 0, len(p.Tests))
+	for _, t := range p.Tests {
+		names = append(names, t.Name)
+	}
 	return Policy{
 		ID: p.ID, Version: p.Version, Title: p.Title, Description: p.Description, Kind: p.Kind, Severity: e.Severity, Mode: e.Mode, DefaultSeverity: p.Severity,
-		DefaultMode: cmp.Or(p.Mode, policy.ModeOn), Guide: p.Guide, On: p.On, When: p.When, References: some(p.References), Tests: len(p.Tests),
+		DefaultMode: cmp.Or(p.Mode, policy.ModeOn), Guide: p.Guide, On: p.On, When: p.When, References: some(p.References), Tests: len(p.Tests), TestNames: names,
 	}
 }
 
@@ -64,12 +83,23 @@ func (a *API) listPolicies(ctx context.Context, in *ListInput) (*ListOutput[Poli
 	if err != nil {
 		return nil, err
 	}
-	out := make([]Policy, 0, len(all))
-	for _, e := range all {
-		out = append(out, rendered(e))
+	out, err := a.rendered(ctx, all...)
+	if err != nil {
+		return nil, err
 	}
-	slices.SortFunc(out, func(x, y Policy) int { return strings.Compare(x.ID, y.ID) })
 	return paginate("policies", out, func(p Policy) string { return p.ID }, *in)
+}
+
+func (a *API) getPolicy(ctx context.Context, in *IDInput) (*Output[Policy], error) {
+	e, err := a.policy(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	out, err := a.rendered(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	return &Output[Policy]{out[0]}, nil
 }
 
 // UpdatePolicyInput overrides what is in it; null goes back to what the policy says.
@@ -113,11 +143,7 @@ func (a *API) updatePolicy(ctx context.Context, in *UpdatePolicyInput) (*Output[
 	if err := a.d.PoliciesChanged(ctx); err != nil {
 		return nil, a.engineDown("object", in.ID, err)
 	}
-	e, err := a.policy(ctx, in.ID)
-	if err != nil {
-		return nil, err
-	}
-	return &Output[Policy]{rendered(e)}, nil
+	return a.getPolicy(ctx, &in.IDInput)
 }
 
 func (a *API) policy(ctx context.Context, id string) (policy.Effective, error) {

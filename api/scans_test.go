@@ -56,7 +56,7 @@ func (k *kit) events(ctx context.Context, token, scanID, lastID string) (*bufio.
 	if err != nil {
 		k.t.Fatal(err)
 	}
-	req.Header.Set("Authorization", "Bearer "+token)
+	identify(req, token)
 	if lastID != "" {
 		req.Header.Set("Last-Event-ID", lastID)
 	}
@@ -141,6 +141,15 @@ func TestScanEventsEndWithTheClientTheTokenAndTheServer(t *testing.T) {
 	k.do(admin, "DELETE", "/api/v1/tokens/"+viewer.text("id"), "").want(204)
 	if got := until(lines, "event: "); got != "" {
 		t.Errorf("a revoked token sees %q", got)
+	}
+	done()
+
+	person := k.session(RoleViewer)
+	lines, done = k.events(t.Context(), person, id, "")
+	until(lines, "data: ")
+	k.do(person, "DELETE", "/api/v1/session", "").want(204)
+	if got := until(lines, "event: "); got != "" {
+		t.Errorf("a session that was signed out sees %q", got)
 	}
 	done()
 

@@ -18,8 +18,19 @@ const (
 	CodeFormat          = "OB-4004" // 400
 	CodeCursor          = "OB-4005" // 400
 	CodeUnauthenticated = "OB-4010" // 401
+	CodeSignIn          = "OB-4020" // 401
+	CodeLink            = "OB-4021" // 422
+	CodeSetUpDone       = "OB-4022" // 409
+	CodeEmailTaken      = "OB-4023" // 409
+	CodeLastAdmin       = "OB-4024" // 409
+	CodeOwnAccount      = "OB-4025" // 409
+	CodePassword        = "OB-4026" // 422
+	CodePasswordNeeded  = "OB-4027" // 422
+	CodeOldPassword     = "OB-4028" // 422
+	CodeUserDisabled    = "OB-4029" // 409
 	CodeForbidden       = "OB-4030" // 403
 	CodeCrossOrigin     = "OB-4031" // 403
+	CodePeopleOnly      = "OB-4032" // 403
 	CodeNotFound        = "OB-4040" // 404
 	CodeRoute           = "OB-4041" // 404
 	CodeMethod          = "OB-4050" // 405
@@ -30,6 +41,7 @@ const (
 	CodeTooLarge        = "OB-4130" // 413
 	CodeMediaType       = "OB-4150" // 415
 	CodeTestFailed      = "OB-4220" // 422, where a failed test has no code of its own
+	CodeTooMany         = "OB-4290" // 429
 	CodeInternal        = "OB-5000" // 500
 	CodeAudit           = "OB-5030" // 503
 	CodeUnavailable     = "OB-5031" // 503
@@ -45,6 +57,8 @@ type Problem struct {
 	Detail    string  `json:"detail" doc:"One sentence for a person, with what to do."`
 	RequestID string  `json:"request_id" doc:"Also in the header X-Request-Id and in the log."`
 	Errors    []Field `json:"errors,omitempty" doc:"The inputs that are wrong."`
+
+	header http.Header
 }
 
 // Field is one input that is wrong.
@@ -67,6 +81,20 @@ func (p *Problem) GetStatus() int { return p.Status }
 // ContentType implements huma.ContentTypeFilter.
 func (p *Problem) ContentType(string) string { return "application/problem+json" }
 
+// With returns the problem with a header of its answer.
+func (p *Problem) With(header, value string) *Problem {
+	out := *p
+	out.header = p.header.Clone()
+	if out.header == nil {
+		out.header = http.Header{}
+	}
+	out.header.Set(header, value)
+	return &out
+}
+
+// GetHeaders implements huma.HeadersError.
+func (p *Problem) GetHeaders() http.Header { return p.header }
+
 // Invalid is the problem of inputs that are wrong.
 func Invalid(fields ...Field) *Problem {
 	return New(http.StatusUnprocessableEntity, CodeInput, "The request has inputs that are wrong. Correct those that are listed and send it again.", fields...)
@@ -77,14 +105,15 @@ func BadQuery(fields ...Field) *Problem {
 	return New(http.StatusUnprocessableEntity, CodeQuery, "The query has parameters that are unknown or wrong. Correct those that are listed; the OpenAPI document has them all.", fields...)
 }
 
-// Unauthenticated is the one answer to a missing, malformed, unknown, expired or revoked token: it does not say which.
+// Unauthenticated is the one answer to a missing, malformed, unknown, expired or revoked token or session: it does not say which.
 func Unauthenticated() *Problem {
-	return New(http.StatusUnauthorized, CodeUnauthenticated, "The request has no valid token. Send one made by `outband token create` in the header Authorization: Bearer.")
+	p := New(http.StatusUnauthorized, CodeUnauthenticated, "The request has no valid session or token. Sign in, or send a token made by `outband token create` in the header Authorization: Bearer.")
+	return p.With("WWW-Authenticate", "Bearer")
 }
 
 // Forbidden is the answer to a role that may not do this.
 func Forbidden() *Problem {
-	return New(http.StatusForbidden, CodeForbidden, "The role of this token does not allow that. Ask an admin for a token with another role.")
+	return New(http.StatusForbidden, CodeForbidden, "Your role does not allow that. Ask an admin for another role, or for a token with another one.")
 }
 
 // NotFound says that there is no such object.

@@ -7,8 +7,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/outband/outband/findings"
-	"github.com/outband/outband/findings/cursor"
 	"github.com/outband/outband/internal/store"
 )
 
@@ -75,76 +73,4 @@ func rewind(ctx context.Context, tx *store.Tx, destinationID string, since, now 
 		return 0, fmt.Errorf("replay to destination %s: %w", destinationID, err)
 	}
 	return n, nil
-}
-
-// Delivery is one event and what became of it.
-type Delivery struct {
-	EventID     string        `json:"event_id"` // the webhook-id
-	FindingID   string        `json:"finding_id"`
-	Seq         int64         `json:"seq"` // of the finding log
-	Type        string        `json:"type"`
-	State       string        `json:"state"` // queued, delivered, parked
-	Tries       int64         `json:"tries"`
-	Status      int           `json:"status"` // of the last answer; 0: none
-	Reason      string        `json:"reason"` // of the last failure
-	NextTryAt   findings.Time `json:"next_try_at,omitzero"`
-	DeliveredAt findings.Time `json:"delivered_at,omitzero"`
-}
-
-// DeliveryPage is one page of deliveries.
-type DeliveryPage struct {
-	Items      []Delivery `json:"items"`
-	NextCursor string     `json:"next_cursor"`
-}
-
-// Deliveries returns a page of a destination's deliveries, the newest event first; state may be empty for all. limit is 1 to 500, 0 means 50.
-// Errors: ErrNotFound, cursor.Err.
-func Deliveries(ctx context.Context, q store.Querier, destinationID, state string, limit int, after string) (DeliveryPage, error) {
-	if _, err := Get(ctx, q, destinationID); err != nil {
-		return DeliveryPage{}, err
-	}
-	if limit <= 0 {
-		limit = 50
-	}
-	limit = min(limit, 500)
-	place := cursor.Place{Bind: cursor.Bind("deliveries", destinationID, state)}
-	where, args := "", []any{store.Workspace, destinationID, limit + 1}
-	if after != "" {
-		var err error
-		if place, err = cursor.Decode(after, place.Bind); err != nil {
-			return DeliveryPage{}, err
-		}
-		args = append(args, place.Number)
-		where += ` AND seq < $4`
-	}
-	if state != "" {
-		args = append(args, state)
-		where += ` AND state = $` + strconv.Itoa(len(args))
-	}
-	rows, err := q.QueryContext(ctx, `SELECT event_id, finding_id, seq, type, state, tries, status, reason, next_try_at, delivered_at FROM deliveries
-		WHERE workspace_id = $1 AND destination_id = $2`+where+` ORDER BY seq DESC LIMIT $3`, args...)
-	if err != nil {
-		return DeliveryPage{}, fmt.Errorf("list deliveries: %w", err)
-	}
-	page := DeliveryPage{Items: []Delivery{}}
-	err = findings.Each(rows, func() error {
-		if len(page.Items) == limit {
-			page.NextCursor = place.Encode()
-			return nil
-		}
-		var x Delivery
-		if err := rows.Scan(&x.EventID, &x.FindingID, &x.Seq, &x.Type, &x.State, &x.Tries, &x.Status, &x.Reason, &x.NextTryAt, &x.DeliveredAt); err != nil {
-			return err
-		}
-		if x.State != Queued {
-			x.NextTryAt = 0
-		}
-		place.Number, place.ID = x.Seq, x.EventID
-		page.Items = append(page.Items, x)
-		return nil
-	})
-	if err != nil {
-		return DeliveryPage{}, fmt.Errorf("list deliveries: %w", err)
-	}
-	return page, nil
 }

@@ -82,6 +82,17 @@ type answer struct {
 	reason     string        // why it is no success; holds no URL and no byte of the reply
 }
 
+// header is the headers of a call that are Outband's own; net/http adds Host and the length.
+func (d *Deliverer) header(key []byte, eventID string, at time.Time, body []byte) http.Header {
+	h := http.Header{}
+	h.Set("Content-Type", "application/json")
+	h.Set("User-Agent", "Outband/"+d.deps.Version)
+	h.Set("webhook-id", eventID)
+	h.Set("webhook-timestamp", strconv.FormatInt(at.Unix(), 10))
+	h.Set("webhook-signature", sign(key, eventID, at, body))
+	return h
+}
+
 // post sends a body once. Nothing of the reply but its status is kept.
 func (d *Deliverer) post(ctx context.Context, url string, key []byte, eventID string, body []byte) answer {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
@@ -91,11 +102,7 @@ func (d *Deliverer) post(ctx context.Context, url string, key []byte, eventID st
 	if err != nil {
 		return answer{reason: "the URL cannot be used"} // The error would quote it.
 	}
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("User-Agent", "Outband/"+d.deps.Version)
-	req.Header.Set("webhook-id", eventID)
-	req.Header.Set("webhook-timestamp", strconv.FormatInt(now.Unix(), 10))
-	req.Header.Set("webhook-signature", sign(key, eventID, now, body))
+	req.Header = d.header(key, eventID, now, body)
 	resp, err := d.client.Do(req)
 	if err != nil {
 		return answer{reason: safehttp.Clean(err).Error()}

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -19,6 +18,7 @@ import (
 	"github.com/outband/outband/findings"
 	"github.com/outband/outband/internal/secret"
 	"github.com/outband/outband/internal/store"
+	"github.com/outband/outband/internal/testserver"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -49,11 +49,12 @@ type world struct {
 
 func newWorld(t *testing.T, filter string) *world {
 	t.Helper()
+	return newWorldIn(t, testserver.Open(t), filter)
+}
+
+func newWorldIn(t *testing.T, db *store.DB, filter string) *world {
+	t.Helper()
 	w := &world{t: t, now: time.Now().UTC().Truncate(time.Microsecond), tries: map[string]int{}, answer: func(received, http.ResponseWriter) {}}
-	db, err := store.Open(context.Background(), store.Configuration{Path: filepath.Join(t.TempDir(), "outband.db")})
-	if err != nil {
-		t.Fatal(err)
-	}
 	w.db = db
 	db.SetClock(w.clock)
 	srv := httptest.NewServer(http.HandlerFunc(w.receive))
@@ -61,9 +62,6 @@ func newWorld(t *testing.T, filter string) *world {
 	t.Cleanup(func() {
 		client.CloseIdleConnections()
 		srv.Close()
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
 	})
 	w.url = srv.URL
 	w.write(func(tx *store.Tx) (err error) {

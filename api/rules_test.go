@@ -1,0 +1,87 @@
+package api
+
+import (
+	"context"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/outband/outband/api/problem"
+	"github.com/outband/outband/dlp"
+	"github.com/outband/outband/dlp/policy"
+	"github.com/outband/outband/internal/store"
+)
+
+func TestDetectorsShowWhatTheyLookFor(t *testing.T) {
+	k := newKit(t, Configuration{})
+	viewer := k.token(RoleViewer)
+	k.api.d.Detectors = func() []dlp.Detector {
+		return []dlp.Detector{
+			{
+				ID: "secret.example", Title: "Example key", Kind: dlp.KindToken, Severity: "high", Prefixes: []string{"exk_"}, Keywords: []string{"example"}, Pattern: "exk_[a-z]{8}", Confidence: 0.8,
+				Examples: dlp.Examples{Match: []string{"key «exk_{a-z:8}»"}, NoMatch: []string{"exk_"}},
+			},
+			{ID: "card.example", Title: "Example card", Kind: dlp.KindScanner, Severity: "medium", Scanner: "number", Optional: true},
+		}
+	}
+	got := k.do(viewer, "GET", "/api/v1/detectors/secret.example", "").want(200)
+	want := map[string]any{
+		"id": "secret.example", "title": "Example key", "description": "", "kind": "token", "severity": "high", "optional": false, "keywords": []any{"example"}, "prefixes": []any{"exk_"},
+		"pattern": "exk_[a-z]{8}", "scanner": "", "validator": "", "context": []any{}, "confidence": 0.8, "references": []any{}, "source": "built-in",
+		"examples": map[string]any{"match": []any{"key «exk_{a-z:8}»"}, "no_match": []any{"exk_"}},
+	}
+	if diff := cmp.Diff(want, got.object()); diff != "" {
+		t.Errorf("detector (-want +got):\n%s", diff)
+	}
+	list := k.do(viewer, "GET", "/api/v1/detectors", "").want(200).items()
+	if diff := cmp.Diff([]string{"card.example", "secret.example"}, ids(list)); diff != "" {
+		t.Errorf("detectors (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(got.object(), list[1]); diff != "" {
+		t.Errorf("the detector differs from that of the list (-one +list):\n%s", diff)
+	}
+	k.do(viewer, "GET", "/api/v1/detectors/none", "").problem(404, problem.CodeNotFound)
+}
+
+func TestPoliciesShowTheirSourceTestsAndFailures(t *testing.T) {
+	k := newKit(t, Configuration{})
+	viewer := k.token(RoleViewer)
+	builtIn, err := policy.Builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := builtIn[0]
+	k.api.d.Policies = func(context.Context) ([]policy.Effective, error) {
+		var out []policy.Effective
+		for _, p := range []*policy.Policy{known, {ID: "zz.custom", Kind: "content", Severity: "low", Mode: policy.ModeOn}, {ID: "zz.file", Kind: "content", Severity: "low", Mode: policy.ModeOn}} {
+			out = append(out, policy.Effective{Policy: p, Severity: p.Severity, Mode: p.Mode})
+		}
+		return out, nil
+	}
+	k.api.d.PolicyFailures = func() map[string]int64 { return map[string]int64{"zz.custom": 7} }
+	k.write(func(tx *store.Tx) error {
+		_, err := tx.ExecContext(t.Context(), `INSERT INTO policies (workspace_id, id, version, yaml, created_at, created_by) VALUES ('default', 'zz.custom', 1, 'id: zz.custom', 0, 'usr_a')`)
+		return err
+	})
+	for _, tc := range []struct {
+		id, source string
+		failures   float64
+		tests      int
+	}{{known.ID, "built-in", 0, len(known.Tests)}, {"zz.custom", "custom", 7, 0}, {"zz.file", "file", 0, 0}} {
+		k.run(tc.id, func(t *testing.T) {
+			got := k.do(viewer, "GET", "/api/v1/policies/"+tc.id, "").want(200).object()
+			if got["source"] != tc.source || got["failures"] != tc.failures || got["tests"] != float64(tc.tests) {
+				t.Errorf("policy is %v, want %+v", got, tc)
+			}
+			names := got["test_names"].([]any)
+			if len(names) != tc.tests || tc.tests > 0 && names[0] != known.Tests[0].Name {
+				t.Errorf("tests are %v, want %d", names, tc.tests)
+			}
+		})
+	}
+	list := k.do(viewer, "GET", "/api/v1/policies", "").want(200).items()
+	if diff := cmp.Diff([]string{known.ID, "zz.custom", "zz.file"}, ids(list)); diff != "" || list[1].(map[string]any)["failures"] != 7.0 {
+		t.Errorf("policies are %v (-want +got):\n%s", list, diff)
+	}
+	k.do(viewer, "GET", "/api/v1/policies/none", "").problem(404, problem.CodeNotFound)
+}
