@@ -15,7 +15,7 @@ export GOTOOLCHAIN := local
 # One set of flags for every build and test: the server of Temporal is compiled once for all of them.
 export GOFLAGS := -mod=readonly -trimpath
 
-.PHONY: help demo test build lint bench needs fuzz unit e2e
+.PHONY: help demo test build ui lint bench needs fuzz unit e2e browser screenshots
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -24,25 +24,48 @@ help: ## list the targets
 demo: build ## build, and run the whole loop with a simulated Claude tenant
 	$(BIN) demo
 
-build: ## build bin/outband
+build: ui ## build the pages and bin/outband
 	$(GO) build -ldflags "-X main.version=$(VERSION)" -o $(BIN) ./cmd/outband
 
-test: needs build lint unit fuzz e2e ## pass every test; installs what it needs
+# The pages are built again only when something of theirs has changed.
+UI_SOURCES := $(shell find ui/src ui/public ui/scripts ui/index.html ui/vite.config.ts ui/tsconfig.json ui/package.json -type f 2>/dev/null)
+
+ui: ui/dist/index.html ## build the web pages into ui/dist, within their size budget
+
+ui/node_modules/.package-lock.json: ui/package-lock.json
+	@command -v npm >/dev/null || { echo "building the pages needs Node.js 20 or newer with npm (Debian: nodejs npm)"; exit 1; }
+	cd ui && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+ui/dist/index.html: ui/node_modules/.package-lock.json $(UI_SOURCES)
+	cd ui && npm run --silent build
+
+test: needs build lint unit fuzz e2e browser ## pass every test; installs what it needs
 	@echo "all tests passed"
 
-lint: ## gofmt, vet, staticcheck, workflowcheck
+lint: ui/node_modules/.package-lock.json ## gofmt, vet, staticcheck, workflowcheck; types of the pages and of their API client
 	@out=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$out" ]; then echo "gofmt wants to change:"; echo "$$out"; exit 1; fi
 	$(GO) vet -tags noembed ./...
 	$(GO) vet ./internal/temporalembed ./cmd/outband
 	GOFLAGS=-trimpath $(GO) run $(STATICCHECK) -tags noembed ./...
 	GOFLAGS=-trimpath $(GO) run $(WORKFLOWCHECK) ./workflows/...
+	cd ui && npm run --silent check
+	@cd ui && npx --no-install openapi-typescript ../api/openapi_gen.json -o node_modules/.schema.gen.ts --alphabetize >/dev/null && \
+	  cmp -s node_modules/.schema.gen.ts src/api/schema.gen.ts || { echo "ui/src/api/schema.gen.ts is not what the OpenAPI document gives: run npm run gen in ui"; exit 1; }
 
-unit: ## unit tests with the race detector
+unit: ui/node_modules/.package-lock.json ## unit tests with the race detector, and those of the pages
 	$(GO) test -tags noembed -run AllocatesNothing ./dlp/... # skipped under the race detector, which makes pools forget
+	cd ui && npm run --silent test
 	$(GO) test -race -tags noembed $$($(GO) list -tags noembed ./... | grep -v -e internal/temporalembed$$ -e internal/e2e$$)
 
 e2e: build ## the embedded engine, and the built program from outside
 	OUTBAND_BIN=$(CURDIR)/$(BIN) $(GO) test -count=1 -timeout 25m $(PLAIN)
+
+browser: build ## the pages in headless Chromium, against the built program
+	cd ui && OUTBAND_BIN=$(CURDIR)/$(BIN) npm run --silent e2e
+
+screenshots: build ## the README's pictures
+	cd ui && OUTBAND_BIN=$(CURDIR)/$(BIN) node e2e/screenshots.mjs
 
 fuzz: ## each fuzz target for a short time
 	@set -e; for p in $$($(GO) list -tags noembed ./...); do \
@@ -54,11 +77,14 @@ fuzz: ## each fuzz target for a short time
 bench: ## benchmarks; compare ratios of one run
 	$(GO) test -tags noembed -run '^$$' -bench . -benchmem ./dlp/... ./findings/... ./connectors/...
 
+# What the tests need beside Go: a C compiler for the race detector, Node.js for the pages, Chromium, Postgres and, for Elasticsearch from Maven
+# Central, Java and Maven. Nothing of it is needed to build or to run Outband, but Node.js to build.
 needs:
 	@missing=""; \
-	command -v gcc >/dev/null || missing="$$missing gcc"; \
-	command -v node >/dev/null || missing="$$missing nodejs"; \
-	command -v npm >/dev/null || missing="$$missing npm"; \
+	want() { command -v "$$1" >/dev/null || missing="$$missing $$2"; }; \
+	want gcc gcc; want node nodejs; want npm npm; want chromium chromium; want mvn maven; want unzip unzip; \
+	command -v java >/dev/null || missing="$$missing openjdk-17-jre-headless"; \
+	ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$$missing postgresql"; \
 	if [ -n "$$missing" ]; then \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing libc6-dev; \

@@ -1,36 +1,29 @@
-// Package ui serves the web pages. Until the built pages are embedded here it serves one page, which says where the API is and how to build them.
+// Package ui serves the web pages: the files that `make build` puts into dist, embedded here. It promises that every answer carries headers of its
+// own that allow no foreign content, that a page is never kept by a cache and never has the nonce of another answer, and that only files which
+// were built can be read, whatever the path. Without built pages it serves one page, which says where the API is and how to build them.
 package ui
 
 import (
-	"io"
+	"embed"
+	"fmt"
+	"io/fs"
 	"net/http"
 )
 
-const page = `<!doctype html>
-<html lang="en">
-<head><meta charset="utf-8"><title>Outband</title></head>
-<body>
-<h1>Outband</h1>
-<p>The web pages are not part of this build (<code>make build</code>). The API is at <a href="/api/openapi.json"><code>/api/v1</code></a>;
-send a token made by <code>outband token create</code> as <code>Authorization: Bearer</code>.</p>
-</body>
-</html>
-`
+// The folder holds one empty committed file, so that everything compiles without Node.js.
+//
+//go:embed all:dist
+var dist embed.FS
 
-// Handler serves the page at / and 404 elsewhere. Security headers are set by whoever mounts it; the page needs no script, style or image.
+// Handler serves the pages and their files to GET and HEAD: index.html for the paths of the app, 404 for a file that was not built and for paths
+// that are the API's or health's. It is to be mounted at the root of its host.
 func Handler() http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != "/" {
-			http.NotFound(w, r)
-			return
+	built, err := fs.Sub(dist, "dist")
+	if err == nil {
+		var s *site
+		if s, err = newSite(built); err == nil {
+			return s
 		}
-		if r.Method != http.MethodGet && r.Method != http.MethodHead {
-			w.Header().Set("Allow", "GET, HEAD")
-			http.Error(w, "Method Not Allowed", http.StatusMethodNotAllowed)
-			return
-		}
-		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		// A failed write means that the client has left: nobody is there to be told.
-		_, _ = io.WriteString(w, page)
-	})
+	}
+	panic(fmt.Sprintf("read the embedded pages: %v", err)) // The build is broken: what is embedded is always readable.
 }

@@ -1,0 +1,148 @@
+import { Button, Code, Drawer, Group, Select, Stack, Table, Text, TextInput, Title } from '@mantine/core';
+import { Link } from '@tanstack/react-router';
+import { useState } from 'react';
+
+import { $api, type Schemas } from '../../api/client';
+import { Tag, words } from '../../parts/badges';
+import { Icon } from '../../parts/icons';
+import { Page } from '../../parts/page';
+import { EmptyState, ProblemAlert, Rows } from '../../parts/states';
+import { countsOf, holds } from './list';
+import { References } from './References';
+import classes from './rules.module.css';
+
+type Detector = Schemas['Detector'];
+
+/** Detectors lists the kinds of sensitive data that are looked for, with examples and how many findings hold them. */
+export function Detectors() {
+  const list = $api.useQuery('get', '/api/v1/detectors', { params: { query: { limit: 500 } } });
+  const facets = $api.useQuery('get', '/api/v1/findings/facets', {});
+  const [text, setText] = useState('');
+  const [kind, setKind] = useState<string | null>(null);
+  const [open, setOpen] = useState<string>();
+  const counts = countsOf(facets.data, 'detector');
+  const kinds = [...new Set(list.data?.items.map((d) => d.kind))].sort();
+  const shown = list.data?.items.filter((d) => (!kind || d.kind === kind) && holds(text, d.title, d.id, d.description)) ?? [];
+  const chosen = list.data?.items.find((d) => d.id === open);
+  return (
+    <Page title="Detectors" about="A detector finds one kind of sensitive data in text. Policies decide what a match means.">
+      <Group>
+        <TextInput aria-label="Search detectors" placeholder="Search detectors" leftSection={<Icon name="search" size={16} />} value={text} onChange={(e) => setText(e.currentTarget.value)} w={280} />
+        <Select aria-label="Kind" placeholder="All kinds" clearable data={kinds.map((k) => ({ value: k, label: words(k) }))} value={kind} onChange={setKind} w={180} />
+        <Text size="sm" c="dimmed">
+          {shown.length} of {list.data?.items.length ?? 0}
+        </Text>
+      </Group>
+      {list.error && <ProblemAlert error={list.error} onRetry={() => void list.refetch()} />}
+      <section className="ob-surface" style={{ overflowX: 'auto' }}>
+        {list.isPending ? (
+          <Rows />
+        ) : shown.length === 0 && !list.error ? (
+          <EmptyState icon="filter" title="No detector of that name" action={<Button variant="default" onClick={() => { setText(''); setKind(null); }}>Show all</Button>} />
+        ) : (
+          <Table verticalSpacing="sm" miw={720} highlightOnHover>
+            <Table.Thead>
+              <Table.Tr>
+                <Table.Th>Detector</Table.Th>
+                <Table.Th>Kind</Table.Th>
+                <Table.Th>Checked by</Table.Th>
+                <Table.Th ta="right">Findings</Table.Th>
+                <Table.Th>Source</Table.Th>
+              </Table.Tr>
+            </Table.Thead>
+            <Table.Tbody>
+              {shown.map((d) => (
+                <Table.Tr key={d.id}>
+                  <Table.Td>
+                    <button type="button" className={classes.open} onClick={() => setOpen(d.id)}>
+                      {d.title}
+                    </button>
+                    <Text size="xs" c="dimmed">
+                      {d.id}
+                    </Text>
+                  </Table.Td>
+                  <Table.Td>{words(d.kind)}</Table.Td>
+                  <Table.Td>{d.validator ? <Tag>{d.validator}</Tag> : <Text span c="dimmed">Pattern and context</Text>}</Table.Td>
+                  <Table.Td ta="right" className="ob-number">
+                    {counts.get(d.id) ? (
+                      <Link to="/findings" search={{ detector: [d.id] }} aria-label={`${counts.get(d.id)} findings with ${d.title}`}>
+                        {counts.get(d.id)!.toLocaleString('en')}
+                      </Link>
+                    ) : (
+                      <Text span c="dimmed">
+                        0
+                      </Text>
+                    )}
+                  </Table.Td>
+                  <Table.Td>{words(d.source)}</Table.Td>
+                </Table.Tr>
+              ))}
+            </Table.Tbody>
+          </Table>
+        )}
+      </section>
+      <Drawer opened={chosen !== undefined} onClose={() => setOpen(undefined)} position="right" size="xl" title={chosen?.title}>
+        {chosen && <Detail detector={chosen} />}
+      </Drawer>
+    </Page>
+  );
+}
+
+function Detail({ detector: d }: { detector: Detector }) {
+  return (
+    <Stack>
+      <Text>{d.description}</Text>
+      <Group gap={8}>
+        <Tag>{words(d.kind)}</Tag>
+        {d.validator && <Tag tone="good">Checked by {d.validator}</Tag>}
+        <Tag>{words(d.source)}</Tag>
+      </Group>
+      {d.keywords.length > 0 && (
+        <div>
+          <Title order={3} mb={4}>
+            Words that bring it up
+          </Title>
+          <Group gap={6}>
+            {d.keywords.map((k) => (
+              <Code key={k}>{k}</Code>
+            ))}
+          </Group>
+        </div>
+      )}
+      {d.pattern && (
+        <div>
+          <Title order={3} mb={4}>
+            Pattern
+          </Title>
+          <Code block style={{ whiteSpace: 'pre-wrap', overflowWrap: 'anywhere' }}>
+            {d.pattern}
+          </Code>
+        </div>
+      )}
+      <Examples title="It finds" texts={d.examples.match} />
+      <Examples title="It leaves alone" texts={d.examples.no_match} />
+      <References urls={d.references} />
+      <Text size="xs" c="dimmed">
+        {d.id}. The examples are made up and valid nowhere; the detector does not load unless all of them hold.
+      </Text>
+    </Stack>
+  );
+}
+
+function Examples({ title, texts }: { title: string; texts: string[] }) {
+  if (texts.length === 0) return null;
+  return (
+    <div>
+      <Title order={3} mb={4}>
+        {title}
+      </Title>
+      <Stack gap={6}>
+        {texts.map((t) => (
+          <pre key={t} className={classes.example}>
+            {t}
+          </pre>
+        ))}
+      </Stack>
+    </div>
+  );
+}
