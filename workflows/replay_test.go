@@ -13,7 +13,7 @@ import (
 func TestSavedHistoriesReplay(t *testing.T) {
 	files, err := filepath.Glob("testdata/history/*.json")
 	check(t, err)
-	if len(files) < 3 {
+	if len(files) < 4 {
 		t.Fatalf("%d histories", len(files))
 	}
 	for _, file := range files {
