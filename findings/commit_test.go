@@ -4,7 +4,6 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/outband/outband/dlp"
 	"github.com/outband/outband/internal/store"
+	"github.com/outband/outband/internal/testserver"
 )
 
 var testKeys = Keys{ID: []byte("0123456789abcdef0123456789abcdef")}
@@ -21,15 +21,10 @@ var testKeys = Keys{ID: []byte("0123456789abcdef0123456789abcdef")}
 // open opens a new store whose clock moves by a second at each look.
 func open(t testing.TB) *store.DB {
 	t.Helper()
-	db, err := store.Open(context.Background(), store.Configuration{Path: filepath.Join(t.TempDir(), "outband.db")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	return ticking(testserver.Open(t))
+}
+
+func ticking(db *store.DB) *store.DB {
 	now := time.Date(2026, 11, 21, 18, 0, 0, 0, time.UTC)
 	db.SetClock(func() time.Time { now = now.Add(time.Second); return now })
 	return db
@@ -328,7 +323,7 @@ func TestHostileInputIsBounded(t *testing.T) {
 		d.Instances = append(d.Instances, inMessage("m1", m)...)
 	}
 	commit(t, db, one(d))
-	if n := count(t, db, `SELECT LENGTH(CAST(snapshot AS BLOB)) FROM finding_log`); n > maxSnapshot {
+	if n := count(t, db, `SELECT OCTET_LENGTH(snapshot) FROM finding_log`); n > maxSnapshot {
 		t.Errorf("a snapshot of %d bytes", n)
 	}
 	for name, breakIt := range map[string]func(*Commit){

@@ -9,15 +9,17 @@ import (
 	"github.com/outband/outband/internal/store"
 )
 
-// columns hold what facets and timelines count, one entry per finding at the index of its number doc. Dictionary codes keep a finding at 27
+// columns hold what facets and timelines count, one entry per finding at the index of its number doc. Dictionary codes keep a finding at 31
 // bytes. They follow the finding log (invariant 3): every question first reads the rows after the last seq that it knows.
 type columns struct {
-	mu     sync.Mutex
+	mu     sync.RWMutex
 	loaded bool
 	seq    int64 // of the log
 
-	live  []bool // a number without a finding is not
-	first []int64
+	live   []bool // a number without a finding is not
+	dead   int    // numbers without a finding
+	first  []int64
+	sorted bool // first only grows, as it does unless a clock went back: a range of time is a range of rows
 	// The facets; their order is that of filter.Fields without actor.
 	severity, status, kind, source col[uint8]
 	policy                         col[uint16]
@@ -25,20 +27,10 @@ type columns struct {
 	connector                      col[uint16]
 	detectors                      col[uint32] // the code of a whole set, ",a,b,"
 	resourceKind                   col[uint16]
+	actor                          col[uint32] // the key, no personal data; counted, but not a dimension: filters on people are asked of the database
 }
 
-func newColumns() *columns { return &columns{} }
-
-// dimension is one facet's column.
-type dimension interface {
-	grow(n int)
-	set(i int, value string) error
-	names() []string
-	// exclude notes, for every row whose code is not ok, that dimension d does not select it.
-	exclude(ok []bool, d uint8, fails, which []uint8)
-	// count counts, by code, the rows that every dimension but d selects.
-	count(d uint8, fails, which []uint8) []int64
-}
+func newColumns() *columns { return &columns{sorted: true} }
 
 func (c *columns) dimensions() []dimension {
 	return []dimension{&c.severity, &c.status, &c.kind, &c.source, &c.policy, &c.connection, &c.connector, &c.detectors, &c.resourceKind}
@@ -55,7 +47,7 @@ func (c *col[T]) grow(n int) { c.values = append(c.values, make([]T, n-len(c.val
 
 func (c *col[T]) names() []string { return c.dict }
 
-func (c *col[T]) set(i int, value string) error {
+func (c *col[T]) put(i int, value string) error {
 	code, ok := c.codes[value]
 	if !ok {
 		if uint64(len(c.dict)) > uint64(^T(0)) {
@@ -72,31 +64,12 @@ func (c *col[T]) set(i int, value string) error {
 	return nil
 }
 
-func (c *col[T]) exclude(ok []bool, d uint8, fails, which []uint8) {
-	for i, code := range c.values {
-		if len(ok) == 0 || !ok[code] {
-			fails[i]++
-			which[i] = d
-		}
-	}
-}
-
-func (c *col[T]) count(d uint8, fails, which []uint8) []int64 {
-	out := make([]int64, len(c.dict))
-	for i, code := range c.values {
-		if fails[i] == 0 || fails[i] == 1 && which[i] == d {
-			out[code]++
-		}
-	}
-	return out
-}
-
-const columnsSelect = `f.doc, f.first_seen_at, f.severity, f.status, f.kind, f.source, f.policy_id, f.connection_id, f.connector, f.detectors, f.resource_kind`
+const columnsSelect = `f.doc, f.first_seen_at, f.severity, f.status, f.kind, f.source, f.policy_id, f.connection_id, f.connector, f.detectors, f.resource_kind, f.actor_key`
 
 // row reads columnsSelect, and before it more, into the columns.
 func (c *columns) row(rows interface{ Scan(...any) error }, more ...any) (doc int64, err error) {
 	var first int64
-	var values [9]string
+	var values [10]string
 	dest := append(more, &doc, &first)
 	for i := range values {
 		dest = append(dest, &values[i])
@@ -105,20 +78,61 @@ func (c *columns) row(rows interface{ Scan(...any) error }, more ...any) (doc in
 		return 0, err
 	}
 	i := int(doc - 1)
-	if i >= len(c.live) {
-		c.live = append(c.live, make([]bool, i+1-len(c.live))...)
-		c.first = append(c.first, make([]int64, i+1-len(c.first))...)
+	if n := len(c.live); i >= n {
+		for k := n; k <= i; k++ { // Numbers in between are free, for now: their time is that of the one before.
+			at := first
+			if k < i {
+				at = 0
+				if k > 0 {
+					at = c.first[k-1]
+				}
+			}
+			c.live, c.first = append(c.live, false), append(c.first, at)
+		}
+		c.dead += i + 1 - n
 		for _, d := range c.dimensions() {
 			d.grow(i + 1)
 		}
+		c.actor.grow(i + 1)
 	}
-	c.live[i], c.first[i] = true, first
+	if !c.live[i] {
+		c.live[i] = true
+		c.dead--
+	}
+	c.first[i] = first
+	if i > 0 && first < c.first[i-1] || i+1 < len(c.first) && first > c.first[i+1] {
+		c.sorted = false
+	}
 	for j, d := range c.dimensions() {
-		if err := d.set(i, values[j]); err != nil {
+		if err := d.put(i, values[j]); err != nil {
 			return 0, err
 		}
 	}
+	if err := c.actor.put(i, values[len(values)-1]); err != nil {
+		return 0, err
+	}
 	return doc, nil
+}
+
+// current brings the columns to the end of the log, and leaves them locked for reading: the caller unlocks them.
+func (c *columns) current(ctx context.Context, q store.Querier) error {
+	end, err := logEnd(ctx, q)
+	if err != nil {
+		return err
+	}
+	c.mu.RLock()
+	if c.loaded && c.seq >= end {
+		return nil
+	}
+	c.mu.RUnlock()
+	c.mu.Lock()
+	err = c.catchUp(ctx, q)
+	c.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	c.mu.RLock()
+	return nil
 }
 
 // catchUp brings the columns to the end of the log; c.mu is held. Batches keep read transactions short.
@@ -126,9 +140,11 @@ func (c *columns) catchUp(ctx context.Context, q store.Querier) error {
 	const batch = 5000
 	if !c.loaded {
 		// The end of the log first: what changes while the findings are read is read again from there.
-		if err := q.QueryRowContext(ctx, `SELECT COALESCE(MAX(seq), 0) FROM finding_log WHERE workspace_id = $1`, store.Workspace).Scan(&c.seq); err != nil {
-			return fmt.Errorf("read the end of the finding log: %w", err)
+		end, err := logEnd(ctx, q)
+		if err != nil {
+			return err
 		}
+		c.seq = end
 		for last, n := int64(0), batch; n == batch; {
 			rows, err := q.QueryContext(ctx, `SELECT `+columnsSelect+` FROM findings f WHERE f.workspace_id = $1 AND f.doc > $2 ORDER BY f.doc LIMIT $3`, store.Workspace, last, batch)
 			if err != nil {

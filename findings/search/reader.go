@@ -1,4 +1,4 @@
-// Package search reads findings: lists and exports by keyset SQL, free text by FTS5, facets and timelines from columns in memory that are fed by
+// Package search reads findings: lists and exports by keyset SQL, free text by FTS5 or a tsvector, facets and timelines from columns in memory that are fed by
 // the finding log. It promises that a list by first_seen_at is complete however much is written meanwhile, that facets agree with lists, and
 // that personal data comes from the actors table at the moment of reading.
 package search
@@ -37,28 +37,15 @@ const (
 
 // Reader answers questions about findings. It is safe for concurrent use.
 type Reader struct {
-	db   *store.DB
-	keys findings.Keys
-	cols *columns
+	db    *store.DB
+	keys  findings.Keys
+	cols  *columns
+	texts texts
 }
 
 // New makes a reader. The columns in memory are loaded by Load or by the first question that needs them.
 func New(db *store.DB, keys findings.Keys) *Reader {
-	return &Reader{db: db, keys: keys, cols: newColumns()}
-}
-
-// Query is a question for a list.
-type Query struct {
-	Filter filter.Filter
-	Sort   string // a key of SortKeys, with - before it for descending; empty: -first_seen_at
-	Limit  int    // 0: DefaultLimit; at most MaxLimit
-	Cursor string // of the page before, of the same filter and sort
-}
-
-// Page is one page of a list. NextCursor is empty on the last one.
-type Page struct {
-	Items      []findings.Finding `json:"items"`
-	NextCursor string             `json:"next_cursor"`
+	return &Reader{db: db, keys: keys, cols: newColumns(), texts: texts{held: map[string]*text{}}}
 }
 
 type sortKey struct {
@@ -102,37 +89,76 @@ func SortKeys() []string {
 	return out
 }
 
-// List returns a page of findings without instances. Errors: filter.ErrFilter, ErrSort, ErrCursor.
-func (r *Reader) List(ctx context.Context, q Query) (Page, error) {
-	if err := q.Filter.Validate(); err != nil {
-		return Page{}, err
-	}
+// Order is how a list is sorted.
+type Order struct {
+	Key  string // one of SortKeys
+	Down bool
+	Text bool   // the key is a text, compared byte by byte; else a number
+	Bind string // of the list's cursors
+}
+
+// Order reads how the list is sorted; rows with equal keys follow by id, in the same direction. Error: ErrSort.
+func (q Query) Order() (Order, error) {
 	if q.Sort == "" {
 		q.Sort = "-first_seen_at"
 	}
 	name, down := strings.CutPrefix(q.Sort, "-")
 	key, ok := sortKeys[name]
 	if !ok {
-		return Page{}, ErrSort
+		return Order{}, ErrSort
 	}
-	limit := pageSize(q.Limit)
-	bind := cursor.Bind(q.Sort, q.Filter)
-	b := &builder{}
-	where := b.where(q.Filter)
-	order, cmp := "", ">"
-	if down {
-		order, cmp = " DESC", "<"
+	return Order{Key: name, Down: down, Text: key.text, Bind: cursor.Bind(q.Sort, q.Filter)}, nil
+}
+
+// PageSize is the limit that a list goes by.
+func (q Query) PageSize() int { return pageSize(q.Limit) }
+
+// List returns a page of findings without instances. Errors: filter.ErrFilter, ErrSort, ErrCursor.
+func (r *Reader) List(ctx context.Context, q Query) (Page, error) {
+	if err := q.Filter.Validate(); err != nil {
+		return Page{}, err
 	}
+	o, err := q.Order()
+	if err != nil {
+		return Page{}, err
+	}
+	key, limit := sortKeys[o.Key], q.PageSize()
+	var from *cursor.Place
+	var number *int64
 	if q.Cursor != "" {
-		c, err := cursor.Decode(q.Cursor, bind)
+		c, err := cursor.Decode(q.Cursor, o.Bind)
 		if err != nil {
 			return Page{}, err
 		}
-		var at any = c.Number
+		from, number = &c, &c.Number
+	}
+	docs, chosen, err := r.choose(ctx, q.Filter, o, limit+1, number)
+	if err != nil {
+		return Page{}, err
+	}
+	if chosen && len(docs) == 0 {
+		return Page{Items: []findings.Finding{}}, nil
+	}
+	b := r.builder()
+	// What changed after it was chosen is read as it is now, and left out below if it no longer fits.
+	fits := q.Filter
+	fits.Query, fits.Actor = "", nil
+	var where string
+	if chosen {
+		where = "f.workspace_id = " + b.arg(store.Workspace) + " AND f.doc IN " + b.list(docs)
+	} else {
+		where = b.where(q.Filter)
+	}
+	order, cmp := "", ">"
+	if o.Down {
+		order, cmp = " DESC", "<"
+	}
+	if from != nil {
+		var at any = from.Number
 		if key.text {
-			at = c.Text
+			at = from.Text
 		}
-		where += " AND (" + key.expr + ", f.id) " + cmp + " (" + b.arg(at) + ", " + b.arg(c.ID) + ")"
+		where += " AND (" + key.expr + ", f.id) " + cmp + " (" + b.arg(at) + ", " + b.arg(from.ID) + ")"
 	}
 	rows, err := r.db.Read().QueryContext(ctx, `SELECT `+findings.Columns+`, COALESCE(a.vendor_id, ''), COALESCE(a.email, ''), `+key.expr+`
 		FROM findings f LEFT JOIN actors a ON a.workspace_id = f.workspace_id AND a.key = f.actor_key
@@ -142,12 +168,14 @@ func (r *Reader) List(ctx context.Context, q Query) (Page, error) {
 	}
 	page := Page{Items: []findings.Finding{}}
 	var last cursor.Place
+	n := 0
 	err = findings.Each(rows, func() error {
-		if len(page.Items) == limit {
+		if n == limit {
 			page.NextCursor = last.Encode()
 			return nil
 		}
-		last = cursor.Place{Bind: bind}
+		n++
+		last = cursor.Place{Bind: o.Bind}
 		var at any = &last.Number
 		if key.text {
 			at = &last.Text
@@ -158,7 +186,9 @@ func (r *Reader) List(ctx context.Context, q Query) (Page, error) {
 			return err
 		}
 		s.Actor, last.ID = actor, s.ID
-		page.Items = append(page.Items, s.Finding)
+		if !chosen || fits.Match(&s.Finding) {
+			page.Items = append(page.Items, s.Finding)
+		}
 		return nil
 	})
 	if err != nil {
@@ -252,7 +282,12 @@ func (r *Reader) instances(ctx context.Context, findingID string, after cursor.P
 }
 
 // builder collects the arguments of one statement.
-type builder struct{ args []any }
+type builder struct {
+	dialect store.Dialect
+	args    []any
+}
+
+func (r *Reader) builder() *builder { return &builder{dialect: r.db.Dialect()} }
 
 func (b *builder) arg(v any) string {
 	b.args = append(b.args, v)
@@ -260,6 +295,14 @@ func (b *builder) arg(v any) string {
 }
 
 func (b *builder) in(values []string) string {
+	list := make([]any, len(values))
+	for i, v := range values {
+		list[i] = v
+	}
+	return b.list(list)
+}
+
+func (b *builder) list(values []any) string {
 	out := make([]string, len(values))
 	for i, v := range values {
 		out[i] = b.arg(v)
@@ -290,11 +333,7 @@ func (b *builder) where(f filter.Filter) string {
 		out = append(out, "("+strings.Join(any, " OR ")+")")
 	}
 	if len(f.Actor) > 0 {
-		lower := make([]string, len(f.Actor))
-		for i, a := range f.Actor {
-			lower[i] = strings.ToLower(a)
-		}
-		out = append(out, "f.actor_key IN (SELECT key FROM actors WHERE workspace_id = "+b.arg(store.Workspace)+" AND (vendor_id IN "+b.in(f.Actor)+" OR email <> '' AND LOWER(email) IN "+b.in(lower)+"))")
+		out = append(out, "f.actor_key IN ("+b.people(f.Actor)+")")
 	}
 	if f.From != 0 {
 		out = append(out, "f.first_seen_at >= "+b.arg(int64(f.From)))
@@ -312,8 +351,33 @@ func (b *builder) text(query string) (out []string) {
 		return []string{"1 = 0"} // Only punctuation: nothing holds it.
 	}
 	for _, t := range terms {
-		out = append(out, "(f.doc IN (SELECT rowid FROM findings_fts WHERE findings_fts MATCH "+b.arg(t.FTS5())+")"+
-			" OR f.actor_key IN (SELECT key FROM actors WHERE doc IN (SELECT rowid FROM actors_fts WHERE actors_fts MATCH "+b.arg(t.FTS5())+")))")
+		out = append(out, "("+b.own(t)+" OR "+b.actors(t)+")")
 	}
 	return out
+}
+
+// own is that a finding's own tokens hold a term.
+func (b *builder) own(t token.Term) string {
+	if b.dialect == store.Postgres {
+		return b.holds("f", t)
+	}
+	return "f.doc IN (SELECT rowid FROM findings_fts WHERE findings_fts MATCH " + b.arg(t.FTS5()) + ")"
+}
+
+// actors is that the tokens of a finding's actor hold a term.
+func (b *builder) actors(t token.Term) string {
+	if b.dialect == store.Postgres {
+		// Not IN: a set that Postgres expects to outgrow its working memory is searched anew for every finding.
+		return "EXISTS (SELECT 1 FROM actors p WHERE p.workspace_id = f.workspace_id AND p.key = f.actor_key AND " + b.holds("p", t) + ")"
+	}
+	return "f.actor_key IN (" + b.peopleWith(t) + ")"
+}
+
+// holds is, on Postgres, that the tokens of a row hold a term: it has them all and, if there are several, they stand next to each other in the column.
+func (b *builder) holds(row string, t token.Term) string {
+	out := row + ".search @@ " + b.arg(t.TSQuery()) + "::tsquery"
+	if len(t.Tokens) > 1 {
+		out += " AND POSITION(" + b.arg(t.Run()) + " IN ' ' || " + row + ".tokens || ' ') > 0"
+	}
+	return "(" + out + ")"
 }

@@ -19,19 +19,26 @@ import (
 	"github.com/outband/outband/findings/cursor"
 	"github.com/outband/outband/findings/filter"
 	"github.com/outband/outband/internal/store"
+	"github.com/outband/outband/internal/testserver"
 )
 
 var testKeys = findings.Keys{ID: []byte("0123456789abcdef0123456789abcdef")}
 
 var start = time.Date(2026, 11, 21, 18, 0, 0, 0, time.UTC)
 
+// open opens a new store whose clock moves by a second at each look.
 func open(t testing.TB) *store.DB {
 	t.Helper()
-	db, _ := openAt(t)
+	return ticking(testserver.Open(t))
+}
+
+func ticking(db *store.DB) *store.DB {
+	now := start
+	db.SetClock(func() time.Time { now = now.Add(time.Second); return now })
 	return db
 }
 
-// openAt opens a new store whose clock moves by a second at each look.
+// openAt opens a new store in a file.
 func openAt(t testing.TB) (*store.DB, string) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "outband.db")
@@ -44,9 +51,7 @@ func openAt(t testing.TB) (*store.DB, string) {
 			t.Error(err)
 		}
 	})
-	now := start
-	db.SetClock(func() time.Time { now = now.Add(time.Second); return now })
-	return db, path
+	return ticking(db), path
 }
 
 // fewerChecks keeps a property that writes to a database short under the race detector; -rapid.checks given by hand wins.
@@ -356,13 +361,13 @@ func TestTimeline(t *testing.T) {
 		}
 		return b
 	}
-	if diff := cmp.Diff([]Bucket{bucket(1, 1), bucket(2, 2), bucket(3, 0), bucket(4, 1)}, got); diff != "" {
+	if diff := cmp.Diff([]Bucket{bucket(1, 1), bucket(2, 2), bucket(3, 0), bucket(4, 1)}, got.Items); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	for _, interval := range []string{"hour", "week", "month"} {
 		got, err := r.Timeline(context.Background(), filter.Filter{Severity: []string{"high"}}, from, to, interval, "")
 		var sum int64
-		for _, b := range got {
+		for _, b := range got.Items {
 			sum += b.Total
 		}
 		if err != nil || sum != 4 {

@@ -72,7 +72,8 @@ try {
 async function fillWizard(page, simulator) {
   await page.getByRole('button', { name: /Claude/ }).first().click();
   await page.getByLabel('Compliance Access Key').fill('sk-ant-api01-DEMO-activities-only-NOT-A-REAL-KEY');
-  await page.getByRole('button', { name: /Advanced/ }).click();
+  await page.getByRole('button', { name: /settings/i }).first().click();
   await page.getByLabel('Base URL').fill(simulator);
   await page.getByRole('button', { name: /^Test/ }).click();
+  await page.getByText('OB-2007').first().waitFor();
 }

@@ -4,7 +4,6 @@ import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 
 import { $api, api, type Schemas } from '../../api/client';
-import { Tag } from '../../parts/badges';
 import { Icon } from '../../parts/icons';
 import { done, failed } from '../../parts/notify';
 import { useCan } from '../../session';
@@ -72,7 +71,7 @@ export function Attention({ connection: c, alert }: { connection: Connection; al
       <div className={classes.grow}>
         <span className="ob-break">{t.message}</span>
         <div className={classes.remedy}>
-          {t.code && <Tag tone={t.tone}>{t.code}</Tag>}
+          {t.code && <strong>{t.code}</strong>}
           <Remedy connection={c} code={t.code} />
         </div>
       </div>

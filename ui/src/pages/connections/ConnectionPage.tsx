@@ -111,7 +111,7 @@ function Status({ connection: c }: { connection: Schemas['Connection'] }) {
           </div>
           <div>
             <dt>History</dt>
-            <dd className={classes.whole}>{c.backfill_from ? `Since ${c.backfill_from.slice(0, 10)}` : 'Not read'}</dd>
+            <dd className={classes.one}>{c.backfill_from ? `Since ${c.backfill_from.slice(0, 10)}` : 'Not read'}</dd>
           </div>
           <div>
             <dt>Key</dt>

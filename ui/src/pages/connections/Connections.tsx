@@ -1,4 +1,4 @@
-import { Button, Group, SimpleGrid, Text } from '@mantine/core';
+import { Button, SimpleGrid, Text } from '@mantine/core';
 import { Link } from '@tanstack/react-router';
 
 import { $api, type Schemas } from '../../api/client';
@@ -101,12 +101,12 @@ function Card({ connection: c, findings }: { connection: Schemas['Connection']; 
           <dd>{scheduleWords(c.schedule.every)}</dd>
         </div>
       </dl>
-      <Group gap="xs">
+      <div className={classes.acts}>
         <Actions connection={c} />
         <Button component={Link} to={`/connections/${c.id}`} variant="default" size="xs" aria-label={`Open ${c.name}`}>
           Open
         </Button>
-      </Group>
+      </div>
     </section>
   );
 }

@@ -64,7 +64,7 @@ function Stream({ stream: s, title }: { stream: Schemas['Coverage']; title: stri
         {/* A stream whose items come with those of another has no place of its own. */}
         <When at={s.watermark_at} empty={s.read > 0 ? '–' : 'Nothing yet'} />
       </Table.Td>
-      <Table.Td ta="right" className="ob-number">
+      <Table.Td ta="right" className={`ob-number ${classes.one}`}>
         {lag(s.lag_seconds)}
       </Table.Td>
       <Table.Td ta="right" className="ob-number">

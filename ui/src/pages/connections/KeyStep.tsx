@@ -37,7 +37,12 @@ export function KeyStep({ connector: c, connections, draft, onDraft, onBack, onT
   const [errors, setErrors] = useState<{ secrets: Errors; config: Errors }>(none);
   const test = useTest((p) => setErrors({ secrets: fieldsOf(p.errors, 'secrets'), config: fieldsOf(p.errors, 'config') }));
   const host = useRef<HTMLFormElement>(null);
-  useEffect(() => host.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus(), [errors]);
+  useEffect(() => {
+    host.current?.querySelector('input')?.focus();
+  }, []);
+  useEffect(() => {
+    host.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus();
+  }, [errors]);
   const change = (d: Partial<Draft>) => {
     onDraft({ ...draft, ...d });
     // A test holds for what was tested: any change discards it.

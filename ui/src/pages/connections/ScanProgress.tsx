@@ -1,4 +1,5 @@
 import { Progress, Text } from '@mantine/core';
+import { useReducedMotion } from '@mantine/hooks';
 import { useQueryClient } from '@tanstack/react-query';
 
 import type { Schemas } from '../../api/client';
@@ -11,6 +12,7 @@ import classes from './connections.module.css';
 export function ScanProgress({ scan: first }: { scan: Schemas['Scan'] }) {
   const queries = useQueryClient();
   const scan = useScan(first.id, () => void queries.invalidateQueries()) ?? first;
+  const still = useReducedMotion();
   const busy = running(scan);
   const updated = scan.updated_at ? Date.parse(scan.updated_at) : 0;
   const seconds = took(scan, Math.max(updated, Date.now()));
@@ -25,7 +27,7 @@ export function ScanProgress({ scan: first }: { scan: Schemas['Scan'] }) {
           {counted(scan.items_read, 'item')} read
         </Text>
       </div>
-      <Progress value={100} animated={busy} striped={busy} size="sm" aria-label="Scan under way" />
+      <Progress value={100} animated={busy && !still} striped={busy} size="sm" aria-label="Scan under way" />
       <Text size="xs" c="dimmed" className="ob-number" mt={6}>
         {number(scan.items_scanned)} scanned · {number(scan.items_skipped)} skipped · {counted(scan.findings_new, 'new finding')}
         {seconds !== null && ` · ${lag(seconds)} so far`}

@@ -1,13 +1,12 @@
-import { Alert, Button, Group, Select, Stack, Text, TextInput } from '@mantine/core';
+import { Button, Group, Select, Stack, Text, TextInput } from '@mantine/core';
 import { useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
-import { useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 
 import { api, problemOf, type Schemas } from '../../api/client';
-import { Icon } from '../../parts/icons';
+import { Refused } from '../../parts/form/Refused';
 import { done } from '../../parts/notify';
 import { Panel } from '../../parts/page';
-import { ProblemAlert } from '../../parts/states';
 import { historyFrom, schedules } from './state';
 import type { Body } from './test';
 
@@ -31,6 +30,11 @@ export function ScheduleStep({ connector: c, account, body, onBack }: { connecto
   const [date, setDate] = useState('');
   const [error, setError] = useState<unknown>();
   const [busy, setBusy] = useState(false);
+  // The step before has gone, and the focus with it.
+  const first = useRef<HTMLInputElement>(null);
+  useEffect(() => {
+    first.current?.focus();
+  }, []);
   const wrongDate = history === 'date' && (Number.isNaN(Date.parse(date)) ? 'Give a date.' : date > today() ? 'Give a day that has been.' : undefined);
   const save = async () => {
     setBusy(true);
@@ -57,16 +61,16 @@ export function ScheduleStep({ connector: c, account, body, onBack }: { connecto
       <Stack maw={620}>
         <Panel title="Name and schedule">
           <Stack>
-            <TextInput label="Name" description="As it is shown here and in events." value={name} maxLength={120} autoComplete="off" onChange={(e) => setName(e.currentTarget.value)} required withAsterisk error={at('body.name') ?? (name.trim() ? undefined : 'Give a name.')} />
+            <TextInput ref={first} label="Name" description="As it is shown here and in events." value={name} maxLength={120} autoComplete="off" onChange={(e) => setName(e.currentTarget.value)} required withAsterisk error={at('body.name') ?? (name.trim() ? undefined : 'Give a name.')} />
             <Select label="Look for new content" data={schedules} value={every} allowDeselect={false} onChange={(v) => v && setEvery(v)} error={at('body.schedule.every')} />
             <Select label="History to read" description="It is read beside new content, which never waits for it." data={histories} value={history} allowDeselect={false} onChange={(v) => v && setHistory(v)} error={at('body.backfill_from')} />
             {history === 'date' && <TextInput type="date" label="Since" required withAsterisk value={date} max={today()} error={date ? wrongDate : undefined} onChange={(e) => setDate(e.currentTarget.value)} maw={220} />}
           </Stack>
         </Panel>
-        <Alert color="gray" variant="outline" icon={<Icon name="info" />}>
-          <Text size="sm">Texts and files stay in memory while they are scanned. What is kept is where something was found, with the value masked.</Text>
-        </Alert>
-        {error !== undefined && <ProblemAlert error={error} title="It was not saved" />}
+        <Text size="sm" c="dimmed">
+          Texts and files stay in memory while they are scanned. What is kept is where something was found, with the value masked.
+        </Text>
+        {error !== undefined && <Refused error={error} title="It was not saved" shown={/^body\.(name|schedule|backfill_from)\b/} />}
         <Group justify="space-between">
           <Button variant="default" onClick={onBack}>
             Back

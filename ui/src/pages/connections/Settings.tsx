@@ -4,10 +4,11 @@ import { useState } from 'react';
 
 import { api, problemOf, type Schemas } from '../../api/client';
 import { changes, fieldsOf, initial, problems, type Errors } from '../../parts/form/schema';
+import { Refused } from '../../parts/form/Refused';
 import { SchemaForm } from '../../parts/form/SchemaForm';
 import { done } from '../../parts/notify';
 import { Panel } from '../../parts/page';
-import { ProblemAlert, Rows } from '../../parts/states';
+import { Rows } from '../../parts/states';
 import { useConnector } from './Actions';
 import { withSchedule } from './state';
 
@@ -77,7 +78,7 @@ function SettingsForm({ connection: c, connector }: { connection: Connection; co
         <Text size="xs" c="dimmed">
           History is read {c.backfill_from ? `since ${c.backfill_from.slice(0, 10)}` : 'not at all'}. That was chosen when the app was connected: to choose again, remove the connection and connect the same organisation. Its findings stay.
         </Text>
-        {error !== undefined && <ProblemAlert error={error} title="The settings were not saved" />}
+        {error !== undefined && <Refused error={error} title="The settings were not saved" shown={/^body\.(name|config|schedule)\b/} />}
         <Group justify="space-between">
           <Text size="xs" c="dimmed">
             {tests && 'They are tested with the stored key before they are saved.'}

@@ -1,10 +1,12 @@
 import { Alert, Loader, Stack, Text } from '@mantine/core';
+import { useReducedMotion } from '@mantine/hooks';
 import { Link } from '@tanstack/react-router';
+import { useEffect, useRef } from 'react';
 
-import { ProblemError, type Problem, type Schemas } from '../../api/client';
+import { ProblemError, type Schemas } from '../../api/client';
 import { Tag } from '../../parts/badges';
+import { Refused } from '../../parts/form/Refused';
 import { Icon } from '../../parts/icons';
-import { ProblemAlert } from '../../parts/states';
 import classes from './connections.module.css';
 import type { Progress, Result, Step } from './test';
 
@@ -20,9 +22,15 @@ interface Props {
 
 /** TestSteps shows a test as it runs: each step with what it found and, where it failed, the one sentence that helps. */
 export function TestSteps({ progress, busy, connector, connections = [] }: Props) {
+  const still = useReducedMotion();
+  const host = useRef<HTMLDivElement>(null);
+  // Below a long form it would begin and end unseen.
+  useEffect(() => {
+    host.current?.scrollIntoView({ block: 'nearest' });
+  }, [busy]);
   const failed = progress.steps.some((s) => s.state === 'failed');
   return (
-    <Stack gap="sm" data-testid="test" data-result={busy ? 'running' : progress.result?.ok ? 'ok' : 'failed'}>
+    <Stack ref={host} gap="sm" data-testid="test" data-result={busy ? 'running' : progress.result?.ok ? 'ok' : 'failed'}>
       {(progress.steps.length > 0 || busy) && (
         <section className={`ob-surface ${classes.steps}`} aria-label="Steps of the test">
           <ol className={classes.list} aria-live="polite">
@@ -31,7 +39,7 @@ export function TestSteps({ progress, busy, connector, connections = [] }: Props
             ))}
             {busy && (
               <li className={classes.step}>
-                <Loader size={18} aria-hidden="true" />
+                {still ? <Icon name="clock" /> : <Loader size={18} aria-hidden="true" />}
                 <Text size="sm">Asking {connector.vendor}. This takes a minute at most.</Text>
               </li>
             )}
@@ -46,18 +54,8 @@ export function TestSteps({ progress, busy, connector, connections = [] }: Props
         )}
         {progress.result?.ok && <Outcome result={progress.result} connector={connector} connections={connections} />}
       </div>
-      {progress.problem && <Refused problem={progress.problem} />}
+      {progress.problem && <Refused error={new ProblemError(progress.problem)} title="It could not be tested" shown={/^body\.(config|secrets)\./} />}
     </Stack>
-  );
-}
-
-/** Refused is what the server said before it tested. What it said about fields stands beside them. */
-function Refused({ problem: p }: { problem: Problem }) {
-  if (!p.errors?.length || !p.errors.every((e) => /^body\.(config|secrets)\./.test(e.location))) return <ProblemAlert error={new ProblemError(p)} title="It could not be tested" />;
-  return (
-    <Text role="alert" size="sm" c="var(--mantine-color-error)">
-      Nothing was tested: correct what is marked above. ({p.code})
-    </Text>
   );
 }
 

@@ -127,7 +127,7 @@ export function leftOut(s: Schemas['Coverage']): string[] {
       .map(([why, n]): [string, number] => [reasons[why] ?? why.replaceAll('_', ' '), n]),
     ['given up after 72 hours of tries', s.failed],
     ['in quarantine, tried again', s.quarantined],
-    ['wait for a worker of their own', s.deferred],
+    ['deferred for now', s.deferred],
     [s.backfill_open === 1 ? 'slice of history to go' : 'slices of history to go', s.backfill_open],
   ];
   return all.filter(([, n]) => n > 0).map(([why, n]) => `${number(n)} ${why}`);

@@ -38,7 +38,9 @@ export function Deliveries({ id }: { id: string }) {
     try {
       const { data } = await api.POST('/api/v1/destinations/{id}/replay', { params: { path: { id } }, body });
       const n = data?.queued ?? 0;
-      done(n === 0 ? 'There was nothing to send again.' : `${n.toLocaleString('en')} ${n === 1 ? 'event is' : 'events are'} sent again, under the same ids.`);
+      const events = `${n.toLocaleString('en')} ${n === 1 ? 'event is' : 'events are'}`;
+      // A range counts what is in the log, before the filter.
+      done(n === 0 ? 'There was nothing to send again.' : body.since_seq === undefined ? `${events} sent again, under the same ids.` : `${events} looked at again. What the filter selects is sent, under the same ids.`);
       setPicked([]);
       setRanging(false);
     } catch (e) {
@@ -92,7 +94,7 @@ export function Deliveries({ id }: { id: string }) {
         </EmptyState>
       ) : (
         <div className={classes.tall} tabIndex={0} role="region" aria-label="The last deliveries">
-          <Table miw={960} verticalSpacing="xs" stickyHeader>
+          <Table miw={1000} verticalSpacing="xs" stickyHeader>
             <Table.Thead>
               <Table.Tr>
                 {admin && (
@@ -158,7 +160,7 @@ function Row({ delivery: x, admin, busy, picked, onPick, onReplay }: { delivery:
       )}
       <Table.Td>
         {words(x.type.replace(/^finding\./, ''))}
-        <Text size="xs" c="dimmed" className="ob-break">
+        <Text size="xs" c="dimmed" className={classes.one}>
           {x.event_id}
         </Text>
       </Table.Td>
@@ -183,10 +185,10 @@ function Row({ delivery: x, admin, busy, picked, onPick, onReplay }: { delivery:
       <Table.Td ta="right" className="ob-number">
         {x.status || '–'}
       </Table.Td>
-      <Table.Td>
+      <Table.Td className={classes.one}>
         <When at={x.created_at} />
       </Table.Td>
-      <Table.Td>
+      <Table.Td className={classes.one}>
         {x.delivered_at ? (
           <When at={x.delivered_at} />
         ) : x.next_try_at ? (

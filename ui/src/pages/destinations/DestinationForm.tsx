@@ -3,9 +3,9 @@ import { useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 
 import { api, problemOf, type Schemas } from '../../api/client';
+import { Refused } from '../../parts/form/Refused';
 import { webAddress } from '../../parts/form/schema';
 import { done } from '../../parts/notify';
-import { ProblemAlert } from '../../parts/states';
 import { useCan } from '../../session';
 import { KeyChoice } from './SigningKey';
 import { filters, keyProblem, type Destination } from './state';
@@ -186,7 +186,7 @@ export function DestinationForm({ destination: d, onCancel, onDone }: Props) {
             )}
           </Stack>
         )}
-        {error && <ProblemAlert error={error.cause} title={titles[error.what]} />}
+        {error && <Refused error={error.cause} title={titles[error.what]!} shown={given ? /^body\.(name|config\.url|filter|secrets\.signing_key)$/ : /^body\.(name|config\.url|filter)$/} />}
         {test && <TestResult test={test} />}
         {preview && <Preview preview={preview} />}
         <Group justify="space-between">
@@ -200,7 +200,7 @@ export function DestinationForm({ destination: d, onCancel, onDone }: Props) {
               </Button>
             )}
           </Group>
-          <Group gap="xs">
+          <Group gap="xs" ml="auto">
             {onCancel && (
               <Button variant="default" onClick={onCancel}>
                 Cancel

@@ -81,11 +81,11 @@ function Card({ destination: d }: { destination: Destination }) {
           </dd>
         </div>
       </dl>
-      <Group>
+      <div className={classes.acts}>
         <Button component={Link} to={`/destinations/${d.id}`} variant="default" size="xs" aria-label={`Open ${d.name}`}>
           Open
         </Button>
-      </Group>
+      </div>
     </section>
   );
 }

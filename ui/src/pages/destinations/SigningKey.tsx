@@ -27,7 +27,7 @@ export function Verify() {
   return (
     <div>
       <Text size="sm" mb={6}>
-        The receiver verifies each call with it, before it reads the body:
+        The receiver verifies each call with the signing key, before it reads the body:
       </Text>
       <Tabs defaultValue="node" keepMounted={false}>
         <Tabs.List aria-label="Languages">

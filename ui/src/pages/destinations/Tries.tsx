@@ -15,7 +15,7 @@ export function TestResult({ test: t }: { test: Schemas['DestinationTest'] }) {
       color={t.ok ? 'tide' : 'red'}
       variant="outline"
       icon={<Icon name={t.ok ? 'check' : 'warning'} />}
-      title={t.ok ? 'The receiver took the test event' : 'The receiver did not take the test event'}
+      title={t.ok ? 'Delivered' : 'Not delivered'}
       styles={{ title: { color: t.ok ? 'var(--mantine-color-text)' : 'var(--mantine-color-error)' } }}
     >
       <Group gap="xs">

@@ -62,14 +62,14 @@ export function Detectors() {
                     </Text>
                   </Table.Td>
                   <Table.Td>{words(d.kind)}</Table.Td>
-                  <Table.Td>{d.validator ? <Tag>{d.validator}</Tag> : <Text span c="dimmed">Pattern and context</Text>}</Table.Td>
+                  <Table.Td>{d.validator ? <Tag>{d.validator}</Tag> : <Text span size="sm" c="dimmed">Pattern and context</Text>}</Table.Td>
                   <Table.Td ta="right" className="ob-number">
                     {counts.get(d.id) ? (
                       <Link to="/findings" search={{ detector: [d.id] }} aria-label={`${counts.get(d.id)} findings with ${d.title}`}>
                         {counts.get(d.id)!.toLocaleString('en')}
                       </Link>
                     ) : (
-                      <Text span c="dimmed">
+                      <Text span size="sm" c="dimmed">
                         0
                       </Text>
                     )}

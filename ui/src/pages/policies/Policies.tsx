@@ -90,7 +90,7 @@ export function Policies() {
                         {counts.get(p.id)!.toLocaleString('en')}
                       </Link>
                     ) : (
-                      <Text span c="dimmed">
+                      <Text span size="sm" c="dimmed">
                         0
                       </Text>
                     )}

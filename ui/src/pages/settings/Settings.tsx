@@ -21,7 +21,10 @@ const parts: Record<string, { title: string; about: string }> = {
 export function Settings() {
   const me = useMe();
   const system = $api.useQuery('get', '/api/v1/system', {}, { refetchInterval: 10_000 });
+  const connections = $api.useQuery('get', '/api/v1/connections', { params: { query: { limit: 500 } } });
+  const destinations = $api.useQuery('get', '/api/v1/destinations', { params: { query: { limit: 500 } } });
   const { colorScheme, setColorScheme } = useMantineColorScheme();
+  const names = new Map([...(connections.data?.items ?? []), ...(destinations.data?.items ?? [])].map((x) => [x.id, x.name]));
   return (
     <Page title="Settings and health" about="What Outband runs on, what it may call, and your own account.">
       {system.error && <ProblemAlert error={system.error} onRetry={() => void system.refetch()} />}
@@ -83,7 +86,7 @@ export function Settings() {
                     <Table.Td fw={600} className="ob-break">
                       {h.host}
                     </Table.Td>
-                    <Table.Td className="ob-break">{h.for}</Table.Td>
+                    <Table.Td className="ob-break">{names.get(h.for) ?? h.for}</Table.Td>
                   </Table.Tr>
                 ))}
               </Table.Tbody>
