@@ -35,11 +35,8 @@ type Configuration struct {
 	Password secret.Value
 	APIKey   secret.Value // the encoded form, as Elasticsearch gives it out
 	CAFile   string       // PEM; the only authorities trusted then. Empty: those of the system
-	Replicas int          // copies of each index beside the first; of indices made from then on
+	Replicas int          // copies of each index beside the first, of indices made from then on; 0: one where there is a second node
 }
-
-// DefaultConfiguration is for one node: no replicas.
-func DefaultConfiguration() Configuration { return Configuration{} }
 
 // Dependencies are what an Index needs.
 type Dependencies struct {
@@ -108,17 +105,19 @@ func Open(cfg Configuration, deps Dependencies) (*Index, error) {
 		IdleConnTimeout:       idleTimeout,
 		ResponseHeaderTimeout: answerTimeout,
 	}
-	header := http.Header{}
-	if !cfg.APIKey.IsZero() {
-		header.Set("Authorization", "ApiKey "+cfg.APIKey.Reveal())
+	options := []elastictransport.Option{
+		elastictransport.WithURLs(u), elastictransport.WithTransport(transport), elastictransport.WithCompression(),
+		elastictransport.WithDisableRetry(), // Invariant 7: Step and the workflow that calls it try again, nobody else.
+	}
+	switch {
+	case !cfg.APIKey.IsZero():
+		// Spelled as Elasticsearch's documentation has it, which the transport's own option does not.
+		options = append(options, elastictransport.WithHeader(http.Header{"Authorization": {"ApiKey " + cfg.APIKey.Reveal()}}))
+	case cfg.Username != "":
+		options = append(options, elastictransport.WithBasicAuth(cfg.Username, cfg.Password.Reveal()))
 	}
 	// The transport and the requests of go-elasticsearch without its typed API, which takes minutes to compile.
-	client, err := elastictransport.New(elastictransport.Config{
-		URLs: []*url.URL{u}, Username: cfg.Username, Password: cfg.Password.Reveal(), Header: header,
-		Transport:           transport,
-		DisableRetry:        true, // Invariant 7: Step and the workflow that calls it try again, nobody else.
-		CompressRequestBody: true, PoolCompressor: true,
-	})
+	client, err := elastictransport.NewClient(options...)
 	if err != nil {
 		return nil, newError(CodeAddress, "The settings for Elasticsearch cannot be used.", errors.New("the client refuses them"))
 	}

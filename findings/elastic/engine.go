@@ -17,8 +17,12 @@ import (
 // search asks one question of all months. A partial answer is an error.
 func (x *Index) search(ctx context.Context, q *question, asked object) (*searchAnswer, error) {
 	var answer searchAnswer
-	partial := false
-	status, err := x.call(ctx, esapi.SearchRequest{Index: []string{alias}, AllowPartialSearchResults: &partial, Body: body(asked)}, &answer)
+	partial, always := false, 1
+	request := esapi.SearchRequest{Index: []string{alias}, AllowPartialSearchResults: &partial, Body: body(asked)}
+	if q.bounded {
+		request.PreFilterShardSize = &always // Months that lie outside are not searched.
+	}
+	status, err := x.call(ctx, request, &answer)
 	switch {
 	case err == nil:
 		return &answer, answer.whole()

@@ -26,6 +26,8 @@ func field(name string) string {
 type question struct {
 	base   []any          // bounds of time, people, free text
 	fields map[string]any // by the filter's name of the field; only those that are filtered
+	// bounded says that there are bounds of time.
+	bounded bool
 	// hard says that the free text holds a phrase with a prefix at its end, which Elasticsearch refuses if too many words begin so.
 	hard bool
 }
@@ -58,7 +60,7 @@ func (x *Index) question(ctx context.Context, f filter.Filter) (*question, error
 			q.fields[name] = object{"terms": object{field(name): *values}}
 		}
 	}
-	if f.From != 0 || f.To != 0 {
+	if q.bounded = f.From != 0 || f.To != 0; q.bounded {
 		bounds := object{"gte": int64(f.From)}
 		if f.To != 0 {
 			bounds["lt"] = int64(f.To)

@@ -45,8 +45,18 @@ type object = map[string]any
 func (x *Index) schema() object {
 	keyword, long := object{"type": "keyword"}, object{"type": "long"}
 	date := object{"type": "date", "format": "strict_date_time"}
+	settings := object{
+		"number_of_shards": 1, "refresh_interval": "1s",
+		// The order of the usual list: its first page is the first documents, however many there are.
+		"sort.field": []string{"first_seen_us", "id"}, "sort.order": []string{"desc", "desc"},
+	}
+	if x.cfg.Replicas > 0 {
+		settings["number_of_replicas"] = x.cfg.Replicas
+	} else {
+		settings["auto_expand_replicas"] = "0-1"
+	}
 	return object{
-		"settings": object{"index": object{"number_of_shards": 1, "number_of_replicas": x.cfg.Replicas, "refresh_interval": "1s"}},
+		"settings": object{"index": settings},
 		"mappings": object{
 			"dynamic": "strict",
 			"properties": object{

@@ -53,7 +53,10 @@ func (r *Reader) selected(ctx context.Context, f filter.Filter, use func(*select
 	}
 	defer r.cols.mu.RUnlock()
 	s := buffers.Get().(*selection)
-	defer buffers.Put(s)
+	defer func() {
+		s.columns = nil
+		buffers.Put(s)
+	}()
 	s.begin(r.cols, f)
 	if !ok {
 		s.keep(func(int) bool { return false }) // Only punctuation: nothing holds it.

@@ -39,6 +39,7 @@ const connections = page('/connections', () => import('./pages/connections/Conne
 const connectionNew = page('/connections/new', () => import('./pages/connections/AddConnection'), 'AddConnection');
 const connection = page('/connections/$id', () => import('./pages/connections/ConnectionPage'), 'ConnectionPage');
 const destinations = page('/destinations', () => import('./pages/destinations/Destinations'), 'Destinations');
+const destinationNew = page('/destinations/new', () => import('./pages/destinations/AddDestination'), 'AddDestination');
 const destination = page('/destinations/$id', () => import('./pages/destinations/DestinationPage'), 'DestinationPage');
 const policies = page('/policies', () => import('./pages/policies/Policies'), 'Policies');
 const detectors = page('/detectors', () => import('./pages/policies/Detectors'), 'Detectors');
@@ -61,7 +62,7 @@ const finding = createRoute({
 const tree = root.addChildren([
   signIn,
   setUp,
-  shell.addChildren([overview, connections, connectionNew, connection, findings, finding, destinations, destination, policies, detectors, settings, users, tokens, audit]),
+  shell.addChildren([overview, connections, connectionNew, connection, findings, finding, destinations, destinationNew, destination, policies, detectors, settings, users, tokens, audit]),
 ]);
 
 export function makeRouter(queries: QueryClient) {

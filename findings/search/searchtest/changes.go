@@ -1,6 +1,7 @@
 package searchtest
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -100,6 +101,8 @@ func (w *world) people(t *testing.T) {
 	})
 }
 
+var errFailed = errors.New("failed on purpose")
+
 // changes moves findings between facets, orders and filters.
 func (w *world) changes(t *testing.T) {
 	check := func(t *testing.T) {
@@ -131,6 +134,28 @@ func (w *world) changes(t *testing.T) {
 		w.add(t, w.now.Add(time.Hour), fact{id: "n01", severity: "high", kind: "content", policy: "beta", connection: "con_a", connector: "claude", resource: "file", title: "A fresh title", name: "fresh name",
 			detectors: []string{"secret.fresh"}, actor: mona, occurred: w.now})
 		check(t)
+	})
+	t.Run("the clock went back, and a transaction failed before", func(t *testing.T) {
+		later := w.now
+		late := fact{severity: "high", kind: "content", policy: "alpha", connection: "con_a", connector: "claude", resource: "chat", title: "From a slow clock", name: "slow fresh", actor: kai, occurred: base}
+		err := w.DB.Write(t.Context(), func(tx *store.Tx) error {
+			late.id = "n98"
+			if _, err := findings.CommitItem(t.Context(), tx, w.Keys, late.commit()); err != nil {
+				return err
+			}
+			return errFailed
+		})
+		if !errors.Is(err, errFailed) {
+			t.Fatal(err)
+		}
+		late.id = "n99"
+		w.add(t, base.Add(40*time.Minute), late)
+		w.now = later
+		check(t)
+		o := oracle(w.rows(t))
+		for _, f := range []filter.Filter{{From: findings.TimeOf(base.Add(35 * time.Minute)), To: findings.TimeOf(base.Add(45 * time.Minute))}, {From: findings.TimeOf(autumn)}, {To: findings.TimeOf(autumn), Query: "fresh"}} {
+			w.agree(t, o, f)
+		}
 	})
 	t.Run("the source is gone", func(t *testing.T) {
 		w.write(t, func(tx *store.Tx) error {

@@ -21,6 +21,10 @@ export class ProblemError extends Error {
 export function problemOf(error: unknown): Problem {
   if (error instanceof ProblemError) return error.problem;
   if (isProblem(error)) return error;
+  // What fetch throws is a TypeError; anything else is a fault of this page, and must not be taken for the network's.
+  if (error instanceof Error && !(error instanceof TypeError && /fetch|network|load failed/i.test(error.message))) {
+    return { type: 'about:blank', title: 'A fault of this page', status: 1, code: 'OB-0001', detail: `This page has a fault (${error.name}). Load it again, and report it if it comes back.`, request_id: '' };
+  }
   return {
     type: 'about:blank',
     title: 'No answer',

@@ -57,6 +57,7 @@ export function ProblemAlert({ error, onRetry, title }: { error: unknown; onRetr
 
 function heading(status: number): string {
   if (status === 0) return 'No answer from Outband';
+  if (status === 1) return 'This page has a fault';
   if (status === 403) return 'Your role does not allow this';
   if (status === 404) return 'It is not here';
   if (status >= 500) return 'Outband could not do this';

@@ -42,7 +42,8 @@ export function utc(at: Date): string {
 
 /** When shows a time from now; on hover or focus both UTC and local time. Nothing is "–". */
 export function When({ at, empty = '–' }: { at: string | null | undefined; empty?: string }) {
-  const now = Math.max(useSyncExternalStore(subscribe, () => tick), Date.now() - 15_000);
+  useSyncExternalStore(subscribe, () => tick); // Says when to look at the clock again.
+  const now = Date.now();
   if (!at) return <span>{empty}</span>;
   const date = new Date(at);
   if (Number.isNaN(date.getTime())) return <span>{empty}</span>;

@@ -76,7 +76,7 @@ function Card({ connection: c, findings }: { connection: Schemas['Connection']; 
       </div>
       <Attention connection={c} />
       {c.last_scan && running(c.last_scan) && <ScanProgress scan={c.last_scan} />}
-      <dl className={classes.facts}>
+      <dl className={`${classes.facts} ${classes.cells}`}>
         <div>
           <dt>Open findings</dt>
           <dd>

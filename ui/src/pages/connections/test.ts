@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from 'react';
 
-import { api, problemOf, type Problem, type Schemas } from '../../api/client';
+import { api, ProblemError, problemOf, type Problem, type Schemas } from '../../api/client';
 import { lines } from '../../api/ndjson';
 
 export type Step = Schemas['Step'];
@@ -33,7 +33,7 @@ export async function testConnection(body: Body, signal: AbortSignal, tell: (p: 
     }
     throw new Error('the answer ended early');
   } catch (e) {
-    if (!signal.aborted) tell({ steps: [...steps], problem: problemOf(e) });
+    if (!signal.aborted) tell({ steps: [...steps], problem: problemOf(e instanceof ProblemError ? e : undefined) });
   }
 }
 

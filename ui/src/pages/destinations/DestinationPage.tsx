@@ -12,17 +12,16 @@ import { ProblemAlert, Rows } from '../../parts/states';
 import { When } from '../../parts/when';
 import { useCan } from '../../session';
 import classes from '../connections/connections.module.css';
-import { AddDestination } from './AddDestination';
 import { Deliveries } from './Deliveries';
 import { DestinationForm } from './DestinationForm';
 import { LastDelivery, StateMessage } from './Destinations';
 import { Rotate } from './SigningKey';
 import { health, hostOf, type Destination } from './state';
 
-/** DestinationPage shows one destination: its state, its last deliveries, and what can be sent again. The id `new` is none of an object: it adds one. */
+/** DestinationPage shows one destination: its state, its last deliveries, and what can be sent again. */
 export function DestinationPage() {
   const { id } = useParams({ strict: false }) as { id: string };
-  return id === 'new' ? <AddDestination /> : <One key={id} id={id} />;
+  return <One key={id} id={id} />;
 }
 
 function Crumb() {

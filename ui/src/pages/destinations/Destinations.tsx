@@ -24,7 +24,7 @@ export function Destinations() {
     </Button>
   );
   return (
-    <Page title="Destinations" about="Where each change of a finding is sent: signed, at least once, in order for each finding, and tried again for 72 hours." actions={items.length > 0 && add}>
+    <Page title="Destinations" about="Where each change of a finding is sent: signed, at least once, and tried again for 72 hours." actions={items.length > 0 && add}>
       {list.error && <ProblemAlert error={list.error} onRetry={() => void list.refetch()} />}
       {list.isPending && <Rows n={2} height={120} />}
       {list.data && items.length === 0 && (
