@@ -2,12 +2,14 @@ package elastic
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"os"
 	"slices"
 	"strconv"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -45,7 +47,7 @@ func BenchmarkDashboard(b *testing.B) {
 		b.Fatal(err)
 	}
 	b.Logf("%d findings; the columns took %v to load", n, time.Since(began).Round(time.Millisecond))
-	b.Run("embedded", func(b *testing.B) { openLoop(b, embedded) })
+	b.Run("embedded", func(b *testing.B) { openLoop(b, embedded, ownTime) })
 	b.Run("elasticsearch", func(b *testing.B) {
 		s := testserver.Elasticsearch(b, testserver.ElasticsearchOptions{Bench: true})
 		x, err := Open(config(s), Dependencies{DB: db, Embedded: embedded, Log: slog.New(slog.DiscardHandler)})
@@ -60,8 +62,38 @@ func BenchmarkDashboard(b *testing.B) {
 		took := time.Since(began)
 		b.Logf("indexed in %v: %.0f a second", took.Round(time.Second), float64(n)/took.Seconds())
 		s.Must("POST", "/outband-findings/_refresh", "")
-		openLoop(b, x)
+		openLoop(b, x, func() time.Duration { return processorTime(b, s) })
 	})
+}
+
+// ownTime is the processor time that this process has used: on a machine that others use too it says more than the time of a request.
+func ownTime() time.Duration {
+	var u syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// processorTime is that of the server.
+func processorTime(b *testing.B, s *testserver.ElasticsearchServer) (used time.Duration) {
+	b.Helper()
+	var answer struct {
+		Nodes map[string]struct {
+			Process struct {
+				CPU struct {
+					Total int64 `json:"total_in_millis"`
+				} `json:"cpu"`
+			} `json:"process"`
+		} `json:"nodes"`
+	}
+	if err := json.Unmarshal(s.Must("GET", "/_nodes/stats/process", ""), &answer); err != nil {
+		b.Fatal(err)
+	}
+	for _, n := range answer.Nodes {
+		used += time.Duration(n.Process.CPU.Total) * time.Millisecond
+	}
+	return used
 }
 
 // fill stores findings by hand: as many commits take hours. The words of the texts are as rare and as common as in a real language.
@@ -113,7 +145,7 @@ func benchFilters() []filter.Filter {
 	}
 }
 
-func openLoop(b *testing.B, e search.Engine) {
+func openLoop(b *testing.B, e search.Engine, used func() time.Duration) {
 	filters := benchFilters()
 	ask := func(f filter.Filter) error {
 		var work sync.WaitGroup
@@ -131,13 +163,16 @@ func openLoop(b *testing.B, e search.Engine) {
 		}
 		return nil
 	}
-	for _, f := range filters { // Once each, alone: what takes long shows.
-		began := time.Now()
-		if err := ask(f); err != nil {
-			b.Fatal(err)
-		}
-		if took := time.Since(began); took > 50*time.Millisecond {
-			b.Logf("%v alone: %s %q", took.Round(time.Millisecond), f.String(), f.Query)
+	const warm = 10 // A server on a Java machine is as fast as it gets after some thousand questions.
+	for round := range warm {
+		for _, f := range filters {
+			began := time.Now()
+			if err := ask(f); err != nil {
+				b.Fatal(err)
+			}
+			if took := time.Since(began); round == 0 && took > 100*time.Millisecond {
+				b.Logf("%v the first time, alone: %s %q", took.Round(time.Millisecond), f.String(), f.Query)
+			}
 		}
 	}
 	b.ResetTimer()
@@ -145,7 +180,7 @@ func openLoop(b *testing.B, e search.Engine) {
 		var mu sync.Mutex
 		var took []time.Duration
 		var work sync.WaitGroup
-		start := time.Now()
+		start, before := time.Now(), used()
 		for i := range int(benchTime.Seconds() * benchRate) {
 			due := start.Add(time.Duration(i) * time.Second / benchRate)
 			time.Sleep(time.Until(due))
@@ -161,6 +196,7 @@ func openLoop(b *testing.B, e search.Engine) {
 			})
 		}
 		work.Wait()
+		b.ReportMetric((used() - before).Seconds(), "cpu-s")
 		slices.Sort(took)
 		at := func(p float64) float64 { return float64(took[int(p*float64(len(took)-1))].Microseconds()) / 1000 }
 		b.ReportMetric(at(0.5), "p50-ms")

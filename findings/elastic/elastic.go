@@ -53,6 +53,7 @@ type Index struct {
 	deps      Dependencies
 	client    *elastictransport.Client
 	transport *http.Transport
+	maxKeys   int
 
 	stepping sync.Mutex // held by Step
 
@@ -121,7 +122,7 @@ func Open(cfg Configuration, deps Dependencies) (*Index, error) {
 	if err != nil {
 		return nil, newError(CodeAddress, "The settings for Elasticsearch cannot be used.", errors.New("the client refuses them"))
 	}
-	return &Index{cfg: cfg, deps: deps, client: client, transport: transport, months: map[string]bool{}}, nil
+	return &Index{cfg: cfg, deps: deps, client: client, transport: transport, maxKeys: maxKeys, months: map[string]bool{}}, nil
 }
 
 // Close closes the connections.

@@ -17,8 +17,9 @@ import (
 // search asks one question of all months. A partial answer is an error.
 func (x *Index) search(ctx context.Context, q *question, asked object) (*searchAnswer, error) {
 	var answer searchAnswer
-	partial, always := false, 1
-	request := esapi.SearchRequest{Index: []string{alias}, AllowPartialSearchResults: &partial, Body: body(asked)}
+	partial, always, cache := false, 1, true
+	// Months that do not change any more answer from their cache, also for lists, which Elasticsearch leaves out of it by itself.
+	request := esapi.SearchRequest{Index: []string{alias}, AllowPartialSearchResults: &partial, RequestCache: &cache, Body: body(asked)}
 	if q.bounded {
 		request.PreFilterShardSize = &always // Months that lie outside are not searched.
 	}

@@ -68,11 +68,11 @@ func (x *Index) question(ctx context.Context, f filter.Filter) (*question, error
 		q.base = append(q.base, object{"range": object{"first_seen_us": bounds}})
 	}
 	if len(f.Actor) > 0 {
-		keys, err := x.deps.Embedded.ActorKeys(ctx, f.Actor, maxKeys+1)
+		keys, err := x.deps.Embedded.ActorKeys(ctx, f.Actor, x.maxKeys+1)
 		if err != nil {
 			return nil, err
 		}
-		if len(keys) > maxKeys {
+		if len(keys) > x.maxKeys {
 			return nil, search.ErrUnsuited
 		}
 		q.base = append(q.base, object{"terms": object{"actor_key": keys}})
@@ -82,11 +82,11 @@ func (x *Index) question(ctx context.Context, f filter.Filter) (*question, error
 		q.base = append(q.base, nothing)
 	}
 	for _, t := range terms {
-		keys, err := x.deps.Embedded.ActorKeysOf(ctx, t, maxKeys+1)
+		keys, err := x.deps.Embedded.ActorKeysOf(ctx, t, x.maxKeys+1)
 		if err != nil {
 			return nil, err
 		}
-		if len(keys) > maxKeys {
+		if len(keys) > x.maxKeys {
 			return nil, search.ErrUnsuited
 		}
 		q.hard = q.hard || t.Prefix && len(t.Tokens) > 1
