@@ -221,7 +221,10 @@ func TestKillNineDuringTheFirstScanLosesAndDoublesNothing(t *testing.T) {
 	// The test must see the two classic faults, or it proves nothing.
 	for name, m := range map[string]mutant{
 		"the checkpoint moves before its items are stored": {
-			"workflows/activities.go", "\tall, err := p.work(ctx, read)\n", "\tif _, err := p.moveCheckpoint(ctx, read, began); err != nil {\n\t\treturn PageResult{}, err\n\t}\n\tall, err := p.work(ctx, read)\n",
+			"workflows/activities.go", "\tall, err := p.work(ctx, read)\n", "\tif _, err := p.moveCheckpoint(ctx, read, began); err != nil {\n\t\treturn PageResult{}, err\n\t}\n" +
+				// The checkpoint's transaction gives the lease back: it is taken again, so that the items can be stored.
+				"\tif err := p.db.Write(ctx, func(tx *store.Tx) error { return store.AcquireLease(ctx, tx, p.name, p.owner, leaseTime) }); err != nil {\n\t\treturn PageResult{}, err\n\t}\n" +
+				"\tall, err := p.work(ctx, read)\n",
 		},
 		"ids are drawn": {
 			"internal/id/id.go", "\tsum := Sum(key, domain, fields...)\n\treturn prefix", "\tsum := Sum(key, domain+New(\"\"), fields...)\n\treturn prefix",
