@@ -93,7 +93,7 @@ test('from an empty server to a delivered webhook', async (t) => {
   const signing = (await page.getByText(/^whsec_/).first().innerText()).trim();
   await page.getByRole('button', { name: 'The receiver has it' }).click();
   await page.getByRole('heading', { level: 1, name: 'SIEM of the test' }).waitFor();
-  await page.getByText('Delivered').first().waitFor({ timeout: 30_000 });
+  await page.locator('[data-event][data-state="delivered"]').first().waitFor({ timeout: 30_000 });
   await accessible(page, 'a destination with deliveries');
   const events = hook.events.slice(1);
   assert.ok(events.length > 0);
