@@ -17,16 +17,14 @@ const (
 	leaseEnd   = 2 * time.Second // for giving a lease back; one that is not given back runs out
 )
 
-// sliceLease names the lease of a checkpoint, itemLease that of an item with an activity of its own. All of a connection begin with leasePrefix.
+// sliceLease names the lease of a checkpoint, itemLease that of an item with an activity of its own. All of a connection begin with store.LeasePrefix.
 func sliceLease(connectionID string, s SliceRef) string {
-	return leasePrefix(connectionID) + "slice/" + s.Stream + "/" + s.Lane + "/" + s.Slice
+	return store.LeasePrefix(connectionID) + "slice/" + s.Stream + "/" + s.Lane + "/" + s.Slice
 }
 
 func itemLease(connectionID string, i ItemRef) string {
-	return leasePrefix(connectionID) + "item/" + i.Kind + "/" + i.ID
+	return store.LeasePrefix(connectionID) + "item/" + i.Kind + "/" + i.ID
 }
-
-func leasePrefix(connectionID string) string { return connectionID + "/" }
 
 // lease is the right of one attempt of an activity to work on a slice or an item. Several workers can run the same scan: after a worker was silent
 // for too long, Temporal begins its activity elsewhere, and the first may still be alive.

@@ -150,7 +150,7 @@ func TestRemovingAConnectionStopsAPageThatRuns(t *testing.T) {
 			if err := store.DeleteConnection(t.Context(), tx, b.connection.ID); err != nil {
 				return err
 			}
-			return store.DropLeases(t.Context(), tx, leasePrefix(b.connection.ID))
+			return store.DropLeases(t.Context(), tx, store.LeasePrefix(b.connection.ID))
 		}))
 		return nil
 	}

@@ -144,10 +144,6 @@ func (r *Runner) ConnectionRemoved(ctx context.Context, connectionID string) err
 	if err := r.cancelScans(ctx, connectionID); err != nil {
 		return err
 	}
-	// A worker that is in the middle of a page stores nothing more of it.
-	if err := r.DB.Write(ctx, func(tx *store.Tx) error { return store.DropLeases(ctx, tx, leasePrefix(connectionID)) }); err != nil {
-		return err
-	}
 	r.Activities.Open.Forget(connectionID)
 	_, err = findings.MarkSourceUnknown(ctx, r.DB, connectionID)
 	return err

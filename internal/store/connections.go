@@ -147,7 +147,8 @@ func DeleteConnection(ctx context.Context, tx *Tx, connectionID string) error {
 			return fmt.Errorf("clear connection %s: %w", connectionID, err)
 		}
 	}
-	return nil
+	// A worker in the middle of a page stores nothing more of it.
+	return DropLeases(ctx, tx, LeasePrefix(connectionID))
 }
 
 // PutCredential stores a sealed secret of a connection or destination.

@@ -88,6 +88,9 @@ func ReleaseLease(ctx context.Context, tx *Tx, name string, owner LeaseOwner) er
 	return nil
 }
 
+// LeasePrefix begins the names of all leases of work on a connection.
+func LeasePrefix(connectionID string) string { return connectionID + "/" }
+
 // DropLeases takes all leases away whose name begins with prefix; "" means all. Their holders store nothing more.
 func DropLeases(ctx context.Context, tx *Tx, prefix string) error {
 	if _, err := tx.ExecContext(ctx, `DELETE FROM leases WHERE workspace_id = $1 AND SUBSTR(name, 1, $2) = $3`, Workspace, len(prefix), prefix); err != nil {

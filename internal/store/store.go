@@ -75,7 +75,7 @@ func Open(ctx context.Context, cfg Configuration) (*DB, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", filepath.Base(cfg.Path), err), write.Close())
 	}
-	read.SetMaxOpenConns(8)
+	read.SetMaxOpenConns(readers)
 	db := &DB{write: write, read: read, dialect: SQLite, path: cfg.Path, now: time.Now}
 	if err := db.migrate(ctx); err != nil {
 		return nil, errors.Join(err, db.Close())

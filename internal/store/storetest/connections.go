@@ -117,6 +117,7 @@ func connectionState(s *suite) {
 
 func connectionDeleted(s *suite) {
 	ctx := s.Context()
+	worker := store.LeaseOwner{Work: "run"}
 	gone, stays := s.create(claude()), claude()
 	stays.AccountID = "org_2"
 	stays = s.create(stays)
@@ -132,7 +133,10 @@ func connectionDeleted(s *suite) {
 			if err := store.PutItem(ctx, tx, store.Item{ItemKey: key, State: store.ItemScanned}); err != nil {
 				return err
 			}
-			return store.AddPlace(ctx, tx, key, store.Place{ResourceKind: "chat", ResourceID: "c1"})
+			if err := store.AddPlace(ctx, tx, key, store.Place{ResourceKind: "chat", ResourceID: "c1"}); err != nil {
+				return err
+			}
+			return store.AcquireLease(ctx, tx, store.LeasePrefix(c.ID)+"page", worker, time.Minute)
 		})
 	}
 	s.write(func(ctx context.Context, tx *store.Tx) error { return store.DeleteConnection(ctx, tx, gone.ID) })
@@ -154,6 +158,15 @@ func connectionDeleted(s *suite) {
 			len(must[[]store.Place](s)(store.Places(ctx, s.Read(), store.ItemKey{ConnectionID: c.ID, Kind: "file", ID: "f1"}))),
 		}
 		s.equal("credentials, checkpoints, items and places of "+c.AccountID, []int{want, want, want, want}, got)
+		// Whoever was in the middle of a page may store no more of it.
+		lease := func(ctx context.Context, tx *store.Tx) error {
+			return store.CheckLease(ctx, tx, store.LeasePrefix(c.ID)+"page", worker)
+		}
+		if c.ID == gone.ID {
+			s.refused(store.ErrLeaseLost, lease)
+		} else {
+			s.write(lease)
+		}
 	}
 }
 
