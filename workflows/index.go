@@ -34,18 +34,8 @@ type IndexInput struct{}
 // the place in the log stands in the store.
 func Index(ctx workflow.Context, in IndexInput) error {
 	var a *Activities
-	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-		StartToCloseTimeout: 5 * time.Minute, HeartbeatTimeout: 15 * time.Second,
-		RetryPolicy: &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: 30 * time.Second},
-	})
-	for range rounds {
-		var stopped bool
-		if err := workflow.ExecuteActivity(ctx, a.IndexSome).Get(ctx, &stopped); err != nil {
-			return err
-		}
-		if stopped {
-			return nil
-		}
+	if stopped, err := consume(ctx, 30*time.Second, a.IndexSome); stopped || err != nil {
+		return err
 	}
 	return workflow.NewContinueAsNewError(ctx, Index, in)
 }

@@ -252,18 +252,21 @@ const rounds = 50
 // Deliver sends the finding log to one destination, for as long as the destination exists.
 func Deliver(ctx workflow.Context, in DeliverInput) error {
 	var a *Activities
-	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-		StartToCloseTimeout: 5 * time.Minute, HeartbeatTimeout: 15 * time.Second,
-		RetryPolicy: &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: time.Minute},
-	})
-	for range rounds {
-		var stopped bool
-		if err := workflow.ExecuteActivity(ctx, a.DeliverSome, in).Get(ctx, &stopped); err != nil {
-			return err
-		}
-		if stopped {
-			return nil
-		}
+	if stopped, err := consume(ctx, time.Minute, a.DeliverSome, in); stopped || err != nil {
+		return err
 	}
 	return workflow.NewContinueAsNewError(ctx, Deliver, in)
+}
+
+// consume runs an activity that follows the finding log again and again, until it reports that its consumer is gone, or for so many rounds that
+// the workflow is to continue as new. What fails is tried again without end, at most a retryMost apart.
+func consume(ctx workflow.Context, retryMost time.Duration, activity any, args ...any) (stopped bool, err error) {
+	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		StartToCloseTimeout: 5 * time.Minute, HeartbeatTimeout: 15 * time.Second,
+		RetryPolicy: &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: retryMost},
+	})
+	for i := 0; i < rounds && !stopped && err == nil; i++ {
+		err = workflow.ExecuteActivity(ctx, activity, args...).Get(ctx, &stopped)
+	}
+	return stopped, err
 }
