@@ -69,11 +69,7 @@ func (a *API) mount() error {
 		// A failed write means that the client has left.
 		_, _ = w.Write(a.openapi)
 	})
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		_, _ = w.Write([]byte("ok\n")) // As above.
-	})
-	mux.HandleFunc("GET /readyz", a.ready)
+	a.health().Routes(mux)
 	a.handler = a.wrap(mux)
 	return nil
 }

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
@@ -59,7 +60,7 @@ type EgressHost struct {
 }
 
 func (a *API) system(ctx context.Context, _ *struct{}) (*Output[System], error) {
-	checks, ready := a.checks(ctx)
+	checks, ready := a.health().checks(ctx)
 	info, err := a.search(ctx, checks)
 	if err != nil {
 		return nil, err
@@ -90,6 +91,10 @@ func (a *API) system(ctx context.Context, _ *struct{}) (*Output[System], error) 
 	}}, nil
 }
 
+func (a *API) health() Health {
+	return Health{DB: a.d.DB, Parts: func(ctx context.Context) map[string]Check { return a.d.Health(ctx) }, Log: a.d.Log}
+}
+
 // search says which engine answers. Elasticsearch is configured if its state is among the checks.
 func (a *API) search(ctx context.Context, checks map[string]Check) (SearchInfo, error) {
 	c, configured := checks[EngineElasticsearch]
@@ -107,18 +112,35 @@ func (a *API) search(ctx context.Context, checks map[string]Check) (SearchInfo, 
 	return out, nil
 }
 
+// Health knows how the parts of a process are. The API shows it, and a worker serves nothing else.
+type Health struct {
+	DB    *store.DB
+	Parts func(context.Context) map[string]Check // of everything but the store
+	Log   *slog.Logger
+}
+
+// Routes adds /healthz, whether the process lives, and /readyz, whether it can work: 200 or 503, with the names of the parts and their states and no
+// details, since no token is asked for.
+func (h Health) Routes(mux *http.ServeMux) {
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		_, _ = w.Write([]byte("ok\n")) // A failed write means that the client has left.
+	})
+	mux.HandleFunc("GET /readyz", h.ready)
+}
+
 // checks asks the store and all other parts. The installation is ready unless one is down.
-func (a *API) checks(ctx context.Context) (map[string]Check, bool) {
+func (h Health) checks(ctx context.Context) (map[string]Check, bool) {
 	checks := map[string]Check{}
-	for name, c := range a.d.Health(ctx) {
+	for name, c := range h.Parts(ctx) {
 		if name == EngineElasticsearch && c.State == StateDown {
 			c.State = StateDegraded // The embedded engine answers in its place.
 		}
 		checks[name] = c
 	}
 	checks["store"] = Check{State: StateUp}
-	if _, err := store.Epoch(ctx, a.d.DB.Read()); err != nil {
-		a.d.Log.Error("store does not answer", "err", err)
+	if _, err := store.Epoch(ctx, h.DB.Read()); err != nil {
+		h.Log.Error("store does not answer", "err", err)
 		checks["store"] = Check{State: StateDown, Detail: "The store does not answer. Its log line says why."}
 	}
 	for _, c := range checks {
@@ -129,9 +151,8 @@ func (a *API) checks(ctx context.Context) (map[string]Check, bool) {
 	return checks, true
 }
 
-// ready answers /readyz: 200 when work can be done. Without a token it names the parts and their states, no details.
-func (a *API) ready(w http.ResponseWriter, r *http.Request) {
-	checks, ready := a.checks(r.Context())
+func (h Health) ready(w http.ResponseWriter, r *http.Request) {
+	checks, ready := h.checks(r.Context())
 	out := struct {
 		Ready  bool              `json:"ready"`
 		Checks map[string]string `json:"checks"`
