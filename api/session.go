@@ -154,6 +154,16 @@ func (a *API) createSession(ctx context.Context, in *SignInInput) (*SignInOutput
 	return out, nil
 }
 
+// SignInURL is the page that takes a one-time link, on a server with this address. The token stands behind the #, where no server and no log sees it.
+func SignInURL(base, token string) string { return pageOf(base, "sign-in", token) }
+
+// SetUpURL is the page that makes the first admin.
+func SetUpURL(base, token string) string { return pageOf(base, "set-up", token) }
+
+func pageOf(base, page, token string) string {
+	return strings.TrimSuffix(base, "/") + "/" + page + "#token=" + token
+}
+
 // LinkInput is the token of a one-time link.
 type LinkInput struct {
 	Body struct {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"strings"
 
 	"github.com/outband/outband/api/problem"
 	"github.com/outband/outband/internal/store"
@@ -102,7 +101,7 @@ func (a *API) invite(ctx context.Context, tx *store.Tx, userID string) (UserLink
 		return UserLink{}, err
 	}
 	// Behind the # it is in no log of a server or proxy.
-	out := UserLink{URL: strings.TrimSuffix(a.d.PublicURL, "/") + "/sign-in#token=" + text, Token: text, ExpiresAt: stamp(tx.Now().Add(store.InviteLinkLife))}
+	out := UserLink{URL: SignInURL(a.d.PublicURL, text), Token: text, ExpiresAt: stamp(tx.Now().Add(store.InviteLinkLife))}
 	return out, audit(ctx, tx, "link.create", userID, map[string]string{"purpose": store.LinkInvite})
 }
 

@@ -18,6 +18,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/outband/outband/api"
 	"github.com/outband/outband/findings/deliver"
 	"github.com/outband/outband/fixtures/claudesim"
 	"github.com/outband/outband/internal/config"
@@ -326,7 +327,7 @@ func (d *demoRun) makeAdmin(ctx context.Context) error {
 		if d.link, err = makeLink(ctx, tx, store.LinkSignIn, u.ID, store.SignInLinkLife); err != nil {
 			return err
 		}
-		d.link = d.url() + "/sign-in#token=" + d.link
+		d.link = api.SignInURL(d.url(), d.link)
 		var t store.Token
 		if d.token, t, err = store.CreateToken(ctx, tx, "demo", "admin", tx.Now().Add(24*time.Hour)); err != nil {
 			return err

@@ -28,7 +28,7 @@ func (in *instance) setUpLink(ctx context.Context) (link string, err error) {
 		if err != nil {
 			return err
 		}
-		link = strings.TrimSuffix(in.publicURL(), "/") + "/set-up#token=" + text
+		link = api.SetUpURL(in.publicURL(), text)
 		return store.AppendAudit(ctx, tx, "system", "link.create", "installation", map[string]string{"purpose": store.LinkSetup})
 	})
 	return link, err
@@ -54,7 +54,7 @@ func makeLink(ctx context.Context, tx *store.Tx, purpose, userID string, life ti
 
 // signInURL is where a link with this text leads: to public_url, else to the address that the settings let a server listen on.
 func signInURL(cfg config.Config, text string) string {
-	base := strings.TrimSuffix(cfg.PublicURL, "/")
+	base := cfg.PublicURL
 	if base == "" {
 		host, port, err := net.SplitHostPort(cfg.Listen)
 		if err != nil || host == "" || net.ParseIP(host).IsUnspecified() {
@@ -62,7 +62,7 @@ func signInURL(cfg config.Config, text string) string {
 		}
 		base = listenURL(cfg, net.JoinHostPort(host, port))
 	}
-	return base + "/sign-in#token=" + text
+	return api.SignInURL(base, text)
 }
 
 // usersCommand is `outband users list|create|link`: a way in for whoever owns the machine when nobody can sign in.
