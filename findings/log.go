@@ -65,6 +65,14 @@ func load(ctx context.Context, q store.Querier, id string) (rec Snapshot, known 
 	return rec, true, nil
 }
 
+// LogEnd is the last seq of the finding log; 0: it is empty.
+func LogEnd(ctx context.Context, q store.Querier) (seq int64, err error) {
+	if err := q.QueryRowContext(ctx, `SELECT COALESCE(MAX(seq), 0) FROM finding_log WHERE workspace_id = $1`, store.Workspace).Scan(&seq); err != nil {
+		return 0, fmt.Errorf("read the end of the finding log: %w", err)
+	}
+	return seq, nil
+}
+
 // record appends a change to the log and stores the finding as it is after it. Invariant 3: every change is one row of the log.
 func record(ctx context.Context, tx *store.Tx, rec Snapshot, typ, actor, reason string) error {
 	epoch, err := store.Epoch(ctx, tx)
@@ -76,11 +84,12 @@ func record(ctx context.Context, tx *store.Tx, rec Snapshot, typ, actor, reason 
 	if err != nil {
 		return err
 	}
-	var seq int64
-	// The transaction is immediate: nobody else can take the same number.
-	if err := tx.QueryRowContext(ctx, `SELECT COALESCE(MAX(seq), 0) + 1 FROM finding_log WHERE workspace_id = $1`, store.Workspace).Scan(&seq); err != nil {
-		return fmt.Errorf("read the end of the finding log: %w", err)
+	// Writers are serial: nobody else can take the same number.
+	end, err := LogEnd(ctx, tx)
+	if err != nil {
+		return err
 	}
+	seq := end + 1
 	_, err = tx.ExecContext(ctx, `INSERT INTO finding_log (workspace_id, seq, epoch, finding_id, finding_seq, type, at, actor, reason, snapshot) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
 		store.Workspace, seq, epoch, rec.ID, rec.Sequence, typ, store.Micros(tx.Now()), actor, reason, string(snapshot))
 	if err != nil {

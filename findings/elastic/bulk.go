@@ -172,13 +172,7 @@ func (x *Index) attempt(ctx context.Context, part []write) (v verdict, err error
 	}
 	if renew {
 		x.forget()
-		var names []string
-		for _, w := range v.later {
-			if !slices.Contains(names, w.index) {
-				names = append(names, w.index)
-			}
-		}
-		err = x.prepare(ctx, names)
+		err = x.prepare(ctx, indices(v.later))
 	}
 	return v, err
 }

@@ -83,12 +83,12 @@ func (x *Index) Reindex(ctx context.Context, report func(done, total int64)) (er
 
 // begin takes the lease and notes the end of the log.
 func (r *reindex) begin(ctx context.Context) error {
-	err := r.deps.DB.Write(ctx, func(tx *store.Tx) error {
+	err := r.deps.DB.Write(ctx, func(tx *store.Tx) (err error) {
 		if err := store.AcquireLease(ctx, tx, leaseName, r.owner, leaseTime); err != nil {
 			return err
 		}
-		if err := tx.QueryRowContext(ctx, `SELECT COALESCE(MAX(seq), 0) FROM finding_log WHERE workspace_id = $1`, store.Workspace).Scan(&r.since); err != nil {
-			return fmt.Errorf("read the end of the finding log: %w", err)
+		if r.since, err = findings.LogEnd(ctx, tx); err != nil {
+			return err
 		}
 		since := r.since
 		if before, err := store.GetMeta(ctx, tx, metaReindex); err == nil && before != "" {

@@ -116,7 +116,7 @@ func (c *columns) row(rows interface{ Scan(...any) error }, more ...any) (doc in
 
 // current brings the columns to the end of the log, and leaves them locked for reading: the caller unlocks them.
 func (c *columns) current(ctx context.Context, q store.Querier) error {
-	end, err := logEnd(ctx, q)
+	end, err := findings.LogEnd(ctx, q)
 	if err != nil {
 		return err
 	}
@@ -140,7 +140,7 @@ func (c *columns) catchUp(ctx context.Context, q store.Querier) error {
 	const batch = 5000
 	if !c.loaded {
 		// The end of the log first: what changes while the findings are read is read again from there.
-		end, err := logEnd(ctx, q)
+		end, err := findings.LogEnd(ctx, q)
 		if err != nil {
 			return err
 		}

@@ -172,9 +172,9 @@ func ReadLag(ctx context.Context, db *store.DB) (l Lag, err error) {
 	if err != nil {
 		return l, fmt.Errorf("read the place of the index in the finding log: %w", err)
 	}
-	var end int64
-	if err := q.QueryRowContext(ctx, `SELECT COALESCE(MAX(seq), 0) FROM finding_log WHERE workspace_id = $1`, store.Workspace).Scan(&end); err != nil {
-		return l, fmt.Errorf("read the end of the finding log: %w", err)
+	end, err := findings.LogEnd(ctx, q)
+	if err != nil {
+		return l, err
 	}
 	if l.Rows = end - l.Offset; l.Rows <= 0 {
 		l.Rows = 0
@@ -208,6 +208,3 @@ func (s *Switch) History(ctx context.Context, findingID string, limit int, after
 func (s *Switch) Export(ctx context.Context, w io.Writer, format string, f filter.Filter) (int64, error) {
 	return s.embedded.Export(ctx, w, format, f)
 }
-
-// Load is Reader.Load: the columns stand ready for when the index does not.
-func (s *Switch) Load(ctx context.Context) error { return s.embedded.Load(ctx) }

@@ -225,7 +225,7 @@ func TestSwitchWithoutAnIndex(t *testing.T) {
 	if n, err := s.Export(ctx, discard{}, FormatCSV, filter.Filter{}); err != nil || n != 1 {
 		t.Error(n, err)
 	}
-	if err := s.Load(ctx); err != nil {
+	if err := s.embedded.Load(ctx); err != nil {
 		t.Error(err)
 	}
 }

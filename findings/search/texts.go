@@ -56,7 +56,7 @@ func (x *texts) docs(ctx context.Context, r *Reader, t token.Term) (bits, error)
 	e := x.entry(t)
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	end, err := logEnd(ctx, r.db.Read())
+	end, err := findings.LogEnd(ctx, r.db.Read())
 	switch {
 	case err != nil:
 		return nil, err
@@ -152,12 +152,4 @@ func (r *Reader) follow(ctx context.Context, t token.Term, e *text) error {
 	}
 	e.docs, e.seq = docs, seq
 	return nil
-}
-
-// logEnd is the last seq of the finding log.
-func logEnd(ctx context.Context, q store.Querier) (seq int64, err error) {
-	if err := q.QueryRowContext(ctx, `SELECT COALESCE(MAX(seq), 0) FROM finding_log WHERE workspace_id = $1`, store.Workspace).Scan(&seq); err != nil {
-		return 0, fmt.Errorf("read the end of the finding log: %w", err)
-	}
-	return seq, nil
 }
