@@ -39,7 +39,7 @@ func BenchmarkDashboard(b *testing.B) {
 			b.Fatal("OUTBAND_BENCH_FINDINGS: ", err)
 		}
 	}
-	db := openStore(b)
+	db := testserver.OpenSQLite(b)
 	fill(b, db, n)
 	embedded := search.New(db, testKeys)
 	began := time.Now()

@@ -23,6 +23,7 @@ import (
 	"github.com/outband/outband/findings/search"
 	"github.com/outband/outband/internal/secret"
 	"github.com/outband/outband/internal/store"
+	"github.com/outband/outband/internal/testserver"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -106,7 +107,7 @@ func taken(ids []string, except map[string]string) string {
 }
 
 func newFakeWorld(t *testing.T, f *fake) *world {
-	w := &world{t: t, db: openStore(t)}
+	w := &world{t: t, db: testserver.OpenSQLite(t)}
 	w.embedded = search.New(w.db, testKeys)
 	w.index = w.open(Configuration{URL: f.URL})
 	return w

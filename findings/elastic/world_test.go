@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -31,25 +30,11 @@ type world struct {
 	index    *Index
 }
 
-func openStore(t testing.TB) *store.DB {
-	t.Helper()
-	db, err := store.Open(context.Background(), store.Configuration{Path: filepath.Join(t.TempDir(), "outband.db")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return db
-}
-
 // newWorld makes a new store, and clears the server.
 func newWorld(t *testing.T, s *testserver.ElasticsearchServer) *world {
 	t.Helper()
 	s.Clear()
-	w := &world{t: t, db: openStore(t), server: s}
+	w := &world{t: t, db: testserver.OpenSQLite(t), server: s}
 	w.embedded = search.New(w.db, testKeys)
 	w.index = w.open(config(s))
 	return w

@@ -3,7 +3,6 @@ package search_test
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -34,7 +33,7 @@ func TestBothDatabasesAnswerAlike(t *testing.T) {
 		strings.Repeat("哈", 90) + "好", strings.Repeat("w ", 149) + "x",
 	}
 	same := []*search.Reader{}
-	for _, db := range []*store.DB{openStore(t, store.Configuration{Path: filepath.Join(t.TempDir(), "outband.db")}), testserver.OpenPostgres(t)} {
+	for _, db := range []*store.DB{testserver.OpenSQLite(t), testserver.OpenPostgres(t)} {
 		now := time.Date(2026, 11, 21, 18, 0, 0, 0, time.UTC)
 		db.SetClock(func() time.Time { now = now.Add(time.Second); return now })
 		for i, title := range titles {

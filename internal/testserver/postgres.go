@@ -105,6 +105,12 @@ func Open(t testing.TB) *store.DB {
 	if os.Getenv("OUTBAND_TEST_STORE") == string(store.Postgres) {
 		return OpenPostgres(t)
 	}
+	return OpenSQLite(t)
+}
+
+// OpenSQLite opens a new store in a file for the length of the test.
+func OpenSQLite(t testing.TB) *store.DB {
+	t.Helper()
 	return open(t, store.Configuration{Path: filepath.Join(t.TempDir(), "outband.db")})
 }
 
