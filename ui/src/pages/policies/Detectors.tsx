@@ -1,5 +1,4 @@
-import { Button, Code, Drawer, Group, Select, Stack, Table, Text, TextInput, Title } from '@mantine/core';
-import { Link } from '@tanstack/react-router';
+import { Button, Code, Drawer, Group, Select, Stack, Table, Text, TextInput } from '@mantine/core';
 import { useState } from 'react';
 
 import { $api, type Schemas } from '../../api/client';
@@ -8,7 +7,7 @@ import { Icon } from '../../parts/icons';
 import { Page } from '../../parts/page';
 import { EmptyState, ProblemAlert, Rows } from '../../parts/states';
 import { countsOf, holds } from './list';
-import { References } from './References';
+import { FindingsCount, References, Section } from './rules';
 import classes from './rules.module.css';
 
 type Detector = Schemas['Detector'];
@@ -64,15 +63,7 @@ export function Detectors() {
                   <Table.Td>{words(d.kind)}</Table.Td>
                   <Table.Td>{d.validator ? <Tag>{d.validator}</Tag> : <Text span size="sm" c="dimmed">Pattern and context</Text>}</Table.Td>
                   <Table.Td ta="right" className="ob-number">
-                    {counts.get(d.id) ? (
-                      <Link to="/findings" search={{ detector: [d.id] }} aria-label={`${counts.get(d.id)} findings with ${d.title}`}>
-                        {counts.get(d.id)!.toLocaleString('en')}
-                      </Link>
-                    ) : (
-                      <Text span size="sm" c="dimmed">
-                        0
-                      </Text>
-                    )}
+                    <FindingsCount n={counts.get(d.id) ?? 0} search={{ detector: [d.id] }} label={`with ${d.title}`} />
                   </Table.Td>
                   <Table.Td>{words(d.source)}</Table.Td>
                 </Table.Tr>
@@ -98,26 +89,20 @@ function Detail({ detector: d }: { detector: Detector }) {
         <Tag>{words(d.source)}</Tag>
       </Group>
       {d.keywords.length > 0 && (
-        <div>
-          <Title order={3} mb={4}>
-            Words that bring it up
-          </Title>
+        <Section title="Words that bring it up">
           <Group gap={6}>
             {d.keywords.map((k) => (
               <Code key={k}>{k}</Code>
             ))}
           </Group>
-        </div>
+        </Section>
       )}
       {d.pattern && (
-        <div>
-          <Title order={3} mb={4}>
-            Pattern
-          </Title>
+        <Section title="Pattern">
           <Code block style={{ whiteSpace: 'pre-wrap', overflowWrap: 'anywhere' }}>
             {d.pattern}
           </Code>
-        </div>
+        </Section>
       )}
       <Examples title="It finds" texts={d.examples.match} />
       <Examples title="It leaves alone" texts={d.examples.no_match} />
@@ -132,10 +117,7 @@ function Detail({ detector: d }: { detector: Detector }) {
 function Examples({ title, texts }: { title: string; texts: string[] }) {
   if (texts.length === 0) return null;
   return (
-    <div>
-      <Title order={3} mb={4}>
-        {title}
-      </Title>
+    <Section title={title}>
       <Stack gap={6}>
         {texts.map((t) => (
           <pre key={t} className={classes.example}>
@@ -143,6 +125,6 @@ function Examples({ title, texts }: { title: string; texts: string[] }) {
           </pre>
         ))}
       </Stack>
-    </div>
+    </Section>
   );
 }

@@ -1,4 +1,4 @@
-import { Button, Code, Drawer, Group, SegmentedControl, Select, Stack, Table, Text, TextInput, Title } from '@mantine/core';
+import { Button, Code, Drawer, Group, SegmentedControl, Select, Stack, Table, Text, TextInput } from '@mantine/core';
 import { useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
@@ -11,7 +11,7 @@ import { Page } from '../../parts/page';
 import { EmptyState, ProblemAlert, Rows } from '../../parts/states';
 import { useCan } from '../../session';
 import { countsOf, holds } from './list';
-import { References } from './References';
+import { FindingsCount, References, Section } from './rules';
 import classes from './rules.module.css';
 
 type Policy = Schemas['Policy'];
@@ -85,15 +85,7 @@ export function Policies() {
                     {p.failures > 0 && <Tag tone="critical">Failing</Tag>}
                   </Table.Td>
                   <Table.Td ta="right" className="ob-number">
-                    {counts.get(p.id) ? (
-                      <Link to="/findings" search={{ policy_id: [p.id] }} aria-label={`${counts.get(p.id)} findings of ${p.title}`}>
-                        {counts.get(p.id)!.toLocaleString('en')}
-                      </Link>
-                    ) : (
-                      <Text span size="sm" c="dimmed">
-                        0
-                      </Text>
-                    )}
+                    <FindingsCount n={counts.get(p.id) ?? 0} search={{ policy_id: [p.id] }} label={`of ${p.title}`} />
                   </Table.Td>
                   <Table.Td>{words(p.source)}</Table.Td>
                 </Table.Tr>
@@ -198,16 +190,5 @@ function Detail({ policy: p, findings }: { policy: Policy; findings: number }) {
         {p.id}, version {p.version}, {p.source}
       </Text>
     </Stack>
-  );
-}
-
-function Section({ title, children }: { title: string; children: React.ReactNode }) {
-  return (
-    <div>
-      <Title order={3} mb={4}>
-        {title}
-      </Title>
-      {children}
-    </div>
   );
 }
