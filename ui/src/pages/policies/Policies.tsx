@@ -1,4 +1,4 @@
-import { Button, Code, Drawer, Group, SegmentedControl, Select, Stack, Table, Text, TextInput } from '@mantine/core';
+import { Button, Code, Drawer, Group, List, SegmentedControl, Select, Stack, Table, Text, TextInput } from '@mantine/core';
 import { useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
@@ -183,7 +183,14 @@ function Detail({ policy: p, findings }: { policy: Policy; findings: number }) {
         </Code>
       </Section>
       <Section title="Tests">
-        <Text size="sm">{p.tests} tests are part of the policy; it cannot be loaded while one fails.</Text>
+        <Text size="sm">These are part of the policy; it cannot be loaded while one fails.</Text>
+        <List size="sm" mt={4}>
+          {p.test_names.map((t) => (
+            <List.Item key={t} className="ob-break">
+              {t}
+            </List.Item>
+          ))}
+        </List>
       </Section>
       <References urls={p.references} />
       <Text size="xs" c="dimmed">

@@ -13,7 +13,7 @@ export function Password() {
   const me = useMe();
   const [error, setError] = useState<unknown>();
   const [busy, setBusy] = useState(false);
-  const form = useForm({ initialValues: { current: '', next: '' }, validate: { current: (v) => (v ? null : 'Give the password that you have now.'), next: passwordProblem } });
+  const form = useForm({ initialValues: { current: '', next: '' }, validate: { next: passwordProblem } });
   const submit = form.onSubmit(async (v) => {
     setBusy(true);
     setError(undefined);
@@ -31,7 +31,7 @@ export function Password() {
       <Stack gap="sm">
         {error !== undefined && <ProblemAlert error={error} />}
         <input type="text" autoComplete="username" value={me?.user?.email ?? ''} readOnly hidden aria-hidden="true" tabIndex={-1} />
-        <PasswordInput label="Present password" autoComplete="current-password" {...form.getInputProps('current')} />
+        <PasswordInput label="Present password" description="Empty if you came by a link and have none yet." autoComplete="current-password" {...form.getInputProps('current')} />
         <PasswordInput label="New password" description="At least 12 characters." autoComplete="new-password" {...form.getInputProps('next')} />
         <Group justify="space-between">
           <Text size="xs" c="dimmed">
