@@ -108,7 +108,7 @@ function Detail({ detector: d }: { detector: Detector }) {
       <Examples title="It leaves alone" texts={d.examples.no_match} />
       <References urls={d.references} />
       <Text size="xs" c="dimmed">
-        {d.id}. The examples are made up and valid nowhere; the detector does not load unless all of them hold.
+        {d.id}. The examples are made up, or stand in public documents; the detector does not load unless all of them hold.
       </Text>
     </Stack>
   );
