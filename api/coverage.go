@@ -118,8 +118,10 @@ func (a *API) streams(ctx context.Context, q store.Querier, c store.Connection) 
 		switch n.Outcome {
 		case store.ItemDeferred:
 			at(n.Stream).Deferred += n.N
+			at(n.Stream).Read += n.N
 		case store.ItemQuarantined:
 			at(n.Stream).Quarantined += n.N
+			at(n.Stream).Read += n.N
 		}
 	}
 	for _, g := range gaps {
@@ -157,9 +159,10 @@ func (a *API) streams(ctx context.Context, q store.Querier, c store.Connection) 
 
 // add puts one line of the ledger where it belongs.
 func (x *Coverage) add(n store.Count) {
-	switch n.Outcome {
-	case store.OutcomeRead:
+	if n.Outcome == store.OutcomeScanned || n.Outcome == store.OutcomeSkipped || n.Outcome == store.OutcomeFailed {
 		x.Read += n.N
+	}
+	switch n.Outcome {
 	case store.OutcomeScanned:
 		x.Scanned += n.N
 	case store.OutcomeSkipped:

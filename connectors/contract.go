@@ -34,6 +34,20 @@ type Fetcher interface {
 	Fetch(ctx context.Context, item Item) iter.Seq2[Part, error]
 }
 
+// Estimator is implemented by a Source that can say what reading a span of its history takes.
+type Estimator interface {
+	// Estimate makes a few list calls and returns about how many calls reading everything in [from, to) takes.
+	Estimate(ctx context.Context, from, to time.Time) (Estimate, error)
+}
+
+// Estimate is about what a span of history holds.
+type Estimate struct {
+	Calls int64            // of all streams together
+	Items map[string]int64 // by stream
+	Since time.Time        // the oldest thing that the app has kept, zero: not known
+	Exact bool             // everything was counted
+}
+
 // Tester is implemented by a Source that can check its own credential and base URL.
 type Tester interface {
 	// Test makes a few calls, reports each step as it ends, and returns the account behind the key. It stops at the first step without which
@@ -50,6 +64,11 @@ type Slice struct {
 	From  time.Time `json:"from,omitzero"` // inclusive; zero: from the oldest kept
 	To    time.Time `json:"to,omitzero"`   // exclusive; zero: open, towards now
 	After string    `json:"after,omitempty"`
+
+	// History marks a slice of the past: a list that has no range for the time of change gives it by the time of creation.
+	History bool `json:"history,omitempty"`
+	// Missing are the scopes of a snapshot that the app did not give so far; the framework carries them along.
+	Missing []string `json:"missing,omitempty"`
 }
 
 // Cursor encodes the slice.
@@ -80,6 +99,9 @@ type Page struct {
 	More  bool   // false: the end of the slice as of now
 	// Skipped counts the rows of the page that gave no item, by reason (SkipMalformed). The framework adds them to the coverage (invariant 5).
 	Skipped map[string]int
+	// Missing are scopes (Record.Scope) of a snapshot that the app does not give now, such as the settings of an organisation that answered 404. What
+	// was known of them stays as it is: nothing is removed, nothing is closed.
+	Missing []string
 }
 
 // SkipMalformed is the reason of a row that does not follow the spec, e.g. one without an id.
@@ -87,23 +109,32 @@ const SkipMalformed = "malformed"
 
 // Kinds of items.
 const (
-	KindChat     = "chat"
-	KindFile     = "file"
-	KindActivity = "activity"
-	KindRecord   = "record"
+	KindChat         = "chat"
+	KindFile         = "file"
+	KindProject      = "project"
+	KindDocument     = "document"
+	KindSession      = "session"
+	KindCodeArtifact = "code_artifact"
+	KindActivity     = "activity"
+	KindRecord       = "record"
 )
 
 // Item is one record read from a stream.
 type Item struct {
-	Kind     string    // KindChat, KindFile, KindActivity, KindRecord
+	Kind     string    // KindChat, …
 	ID       string    // the vendor's id
 	Version  string    // changes whenever the item must be read again
 	At       time.Time // the source's time
-	Deleted  bool      // the source says that it was deleted by its user
+	Deleted  bool      // the source says that it was deleted by its user, at At
 	Resource Resource  // what a finding about this item points to
 	Actor    Actor     // who made it
 	Activity *Activity // for KindActivity
 	File     *File     // for KindFile
+	Record   *Record   // for KindRecord; with an item of content, its row in a snapshot
+
+	// Since is given to Fetch: the place that an earlier Fetch of this item ended with (a part of PartPlace). Only parts after it are wanted. Empty:
+	// all parts. A Source that cannot go on from it gives all parts.
+	Since string
 }
 
 // Resource is the object in the SaaS app.
@@ -132,6 +163,28 @@ type Actor struct {
 type Activity struct {
 	Type   string
 	Fields map[string]string // every other field, flattened: "audience.0.type"
+
+	// Touches are items (by Item.Kind and Item.ID) whose content this activity changed: they are read again, soon, though their list would not
+	// show them.
+	Touches []Ref
+	// Call is set for a row of the app's own log of API calls.
+	Call *Call
+}
+
+// Call is one request to the app's API as its log tells it.
+type Call struct {
+	KeyID     string // the vendor's id of the key, as far as it can be compared
+	RequestID string
+	UserAgent string
+}
+
+// Record is one row of a snapshot: a setting, a member, a key, who a project is shared with. Its values are facts, not texts of people; a person
+// is named by Item.Actor and not in Fields (personal data has one place).
+type Record struct {
+	Kind   string         // setting, user, role, invite, api_key, …: what policies name in on.records
+	ID     string         // unique within (connection, Kind)
+	Scope  string         // the part of the snapshot that it is listed in, e.g. an organisation; it is whole or Missing as one
+	Fields map[string]any // string, bool, float64, []any of these, or a map of them
 }
 
 // File is what is known of a file before its content is fetched.
@@ -195,7 +248,10 @@ type Step struct {
 type Account struct {
 	ID            string
 	Name          string
-	KeyKind       string   // e.g. compliance, admin
-	MissingScopes []string // what cannot be read
-	Streams       []string // what can be read with this key
+	KeyKind       string    // e.g. compliance, admin
+	MissingScopes []string  // what cannot be read
+	SurplusScopes []string  // what the key may do beyond what is asked for
+	Streams       []string  // what can be read with this key
+	Organizations []string  // ids of all organisations that the key reaches
+	Since         time.Time // the oldest thing that can be read; zero: not known
 }

@@ -15,6 +15,7 @@ const (
 	KindForbidden     Kind = "Forbidden"     // a scope is missing: final for the stream
 	KindDisabled      Kind = "Disabled"      // the app's API is switched off: final, the admin acts
 	KindConfig        Kind = "Config"        // base URL or another setting is wrong: final
+	KindUnavailable   Kind = "Unavailable"   // this tenant does not have it: the stream is grey, the rest goes on
 	KindGone          Kind = "Gone"          // the object no longer exists: counted, not an error of the scan
 	KindRateLimited   Kind = "RateLimited"   // try again after RetryAfter
 	KindCursorExpired Kind = "CursorExpired" // restart the slice
@@ -72,6 +73,7 @@ var (
 	ErrForbidden     = &Error{Kind: KindForbidden}
 	ErrDisabled      = &Error{Kind: KindDisabled}
 	ErrConfig        = &Error{Kind: KindConfig}
+	ErrUnavailable   = &Error{Kind: KindUnavailable}
 	ErrGone          = &Error{Kind: KindGone}
 	ErrRateLimited   = &Error{Kind: KindRateLimited}
 	ErrCursorExpired = &Error{Kind: KindCursorExpired}

@@ -60,6 +60,9 @@ type Limits struct {
 	VendorRequestsPerMinute int   `yaml:"vendor_requests_per_minute" json:"vendor_requests_per_minute"` // documented by the vendor
 	MaxResponseBytes        int64 `yaml:"max_response_bytes" json:"max_response_bytes"`                 // of a JSON reply, unpacked
 	MaxFileBytes            int64 `yaml:"max_file_bytes" json:"max_file_bytes"`                         // of a download
+
+	// Budgets are further budgets of calls in a minute, by name, for streams that the vendor counts apart. Their calls count in the main one too.
+	Budgets map[string]int `yaml:"budgets" json:"budgets,omitempty"`
 }
 
 // Field is one input of the connection's form: a subset of JSON Schema.
@@ -100,8 +103,12 @@ const (
 	StreamActivities = "activities" // events
 	StreamRecords    = "records"    // users, settings, shares: snapshots
 
-	CursorOpen   = "cursor" // open-ended: changed items come again after the cursor
-	CursorWindow = "window" // read as closed windows of time
+	CursorOpen     = "cursor"   // open-ended: changed items come again after the cursor
+	CursorWindow   = "window"   // read as closed windows of time
+	CursorSnapshot = "snapshot" // read as a whole, again and again
+
+	AbsentGone    = "gone"    // a record that two whole snapshots in a row do not hold is gone
+	AbsentUnknown = "unknown" // a record that is not listed is one that nothing is known of
 )
 
 // Stream is one kind of record a connector reads.
@@ -117,6 +124,14 @@ type Stream struct {
 	Lateness Duration `yaml:"lateness" json:"lateness,omitempty"`         // how late a record can appear; a re-read covers this much
 	History  Duration `yaml:"history" json:"history,omitempty"`           // how far back the vendor keeps records; 0: no limit
 	Reread   Duration `yaml:"reread_every" json:"reread_every,omitempty"` // how often the lateness span is read again
+
+	Every    Duration `yaml:"every" json:"every,omitempty"`       // least time between two live reads; 0: in every scan
+	Keys     []string `yaml:"keys" json:"keys,omitempty"`         // kinds of keys that read it; the first of them that is connected for an organisation does. Empty: all
+	Budget   string   `yaml:"budget" json:"budget,omitempty"`     // of limits.budgets
+	Absent   string   `yaml:"absent" json:"absent,omitempty"`     // snapshot: what a record means that is no longer listed, gone or unknown
+	Optional bool     `yaml:"optional" json:"optional,omitempty"` // not every tenant has it: "not available" is no error
+	Fields   []string `yaml:"fields" json:"fields,omitempty"`     // what is read of it, for people
+	Unseen   string   `yaml:"unseen" json:"unseen,omitempty"`     // what of it cannot be seen, and why, for people
 }
 
 // Duration is a time.Duration that is written like "10m" in YAML and JSON.

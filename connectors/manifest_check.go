@@ -54,6 +54,11 @@ func (m *Manifest) validate() error {
 			bad("limits.%s: want between 1 KiB and 1 GiB", name)
 		}
 	}
+	for name, n := range m.Limits.Budgets {
+		if !idForm.MatchString(name) || n < 1 || n > m.Limits.VendorRequestsPerMinute {
+			bad("limits.budgets.%s: want a name of lower-case letters and between 1 and vendor_requests_per_minute calls", name)
+		}
+	}
 	errs = append(errs, m.validateFields()...)
 	for i, h := range m.Headers {
 		if !headerForm.MatchString(h.Name) || (h.Value == "") == (h.Config == "") {
@@ -112,12 +117,26 @@ func (m *Manifest) validateStreams() (errs []error) {
 			if s.Lookback == 0 || s.Settle == 0 {
 				bad("streams[%d]: a window stream needs lookback and settle", i)
 			}
-		case CursorOpen:
+		case CursorOpen, CursorSnapshot:
 			if s.Lookback != 0 || s.Settle != 0 {
 				bad("streams[%d]: only a window stream has lookback and settle", i)
 			}
 		default:
-			bad("streams[%d].cursor: want cursor or window", i)
+			bad("streams[%d].cursor: want cursor, window or snapshot", i)
+		}
+		if (s.Cursor == CursorSnapshot) != (s.Absent == AbsentGone || s.Absent == AbsentUnknown) || s.Cursor != CursorSnapshot && s.Absent != "" {
+			bad("streams[%d].absent: a snapshot says gone or unknown, no other stream does", i)
+		}
+		if s.Cursor == CursorSnapshot && (s.Reread != 0 || s.History != 0) {
+			bad("streams[%d]: a snapshot has no history, and is read again as a whole", i)
+		}
+		for _, k := range s.Keys {
+			if !slices.ContainsFunc(m.Keys, func(kind KeyKind) bool { return kind.Kind == k && kind.Usable }) {
+				bad("streams[%d].keys: no usable key kind %q", i, k)
+			}
+		}
+		if _, ok := m.Limits.Budgets[s.Budget]; s.Budget != "" && !ok {
+			bad("streams[%d].budget: no such budget in limits", i)
 		}
 		if (s.Reread == 0) != (s.Lateness == 0) {
 			bad("streams[%d]: lateness and reread_every come together", i)

@@ -394,7 +394,7 @@ func (p *page) moveCheckpoint(ctx context.Context, read connectors.Page, began t
 	closed := !s.To.IsZero()
 	err = p.last(ctx, func(tx *store.Tx) error {
 		for reason, n := range read.Skipped {
-			if err := store.AddCount(ctx, tx, p.connection.ID, p.ref.Stream, store.OutcomeSkipped, reason, int64(n)); err != nil {
+			if err := store.AddCount(ctx, tx, p.connection.ID, store.Count{Stream: p.ref.Stream, Outcome: store.OutcomeSkipped, Reason: reason, N: int64(n)}); err != nil {
 				return err
 			}
 		}

@@ -84,10 +84,7 @@ func (p *page) activity(ctx context.Context, tx *store.Tx, item connectors.Item,
 	if err != nil {
 		return err
 	}
-	if err := store.AddCount(ctx, tx, p.connection.ID, p.ref.Stream, store.OutcomeRead, "", 1); err != nil {
-		return err
-	}
-	if err := store.AddCount(ctx, tx, p.connection.ID, p.ref.Stream, outcome, reason, 1); err != nil {
+	if err := store.AddCount(ctx, tx, p.connection.ID, store.Count{Stream: p.ref.Stream, Unit: item.Kind, Outcome: outcome, Reason: reason, At: item.At, N: 1}); err != nil {
 		return err
 	}
 	return store.AddProgress(ctx, tx, p.scanID, 1, scanned, 1-scanned, 0)

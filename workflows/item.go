@@ -330,10 +330,7 @@ func (p *page) commit(ctx context.Context, tx *store.Tx, found []findings.Detect
 	if s.State == store.ItemFailed {
 		outcome = store.OutcomeFailed
 	}
-	if err := store.AddCount(ctx, tx, p.connection.ID, s.Stream, store.OutcomeRead, "", 1); err != nil {
-		return err
-	}
-	if err := store.AddCount(ctx, tx, p.connection.ID, s.Stream, outcome, s.Reason, 1); err != nil {
+	if err := store.AddCount(ctx, tx, p.connection.ID, store.Count{Stream: s.Stream, Unit: s.Kind, Outcome: outcome, Reason: s.Reason, At: s.At, N: 1}); err != nil {
 		return err
 	}
 	return store.AddProgress(ctx, tx, p.scanID, 1, scanned, skipped, 0)

@@ -70,7 +70,7 @@ func TestWhoeverLostALeaseStoresNothing(t *testing.T) {
 			t.Errorf("%s: the checkpoint moved", at)
 		}
 		// Items that were stored before the loss are the only ones; here none was.
-		if n := b.count(`SELECT COUNT(*) FROM items`) + b.count(`SELECT COUNT(*) FROM findings`) + b.count(`SELECT COUNT(*) FROM coverage_counts`); n != 0 {
+		if n := b.count(`SELECT COUNT(*) FROM items`) + b.count(`SELECT COUNT(*) FROM findings`) + b.count(`SELECT COUNT(*) FROM coverage_units`); n != 0 {
 			t.Errorf("%s: %d rows were stored after the lease was lost", at, n)
 		}
 		// Its new holder goes on; another that asks is told when to ask again.

@@ -64,14 +64,10 @@ func ListCheckpoints(ctx context.Context, q Querier, connectionID string) ([]Che
 
 // PutCheckpoint stores c.
 func PutCheckpoint(ctx context.Context, tx *Tx, c Checkpoint) error {
-	done := 0
-	if c.Done {
-		done = 1
-	}
 	_, err := tx.ExecContext(ctx, `INSERT INTO checkpoints (workspace_id, `+checkpointColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 		ON CONFLICT (workspace_id, connection_id, stream, lane, slice) DO UPDATE SET cursor = excluded.cursor, done = excluded.done, watermark_at = excluded.watermark_at,
 			pages = excluded.pages, failures = excluded.failures, error = excluded.error, updated_at = excluded.updated_at`,
-		Workspace, c.ConnectionID, c.Stream, c.Lane, c.Slice, c.Cursor, done, Micros(c.WatermarkAt), c.Pages, c.Failures, c.Error, Micros(tx.Now()))
+		Workspace, c.ConnectionID, c.Stream, c.Lane, c.Slice, c.Cursor, truth(c.Done), Micros(c.WatermarkAt), c.Pages, c.Failures, c.Error, Micros(tx.Now()))
 	if err != nil {
 		return fmt.Errorf("store checkpoint %s/%s/%s: %w", c.Stream, c.Lane, c.Slice, err)
 	}

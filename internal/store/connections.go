@@ -20,30 +20,31 @@ const (
 
 // Connection is a connector set up with a credential for one organisation. Its secrets are in the table credentials.
 type Connection struct {
-	ID           string
-	Name         string
-	Connector    string
-	AccountID    string // the organisation behind the key
-	AccountName  string
-	KeyKind      string
-	Config       map[string]string
-	Every        time.Duration
-	BackfillFrom time.Time // zero: no history
-	State        string
-	StateCode    string
-	StateMessage string
-	CreatedAt    time.Time
-	UpdatedAt    time.Time
-	DeletedAt    time.Time
+	ID             string
+	Name           string
+	Connector      string
+	AccountID      string // the organisation behind the key
+	AccountName    string
+	KeyKind        string
+	Config         map[string]string
+	Every          time.Duration
+	BackfillFrom   time.Time // zero: no history
+	BackfillPaused bool
+	State          string
+	StateCode      string
+	StateMessage   string
+	CreatedAt      time.Time
+	UpdatedAt      time.Time
+	DeletedAt      time.Time
 }
 
-const connectionColumns = `id, name, connector, account_id, account_name, key_kind, config, every_us, backfill_from, state, state_code, state_message, created_at, updated_at, deleted_at`
+const connectionColumns = `id, name, connector, account_id, account_name, key_kind, config, every_us, backfill_from, state, state_code, state_message, created_at, updated_at, backfill_paused, deleted_at`
 
 func scanConnection(row interface{ Scan(...any) error }) (Connection, error) {
 	var c Connection
 	var config string
-	var every, backfill, created, updated, deleted int64
-	if err := row.Scan(&c.ID, &c.Name, &c.Connector, &c.AccountID, &c.AccountName, &c.KeyKind, &config, &every, &backfill, &c.State, &c.StateCode, &c.StateMessage, &created, &updated, &deleted); err != nil {
+	var every, backfill, created, updated, paused, deleted int64
+	if err := row.Scan(&c.ID, &c.Name, &c.Connector, &c.AccountID, &c.AccountName, &c.KeyKind, &config, &every, &backfill, &c.State, &c.StateCode, &c.StateMessage, &created, &updated, &paused, &deleted); err != nil {
 		if errors.Is(err, sql.ErrNoRows) {
 			return c, fmt.Errorf("connection: %w", ErrNotFound)
 		}
@@ -52,6 +53,7 @@ func scanConnection(row interface{ Scan(...any) error }) (Connection, error) {
 	if err := json.Unmarshal([]byte(config), &c.Config); err != nil {
 		return c, fmt.Errorf("decode the settings of connection %s: %w", c.ID, err)
 	}
+	c.BackfillPaused = paused != 0
 	c.Every = time.Duration(every) * time.Microsecond
 	c.BackfillFrom, c.CreatedAt, c.UpdatedAt, c.DeletedAt = FromMicros(backfill), FromMicros(created), FromMicros(updated), FromMicros(deleted)
 	return c, nil
@@ -79,12 +81,12 @@ func CreateConnection(ctx context.Context, tx *Tx, c Connection) (Connection, er
 	}
 	c.UpdatedAt, c.DeletedAt = now, time.Time{}
 	_, err = tx.ExecContext(ctx, `INSERT INTO connections (workspace_id, `+connectionColumns+`)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 0)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, 0)
 		ON CONFLICT (workspace_id, id) DO UPDATE SET name = excluded.name, account_name = excluded.account_name, config = excluded.config, every_us = excluded.every_us,
 			backfill_from = excluded.backfill_from, state = excluded.state, state_code = excluded.state_code, state_message = excluded.state_message,
-			created_at = excluded.created_at, updated_at = excluded.updated_at, deleted_at = 0`,
+			created_at = excluded.created_at, updated_at = excluded.updated_at, backfill_paused = excluded.backfill_paused, deleted_at = 0`,
 		Workspace, c.ID, c.Name, c.Connector, c.AccountID, c.AccountName, c.KeyKind, string(config), c.Every.Microseconds(), Micros(c.BackfillFrom),
-		c.State, c.StateCode, c.StateMessage, Micros(c.CreatedAt), Micros(c.UpdatedAt))
+		c.State, c.StateCode, c.StateMessage, Micros(c.CreatedAt), Micros(c.UpdatedAt), truth(c.BackfillPaused))
 	if err != nil {
 		return c, fmt.Errorf("store connection: %w", err)
 	}
@@ -111,9 +113,9 @@ func UpdateConnection(ctx context.Context, tx *Tx, c Connection) error {
 	if err != nil {
 		return fmt.Errorf("encode settings: %w", err)
 	}
-	return one(tx.ExecContext(ctx, `UPDATE connections SET name = $1, account_id = $2, account_name = $3, key_kind = $4, config = $5, every_us = $6, backfill_from = $7, state = $8, state_code = $9, state_message = $10, updated_at = $11
-		WHERE workspace_id = $12 AND id = $13 AND deleted_at = 0`,
-		c.Name, c.AccountID, c.AccountName, c.KeyKind, string(config), c.Every.Microseconds(), Micros(c.BackfillFrom), c.State, c.StateCode, c.StateMessage, Micros(tx.Now()), Workspace, c.ID))("connection " + c.ID)
+	return one(tx.ExecContext(ctx, `UPDATE connections SET name = $1, account_id = $2, account_name = $3, key_kind = $4, config = $5, every_us = $6, backfill_from = $7, state = $8, state_code = $9, state_message = $10, updated_at = $11, backfill_paused = $12
+		WHERE workspace_id = $13 AND id = $14 AND deleted_at = 0`,
+		c.Name, c.AccountID, c.AccountName, c.KeyKind, string(config), c.Every.Microseconds(), Micros(c.BackfillFrom), c.State, c.StateCode, c.StateMessage, Micros(tx.Now()), truth(c.BackfillPaused), Workspace, c.ID))("connection " + c.ID)
 }
 
 // SetConnectionState stores the state that a scan found. A pause made by a person is not overwritten.
@@ -140,8 +142,15 @@ func DeleteConnection(ctx context.Context, tx *Tx, connectionID string) error {
 		`DELETE FROM items WHERE workspace_id = $1 AND connection_id = $2`,
 		`DELETE FROM item_places WHERE workspace_id = $1 AND connection_id = $2`,
 		`DELETE FROM activities WHERE workspace_id = $1 AND connection_id = $2`,
-		`DELETE FROM coverage_counts WHERE workspace_id = $1 AND connection_id = $2`,
+		`DELETE FROM coverage_units WHERE workspace_id = $1 AND connection_id = $2`,
 		`DELETE FROM coverage_intervals WHERE workspace_id = $1 AND connection_id = $2`,
+		`DELETE FROM records WHERE workspace_id = $1 AND connection_id = $2`,
+		`DELETE FROM snapshots WHERE workspace_id = $1 AND connection_id = $2`,
+		`DELETE FROM posture_runs WHERE workspace_id = $1 AND connection_id = $2`,
+		`DELETE FROM calls_seen WHERE workspace_id = $1 AND run IN (SELECT run FROM call_runs WHERE workspace_id = $1 AND connection_id = $2)`,
+		`DELETE FROM call_runs WHERE workspace_id = $1 AND connection_id = $2`,
+		`DELETE FROM call_requests WHERE workspace_id = $1 AND connection_id = $2`,
+		`DELETE FROM own_keys WHERE workspace_id = $1 AND connection_id = $2`,
 	} {
 		if _, err := tx.ExecContext(ctx, q, Workspace, connectionID); err != nil {
 			return fmt.Errorf("clear connection %s: %w", connectionID, err)
@@ -227,4 +236,12 @@ func collect[T any](rows *sql.Rows, f func(*sql.Rows) (T, error)) (out []T, err 
 		out = append(out, v)
 	}
 	return out, rows.Err()
+}
+
+// truth is a bool as both databases store it.
+func truth(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
 }

@@ -7,56 +7,78 @@ import (
 	"time"
 )
 
-// Outcomes counted in the coverage ledger, per connection and stream. Read counts items of list pages once for each version; the others say
-// what became of them.
+// Outcomes counted in the coverage ledger, per connection and stream: what became of a unit (one instance.resource), counted once for each version
+// of it. What was read is the sum of scanned, skipped and failed, and of the items that wait.
 const (
-	OutcomeRead    = "read"
 	OutcomeScanned = "scanned"
 	OutcomeSkipped = "skipped"
 	OutcomeFailed  = "failed"
+)
+
+// Outcomes that are counted beside them: units that appeared behind the watermark, and rows that were listed again because windows overlap.
+const (
 	OutcomeLate    = "late"
+	OutcomeOverlap = "overlap"
 )
 
 // Count is one line of the coverage ledger.
 type Count struct {
-	Stream, Outcome, Reason string
-	N                       int64
+	Stream, Unit, Outcome, Reason string
+	At                            time.Time // the unit's own time, of which the day is kept; zero: not known, or of all days
+	N                             int64
 }
 
-// AddCount adds n to a line of the ledger. It runs in the transaction of the item that it counts.
-func AddCount(ctx context.Context, tx *Tx, connectionID, stream, outcome, reason string, n int64) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO coverage_counts (workspace_id, connection_id, stream, outcome, reason, n) VALUES ($1, $2, $3, $4, $5, $6)
-		ON CONFLICT (workspace_id, connection_id, stream, outcome, reason) DO UPDATE SET n = coverage_counts.n + excluded.n`, Workspace, connectionID, stream, outcome, reason, n)
+const dayMicros = int64(24 * time.Hour / time.Microsecond)
+
+// AddCount adds to a line of the ledger. It runs in the transaction of the item that it counts.
+func AddCount(ctx context.Context, tx *Tx, connectionID string, c Count) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO coverage_units (workspace_id, connection_id, stream, day, unit, outcome, reason, n) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+		ON CONFLICT (workspace_id, connection_id, stream, day, unit, outcome, reason) DO UPDATE SET n = coverage_units.n + excluded.n`,
+		Workspace, connectionID, c.Stream, max(Micros(c.At), 0)/dayMicros, c.Unit, c.Outcome, c.Reason, c.N)
 	if err != nil {
 		return fmt.Errorf("count coverage: %w", err)
 	}
 	return nil
 }
 
-// Counts returns the ledger of a connection.
+// Counts returns the ledger of a connection, all days together.
 func Counts(ctx context.Context, q Querier, connectionID string) ([]Count, error) {
-	rows, err := q.QueryContext(ctx, `SELECT stream, outcome, reason, n FROM coverage_counts WHERE workspace_id = $1 AND connection_id = $2 ORDER BY stream, outcome, reason`, Workspace, connectionID)
+	return counts(ctx, q, `SELECT stream, 0, unit, outcome, reason, SUM(n) FROM coverage_units WHERE workspace_id = $1 AND connection_id = $2
+		GROUP BY stream, unit, outcome, reason ORDER BY stream, unit, outcome, reason`, Workspace, connectionID)
+}
+
+// DayCounts returns the ledger of a connection by day, from the day of from to that of to; days without a count are left out, and so is what has no
+// known time.
+func DayCounts(ctx context.Context, q Querier, connectionID string, from, to time.Time) ([]Count, error) {
+	return counts(ctx, q, `SELECT stream, day, unit, outcome, reason, n FROM coverage_units WHERE workspace_id = $1 AND connection_id = $2 AND day BETWEEN $3 AND $4 AND day > 0
+		ORDER BY stream, day, unit, outcome, reason`, Workspace, connectionID, Micros(from)/dayMicros, Micros(to)/dayMicros)
+}
+
+func counts(ctx context.Context, q Querier, query string, args ...any) ([]Count, error) {
+	rows, err := q.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read coverage: %w", err)
 	}
 	return collect(rows, func(r *sql.Rows) (Count, error) {
 		var c Count
-		if err := r.Scan(&c.Stream, &c.Outcome, &c.Reason, &c.N); err != nil {
+		var day int64
+		if err := r.Scan(&c.Stream, &day, &c.Unit, &c.Outcome, &c.Reason, &c.N); err != nil {
 			return c, fmt.Errorf("read coverage: %w", err)
 		}
+		c.At = FromMicros(day * dayMicros)
 		return c, nil
 	})
 }
 
-// CountItems returns the number of items of a connection by stream, state and reason: what waits or was given up.
+// CountItems returns the number of items of a connection by stream, kind, state and reason: what waits or was given up.
 func CountItems(ctx context.Context, q Querier, connectionID string) ([]Count, error) {
-	rows, err := q.QueryContext(ctx, `SELECT stream, state, reason, COUNT(*) FROM items WHERE workspace_id = $1 AND connection_id = $2 GROUP BY stream, state, reason ORDER BY stream, state, reason`, Workspace, connectionID)
+	rows, err := q.QueryContext(ctx, `SELECT stream, kind, state, reason, COUNT(*) FROM items WHERE workspace_id = $1 AND connection_id = $2 GROUP BY stream, kind, state, reason ORDER BY stream, kind, state, reason`, Workspace, connectionID)
 	if err != nil {
 		return nil, fmt.Errorf("count items: %w", err)
 	}
 	return collect(rows, func(r *sql.Rows) (Count, error) {
 		var c Count
-		if err := r.Scan(&c.Stream, &c.Outcome, &c.Reason, &c.N); err != nil {
+		if err := r.Scan(&c.Stream, &c.Unit, &c.Outcome, &c.Reason, &c.N); err != nil {
 			return c, fmt.Errorf("count items: %w", err)
 		}
 		return c, nil

@@ -42,7 +42,7 @@ func items(s *suite) {
 		s.notFound("another item of the same id", err)
 	}
 	s.put(store.Item{ItemKey: itemKey("c2"), Stream: "chats", State: store.ItemScanned}, store.Item{ItemKey: itemKey("c3"), Stream: "chats", State: store.ItemSkipped, Reason: store.ReasonTooBig})
-	s.equal("CountItems", []store.Count{{Stream: "chats", Outcome: store.ItemScanned, N: 2}, {Stream: "chats", Outcome: store.ItemSkipped, Reason: store.ReasonTooBig, N: 1}},
+	s.equal("CountItems", []store.Count{{Stream: "chats", Unit: "chat", Outcome: store.ItemScanned, N: 2}, {Stream: "chats", Unit: "chat", Outcome: store.ItemSkipped, Reason: store.ReasonTooBig, N: 1}},
 		must[[]store.Count](s)(store.CountItems(ctx, s.Read(), "con_1")))
 }
 
@@ -158,24 +158,23 @@ func activityPurge(s *suite) {
 	s.equal("left", int64(2), must[int64](s)(store.CountActivities(s.Context(), s.Read(), "con_1", "*", "", "", time.Time{}, stored.Add(time.Hour*9))))
 }
 
-func count(stream, outcome, reason string, n int64) store.Count {
-	return store.Count{Stream: stream, Outcome: outcome, Reason: reason, N: n}
-}
-
 func coverageCounts(s *suite) {
+	at := stored.Add(30 * time.Hour)
 	for _, c := range []store.Count{
-		count("chats", store.OutcomeRead, "", 2), count("chats", store.OutcomeSkipped, store.ReasonTooBig, 1), count("chats", store.OutcomeRead, "", 3),
-		count("chats", store.OutcomeSkipped, store.ReasonDeleted, 1), count("activities", store.OutcomeRead, "", 1),
+		{Stream: "chats", Unit: "message", Outcome: store.OutcomeScanned, At: stored, N: 2}, {Stream: "chats", Unit: "message", Outcome: store.OutcomeScanned, At: at, N: 3},
+		{Stream: "chats", Unit: "chat", Outcome: store.OutcomeSkipped, Reason: store.ReasonDeleted, N: 1}, {Stream: "activities", Outcome: store.OutcomeScanned, At: stored, N: 1},
+		{Stream: "activities", Outcome: store.OutcomeScanned, At: stored.Add(time.Second), N: 1},
 	} {
-		s.write(func(ctx context.Context, tx *store.Tx) error {
-			return store.AddCount(ctx, tx, "con_1", c.Stream, c.Outcome, c.Reason, c.N)
-		})
+		s.write(func(ctx context.Context, tx *store.Tx) error { return store.AddCount(ctx, tx, "con_1", c) })
 	}
 	s.equal("Counts", []store.Count{
-		count("activities", store.OutcomeRead, "", 1), count("chats", store.OutcomeRead, "", 5),
-		count("chats", store.OutcomeSkipped, store.ReasonDeleted, 1), count("chats", store.OutcomeSkipped, store.ReasonTooBig, 1),
+		{Stream: "activities", Outcome: store.OutcomeScanned, N: 2}, {Stream: "chats", Unit: "chat", Outcome: store.OutcomeSkipped, Reason: store.ReasonDeleted, N: 1},
+		{Stream: "chats", Unit: "message", Outcome: store.OutcomeScanned, N: 5},
 	}, must[[]store.Count](s)(store.Counts(s.Context(), s.Read(), "con_1")))
 	s.equal("of another connection", 0, len(must[[]store.Count](s)(store.Counts(s.Context(), s.Read(), "con_2"))))
+	day := at.Truncate(24 * time.Hour)
+	s.equal("DayCounts", []store.Count{{Stream: "chats", Unit: "message", Outcome: store.OutcomeScanned, At: day, N: 3}},
+		must[[]store.Count](s)(store.DayCounts(s.Context(), s.Read(), "con_1", at, at)))
 }
 
 func hour(n int) time.Time { return stored.Add(time.Duration(n) * time.Hour) }

@@ -1,0 +1,116 @@
+-- +goose Up
+
+-- What became of every unit (one instance.resource), by the day of its own time: day counts from 1970, 0 where the time is not known. Read is the
+-- sum of the outcomes.
+CREATE TABLE coverage_units (
+    workspace_id  TEXT COLLATE "C" NOT NULL,
+    connection_id TEXT COLLATE "C" NOT NULL,
+    stream        TEXT COLLATE "C" NOT NULL,
+    day           BIGINT NOT NULL,
+    unit          TEXT COLLATE "C" NOT NULL,
+    outcome       TEXT COLLATE "C" NOT NULL,
+    reason        TEXT COLLATE "C" NOT NULL,
+    n             BIGINT NOT NULL,
+    PRIMARY KEY (workspace_id, connection_id, stream, day, unit, outcome, reason)
+);
+INSERT INTO coverage_units (workspace_id, connection_id, stream, day, unit, outcome, reason, n)
+    SELECT workspace_id, connection_id, stream, 0, '', outcome, reason, n FROM coverage_counts WHERE outcome <> 'read';
+DROP TABLE coverage_counts;
+
+-- place: where the next fetch of the item goes on. actor_key and deleted_at: whose it was, and when its user deleted it.
+ALTER TABLE items ADD COLUMN place TEXT COLLATE "C" NOT NULL DEFAULT '';
+ALTER TABLE items ADD COLUMN actor_key TEXT COLLATE "C" NOT NULL DEFAULT '';
+ALTER TABLE items ADD COLUMN deleted_at BIGINT NOT NULL DEFAULT 0;
+CREATE INDEX items_deleted ON items (workspace_id, connection_id, deleted_at);
+
+ALTER TABLE connections ADD COLUMN backfill_paused BIGINT NOT NULL DEFAULT 0;
+
+-- Rows of snapshots, with their past: a row stands from valid_from until valid_to, which is 0 for the one that stands now. Fields is JSON with every
+-- string masked. seen_at is the snapshot that held it last; missed counts the whole snapshots in a row that did not hold it.
+CREATE TABLE records (
+    workspace_id  TEXT COLLATE "C" NOT NULL,
+    connection_id TEXT COLLATE "C" NOT NULL,
+    kind          TEXT COLLATE "C" NOT NULL,
+    id            TEXT COLLATE "C" NOT NULL,
+    valid_from    BIGINT NOT NULL,
+    valid_to      BIGINT NOT NULL,
+    stream        TEXT COLLATE "C" NOT NULL,
+    scope         TEXT COLLATE "C" NOT NULL,
+    actor_key     TEXT COLLATE "C" NOT NULL,
+    resource      TEXT COLLATE "C" NOT NULL,
+    fields        TEXT COLLATE "C" NOT NULL,
+    seen_at       BIGINT NOT NULL,
+    missed        BIGINT NOT NULL,
+    PRIMARY KEY (workspace_id, connection_id, kind, id, valid_from)
+);
+CREATE UNIQUE INDEX records_now ON records (workspace_id, connection_id, kind, id) WHERE valid_to = 0;
+CREATE INDEX records_stream ON records (workspace_id, connection_id, stream, valid_to, seen_at);
+CREATE INDEX records_changed ON records (workspace_id, connection_id, valid_from);
+
+-- The last snapshot of each stream: whole, partial (some scopes are missing, named in missing) or unavailable. whole_at is the last one that was whole.
+CREATE TABLE snapshots (
+    workspace_id  TEXT COLLATE "C" NOT NULL,
+    connection_id TEXT COLLATE "C" NOT NULL,
+    stream        TEXT COLLATE "C" NOT NULL,
+    began_at      BIGINT NOT NULL,
+    ended_at      BIGINT NOT NULL,
+    whole_at      BIGINT NOT NULL,
+    state         TEXT COLLATE "C" NOT NULL,
+    missing       TEXT COLLATE "C" NOT NULL,
+    records       BIGINT NOT NULL,
+    PRIMARY KEY (workspace_id, connection_id, stream)
+);
+
+-- Which version of which posture policy has judged the records that stand.
+CREATE TABLE posture_runs (
+    workspace_id  TEXT COLLATE "C" NOT NULL,
+    connection_id TEXT COLLATE "C" NOT NULL,
+    policy_id     TEXT COLLATE "C" NOT NULL,
+    version       TEXT COLLATE "C" NOT NULL,
+    judged_at     BIGINT NOT NULL,
+    PRIMARY KEY (workspace_id, connection_id, policy_id)
+);
+
+-- Own calls: a run is one process that calls with a connection's key. stopped_at is 0 until it ended in order; flushed_at: the ids of its requests
+-- are stored up to then.
+CREATE TABLE call_runs (
+    workspace_id  TEXT COLLATE "C" NOT NULL,
+    run           TEXT COLLATE "C" NOT NULL,
+    connection_id TEXT COLLATE "C" NOT NULL,
+    started_at    BIGINT NOT NULL,
+    flushed_at    BIGINT NOT NULL,
+    stopped_at    BIGINT NOT NULL,
+    proven        BIGINT NOT NULL,
+    PRIMARY KEY (workspace_id, run)
+);
+CREATE INDEX call_runs_connection ON call_runs (workspace_id, connection_id, started_at);
+
+-- Numbers of calls that the app's log has shown, each once, and the row that showed it.
+CREATE TABLE calls_seen (
+    workspace_id TEXT COLLATE "C" NOT NULL,
+    run          TEXT COLLATE "C" NOT NULL,
+    n            BIGINT NOT NULL,
+    activity_id  TEXT COLLATE "C" NOT NULL,
+    at           BIGINT NOT NULL,
+    PRIMARY KEY (workspace_id, run, n)
+);
+CREATE INDEX calls_seen_at ON calls_seen (workspace_id, at);
+
+-- The app's ids of our own requests, kept for 48 hours.
+CREATE TABLE call_requests (
+    workspace_id  TEXT COLLATE "C" NOT NULL,
+    connection_id TEXT COLLATE "C" NOT NULL,
+    request_id    TEXT COLLATE "C" NOT NULL,
+    at            BIGINT NOT NULL,
+    PRIMARY KEY (workspace_id, connection_id, request_id)
+);
+CREATE INDEX call_requests_at ON call_requests (workspace_id, at);
+
+-- The app's ids of the keys that a connection calls with.
+CREATE TABLE own_keys (
+    workspace_id  TEXT COLLATE "C" NOT NULL,
+    connection_id TEXT COLLATE "C" NOT NULL,
+    key_id        TEXT COLLATE "C" NOT NULL,
+    first_seen_at BIGINT NOT NULL,
+    PRIMARY KEY (workspace_id, connection_id, key_id)
+);
