@@ -132,9 +132,13 @@ type Item struct {
 	File     *File     // for KindFile
 	Record   *Record   // for KindRecord; with an item of content, its row in a snapshot
 
-	// Since is given to Fetch: the place that an earlier Fetch of this item ended with (a part of PartPlace). Only parts after it are wanted. Empty:
-	// all parts. A Source that cannot go on from it gives all parts.
+	// Parts is the whole content of an item whose list row holds it; Fetch is not called for it then.
+	Parts []Part
+
+	// Since is given to Fetch: the place that an earlier Fetch of this item ended with (a part of PartPlace). Only parts after it are wanted, unless
+	// Again is set: then all are, and those up to Since come with Part.Again. A Source that cannot go on from a place gives all parts.
 	Since string
+	Again bool
 }
 
 // Resource is the object in the SaaS app.
@@ -224,6 +228,7 @@ type Part struct {
 	MIME     string
 	Size     int64 // bytes; -1 unknown
 	Open     func(context.Context) (io.ReadCloser, error)
+	Again    bool  // an earlier Fetch gave it; see Item.Since
 	Child    *Item // set: the part is an item of its own and has nothing else set but Kind and Resource
 }
 
