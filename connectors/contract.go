@@ -212,6 +212,9 @@ const (
 	PartDocument      = "document"
 	PartRecord        = "record"
 	PartField         = "field" // one string of an activity
+
+	// PartPlace is no content: the last part of a Fetch, whose Path is the Item.Since of the next Fetch of that item.
+	PartPlace = "place"
 )
 
 // Ref names a resource.
@@ -228,8 +231,9 @@ type Part struct {
 	MIME     string
 	Size     int64 // bytes; -1 unknown
 	Open     func(context.Context) (io.ReadCloser, error)
-	Again    bool  // an earlier Fetch gave it; see Item.Since
-	Child    *Item // set: the part is an item of its own and has nothing else set but Kind and Resource
+	Again    bool   // an earlier Fetch gave it; see Item.Since
+	Skipped  string // set: why the app has no content for it; its unit is counted as skipped for this reason, and Open is nil
+	Child    *Item  // set: the part is an item of its own and has nothing else set but Kind and Resource
 }
 
 // States of a step.

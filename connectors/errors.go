@@ -27,11 +27,12 @@ const (
 // Error is what every failed call of a Client returns. It never holds a response body, a query, a header, a secret or content.
 type Error struct {
 	Kind       Kind
-	Code       string // OB-2001 …, see docs/errors.md
-	Status     int    // HTTP status; 0 when there was no reply
-	RequestID  string // the vendor's id of the request
-	Message    string // one sentence for the admin, with what to do
-	Missing    []string
+	Code       string   // OB-2001 …, see docs/errors.md
+	Status     int      // HTTP status; 0 when there was no reply
+	RequestID  string   // the vendor's id of the request
+	Message    string   // one sentence for the admin, with what to do
+	Missing    []string // scopes that the key lacks
+	Scopes     []string // scopes that the key has, where the reply names them
 	RetryAfter time.Duration
 	Err        error // the cause, safe to print
 }
