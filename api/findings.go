@@ -206,12 +206,16 @@ type UpdateFindingInput struct {
 // Decision is a new status with its reason.
 type Decision struct {
 	Status string `json:"status" enum:"open,acknowledged,in_progress,resolved,accepted_risk,false_positive"`
-	Reason string `json:"reason,omitempty" maxLength:"1000" doc:"Required for accepted_risk and false_positive."`
+	Reason string `json:"reason,omitempty" maxLength:"1000" doc:"Required for accepted_risk and false_positive, and for resolved where the policy is locked."`
 }
 
 func (a *API) updateFinding(ctx context.Context, in *UpdateFindingInput) (*Output[findings.Finding], error) {
-	err := a.d.DB.Write(ctx, func(tx *store.Tx) error {
-		changed, err := findings.SetStatus(ctx, tx, findings.Change{FindingID: in.ID, Status: in.Body.Status, Reason: in.Body.Reason, Actor: actor(ctx)})
+	locked, err := a.locked(ctx)
+	if err != nil {
+		return nil, err
+	}
+	err = a.d.DB.Write(ctx, func(tx *store.Tx) error {
+		changed, err := findings.SetStatus(ctx, tx, findings.Change{FindingID: in.ID, Status: in.Body.Status, Reason: in.Body.Reason, Actor: actor(ctx), Locked: locked})
 		if err != nil {
 			return err
 		}
@@ -234,6 +238,8 @@ func triageProblem(err error) error {
 	switch {
 	case errors.As(err, &transition):
 		return problem.New(http.StatusConflict, problem.CodeTransition, "The status cannot change so: "+transition.Error()+". Choose another status.")
+	case errors.Is(err, findings.ErrLocked):
+		return problem.New(http.StatusConflict, problem.CodeLocked, "Findings of this policy are about the audit trail or the key itself and cannot be dismissed. Set it to resolved, with a reason.")
 	case errors.Is(err, findings.ErrReason):
 		return problem.Invalid(problem.Field{Location: "body.reason", Message: "A reason of at most 1000 bytes is needed for this status."})
 	case errors.Is(err, findings.ErrStatus):
@@ -242,12 +248,25 @@ func triageProblem(err error) error {
 	return err
 }
 
+// locked tells the policies whose findings nobody can dismiss. A policy that is no longer there locks nothing.
+func (a *API) locked(ctx context.Context) (func(policyID string) bool, error) {
+	all, err := a.d.Policies(ctx)
+	if err != nil {
+		return nil, err
+	}
+	locked := map[string]bool{}
+	for _, e := range all {
+		locked[e.Policy.ID] = e.Policy.Locked
+	}
+	return func(id string) bool { return locked[id] }, nil
+}
+
 // BulkInput changes several findings alike.
 type BulkInput struct {
 	Body struct {
 		IDs    []string `json:"ids" minItems:"1" maxItems:"500" uniqueItems:"true"`
 		Status string   `json:"status" enum:"open,acknowledged,in_progress,resolved,accepted_risk,false_positive"`
-		Reason string   `json:"reason,omitempty" maxLength:"1000" doc:"Required for accepted_risk and false_positive."`
+		Reason string   `json:"reason,omitempty" maxLength:"1000" doc:"Required for accepted_risk and false_positive, and for resolved where the policy is locked."`
 	}
 }
 
@@ -260,12 +279,16 @@ type Outcome struct {
 }
 
 func (a *API) updateFindings(ctx context.Context, in *BulkInput) (*ListOutput[Outcome], error) {
+	locked, err := a.locked(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var changes []findings.Change
 	for _, id := range in.Body.IDs {
-		changes = append(changes, findings.Change{FindingID: id, Status: in.Body.Status, Reason: in.Body.Reason, Actor: actor(ctx)})
+		changes = append(changes, findings.Change{FindingID: id, Status: in.Body.Status, Reason: in.Body.Reason, Actor: actor(ctx), Locked: locked})
 	}
 	var outcomes []findings.Outcome
-	err := a.d.DB.Write(ctx, func(tx *store.Tx) (err error) {
+	err = a.d.DB.Write(ctx, func(tx *store.Tx) (err error) {
 		if outcomes, err = findings.SetStatuses(ctx, tx, changes); err != nil {
 			return err
 		}

@@ -3,12 +3,15 @@ package api
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/outband/outband/api/problem"
 	"github.com/outband/outband/dlp/policy"
 	"github.com/outband/outband/internal/store"
 )
@@ -24,6 +27,7 @@ type Policy struct {
 	Mode            string    `json:"mode" enum:"on,shadow,off" doc:"In force. shadow: evaluated and counted, makes no finding."`
 	DefaultSeverity string    `json:"default_severity" doc:"Of the policy itself."`
 	DefaultMode     string    `json:"default_mode" doc:"Of the policy itself."`
+	Locked          bool      `json:"locked" doc:"It cannot be switched off, its severity not lowered, and its findings not dismissed."`
 	Guide           string    `json:"guide" doc:"What to do; {resource.url} stands for the link into the app."`
 	On              policy.On `json:"on"`
 	When            string    `json:"when" doc:"CEL."`
@@ -74,7 +78,7 @@ func render(e policy.Effective) Policy {
 	}
 	return Policy{
 		ID: p.ID, Version: p.Version, Title: p.Title, Description: p.Description, Kind: p.Kind, Severity: e.Severity, Mode: e.Mode, DefaultSeverity: p.Severity,
-		DefaultMode: cmp.Or(p.Mode, policy.ModeOn), Guide: p.Guide, On: p.On, When: p.When, References: some(p.References), Tests: len(p.Tests), TestNames: names,
+		DefaultMode: cmp.Or(p.Mode, policy.ModeOn), Locked: p.Locked, Guide: p.Guide, On: p.On, When: p.When, References: some(p.References), Tests: len(p.Tests), TestNames: names,
 	}
 }
 
@@ -112,10 +116,16 @@ type UpdatePolicyInput struct {
 }
 
 func (a *API) updatePolicy(ctx context.Context, in *UpdatePolicyInput) (*Output[Policy], error) {
-	if _, err := a.policy(ctx, in.ID); err != nil {
+	e, err := a.policy(ctx, in.ID)
+	if err != nil {
 		return nil, err
 	}
-	err := a.d.DB.Write(ctx, func(tx *store.Tx) error {
+	// What is asked for is looked at, not what was stored before the policy was locked: that has no effect, and null takes it away.
+	asked := policy.Override{Severity: string(in.Body.Severity.Value), Mode: string(in.Body.Mode.Value)}
+	if err := policy.CheckOverride(e.Policy, asked); errors.Is(err, policy.ErrLocked) {
+		return nil, problem.New(http.StatusConflict, problem.CodeLocked, "The policy is locked: it watches the audit trail or the key itself. It stays on, and its severity may only be raised.")
+	}
+	err = a.d.DB.Write(ctx, func(tx *store.Tx) error {
 		o := store.Override{Kind: OverrideKind, ID: in.ID}
 		all, err := store.Overrides(ctx, tx)
 		if err != nil {

@@ -85,3 +85,46 @@ func TestPoliciesShowTheirSourceTestsAndFailures(t *testing.T) {
 	}
 	k.do(viewer, "GET", "/api/v1/policies/none", "").problem(404, problem.CodeNotFound)
 }
+
+func TestALockedPolicyCannotBeMuted(t *testing.T) {
+	k := newKit(t, Configuration{})
+	admin, analyst := k.token(RoleAdmin), k.token(RoleAnalyst)
+	found := k.find(k.connect(admin), 2)
+	ours, err := k.policies(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range ours {
+		p := *ours[i].Policy
+		p.Locked = p.ID == "content.example"
+		ours[i].Policy = &p
+	}
+	k.api.d.Policies = func(context.Context) ([]policy.Effective, error) { return ours, nil }
+	const path = "/api/v1/policies/content.example"
+	if got := k.do(admin, "GET", path, "").want(200); got.object()["locked"] != true {
+		t.Errorf("policy is %s", got.body)
+	}
+	for _, body := range []string{`{"mode":"off"}`, `{"mode":"shadow"}`, `{"severity":"medium"}`, `{"severity":"critical","mode":"off"}`} {
+		k.do(admin, "PATCH", path, body).problem(409, problem.CodeLocked)
+	}
+	for _, entry := range k.audited() {
+		if entry == "policy.override content.example" {
+			t.Error("a refused override is in the audit log as made")
+		}
+	}
+	k.do(admin, "PATCH", path, `{"severity":"critical","mode":"on"}`).want(200)
+	k.do(admin, "PATCH", path, `{"severity":null,"mode":null}`).want(200)
+	k.do(admin, "PATCH", "/api/v1/policies/activity.example", `{"mode":"off"}`).want(200)
+
+	one := "/api/v1/findings/" + found[0]
+	for _, status := range []string{"accepted_risk", "false_positive"} {
+		k.do(analyst, "PATCH", one, `{"status":"`+status+`","reason":"It is fine."}`).problem(409, problem.CodeLocked)
+		for _, o := range k.do(analyst, "POST", "/api/v1/findings/bulk", `{"ids":["`+found[0]+`","`+found[1]+`"],"status":"`+status+`","reason":"It is fine."}`).want(200).items() {
+			if got := o.(map[string]any); got["changed"] != false || got["code"] != problem.CodeLocked {
+				t.Errorf("%s in bulk: %v", status, got)
+			}
+		}
+	}
+	k.do(analyst, "PATCH", one, `{"status":"resolved"}`).problem(422, problem.CodeInput)
+	k.do(analyst, "PATCH", one, `{"status":"resolved","reason":"It was planned."}`).want(200)
+}

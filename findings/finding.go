@@ -59,6 +59,7 @@ var (
 	ErrStatus     = errors.New("no such status")
 	ErrReason     = errors.New("a reason of at most 1000 bytes is required")
 	ErrTransition = errors.New("status may not change so")
+	ErrLocked     = errors.New("a finding of a locked policy cannot be dismissed")
 	ErrTooMany    = errors.New("too many findings at once")
 )
 

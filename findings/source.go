@@ -11,7 +11,7 @@ import (
 
 // Refused reports whether err is about the change that was asked for, not about the store.
 func Refused(err error) bool {
-	return errors.Is(err, ErrNotFound) || errors.Is(err, ErrStatus) || errors.Is(err, ErrReason) || errors.Is(err, ErrTransition)
+	return errors.Is(err, ErrNotFound) || errors.Is(err, ErrStatus) || errors.Is(err, ErrReason) || errors.Is(err, ErrTransition) || errors.Is(err, ErrLocked)
 }
 
 // MarkSource notes what the source says about a resource: SourceDeleted, or SourcePresent if it is back. The status of its findings stays. It

@@ -57,11 +57,14 @@ type Change struct {
 	Status    string
 	Reason    string // required for accepted_risk and false_positive; at most 1000 bytes
 	Actor     string // id of the user or token
+	// Locked names the policies whose findings nobody can dismiss: accepted_risk and false_positive are refused, and resolved needs a reason.
+	// nil: there are none.
+	Locked func(policyID string) bool
 }
 
 // SetStatus changes a finding's status and logs it as triaged, closed or reopened. resolved, accepted_risk and false_positive cover the instances
 // that are stored now. Setting the status that it has changes nothing and returns false. Errors: ErrNotFound, ErrStatus, ErrReason,
-// *TransitionError.
+// ErrLocked, *TransitionError.
 func SetStatus(ctx context.Context, tx *store.Tx, c Change) (changed bool, err error) {
 	if !slices.Contains(Statuses(), c.Status) {
 		return false, ErrStatus
@@ -79,6 +82,14 @@ func SetStatus(ctx context.Context, tx *store.Tx, c Change) (changed bool, err e
 	}
 	if rec.Status == c.Status {
 		return false, nil
+	}
+	if c.Locked != nil && c.Locked(rec.PolicyID) {
+		switch {
+		case c.Status == StatusAcceptedRisk || c.Status == StatusFalsePositive:
+			return false, ErrLocked
+		case c.Status == StatusResolved && c.Reason == "":
+			return false, ErrReason
+		}
 	}
 	to, ok := transitions[rec.Status][c.Status]
 	if !ok {

@@ -133,6 +133,23 @@ func TestSetStatusRefuses(t *testing.T) {
 	}
 }
 
+func TestFindingsOfALockedPolicyCannotBeDismissed(t *testing.T) {
+	db := open(t)
+	commit(t, db, one(detection("c1", inMessage("m1", value(1, 10))...)))
+	locked := func(id string) bool { return id == "numbers" }
+	for status, want := range map[string]error{StatusAcceptedRisk: ErrLocked, StatusFalsePositive: ErrLocked} {
+		if _, err := trySet(t, db, Change{FindingID: chatID("c1"), Status: status, Reason: "it is fine", Locked: locked}); !errors.Is(err, want) || !Refused(err) {
+			t.Errorf("%s: %v, want %v", status, err, want)
+		}
+	}
+	if _, err := trySet(t, db, Change{FindingID: chatID("c1"), Status: StatusResolved, Locked: locked}); !errors.Is(err, ErrReason) {
+		t.Errorf("resolving without a reason: %v", err)
+	}
+	set(t, db, Change{FindingID: chatID("c1"), Status: StatusAcknowledged, Locked: locked})
+	set(t, db, Change{FindingID: chatID("c1"), Status: StatusResolved, Reason: "it was planned", Locked: locked})
+	set(t, db, Change{FindingID: chatID("c1"), Status: StatusAcceptedRisk, Reason: "known", Locked: func(id string) bool { return id != "numbers" }})
+}
+
 func TestSetStatuses(t *testing.T) {
 	db := open(t)
 	commit(t, db, one(detection("c1", inMessage("m1", value(1, 10))...)))

@@ -3,10 +3,12 @@ package workflows
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -136,19 +138,29 @@ func (r *Rules) compile(custom []store.Policy, stored []store.Override) error {
 		}
 		all = append(all, p)
 	}
-	var overrides []policy.Override
-	for _, o := range stored {
-		if o.Kind == "policy" {
-			overrides = append(overrides, policy.Override{PolicyID: o.ID, Severity: o.Severity, Mode: o.Mode})
-		}
-	}
-	set, err := policy.Compile(all, overrides, r.detectors)
+	set, err := policy.Compile(all, admitted(all, stored), r.detectors)
 	if err != nil {
 		return err
 	}
 	r.current.Store(set)
 	r.read = digest(custom, stored)
 	return nil
+}
+
+// admitted are the overrides that the policies admit. One that was stored before an upgrade locked its policy is left out: it must neither mute
+// the policy nor keep the process from starting. The API shows the policy as it is in force.
+func admitted(all []*policy.Policy, stored []store.Override) []policy.Override {
+	var out []policy.Override
+	for _, s := range stored {
+		o := policy.Override{PolicyID: s.ID, Severity: s.Severity, Mode: s.Mode}
+		refused := slices.ContainsFunc(all, func(p *policy.Policy) bool {
+			return p.ID == s.ID && errors.Is(policy.CheckOverride(p, o), policy.ErrLocked)
+		})
+		if s.Kind == "policy" && !refused {
+			out = append(out, o)
+		}
+	}
+	return out
 }
 
 // failed counts evaluations that gave no answer, so that a failing policy is seen.

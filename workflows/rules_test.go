@@ -112,3 +112,20 @@ func TestAPolicyThatAnotherProcessChangedIsFollowed(t *testing.T) {
 	check(t, b.Rules.Reload(t.Context())) // At once in the process that made the change.
 	mode("shadow")
 }
+
+func TestAnOverrideFromBeforeTheLockIsLeftOut(t *testing.T) {
+	b := newBench(t)
+	check(t, b.DB.Write(t.Context(), func(tx *store.Tx) error {
+		if err := store.PutOverride(t.Context(), tx, store.Override{Kind: "policy", ID: "activity.compliance_api_switched", Mode: "off"}, "usr_1"); err != nil {
+			return err
+		}
+		return store.PutOverride(t.Context(), tx, store.Override{Kind: "policy", ID: "content.card_numbers", Mode: "off"}, "usr_1")
+	}))
+	check(t, b.Rules.Reload(t.Context()))
+	want := map[string]string{"activity.compliance_api_switched": policy.ModeOn, "content.card_numbers": policy.ModeOff}
+	for _, e := range b.Rules.Current().Policies() {
+		if mode := want[e.Policy.ID]; mode != "" && e.Mode != mode {
+			t.Errorf("%s is %s, want %s", e.Policy.ID, e.Mode, mode)
+		}
+	}
+}

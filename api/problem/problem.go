@@ -38,6 +38,7 @@ const (
 	CodeOtherAccount    = "OB-4091" // 409
 	CodeTransition      = "OB-4092" // 409
 	CodePaused          = "OB-4093" // 409
+	CodeLocked          = "OB-4094" // 409
 	CodeTooLarge        = "OB-4130" // 413
 	CodeMediaType       = "OB-4150" // 415
 	CodeTestFailed      = "OB-4220" // 422, where a failed test has no code of its own

@@ -86,5 +86,11 @@ func (t *Test) lookups() Lookups {
 			}
 			return t.recent[anyGlob], nil
 		},
+		Standing: func(kind, field, value string) (int64, error) {
+			if n, ok := t.standing[kind+"/"+field+"/"+value]; ok {
+				return n, nil
+			}
+			return t.standing[anyGlob], nil
+		},
 	}
 }

@@ -50,10 +50,14 @@ func (estimator) EstimateCallCost(function, _ string, _ *checker.AstNode, _ []ch
 	switch function {
 	case fnCount, fnDistinct, fnKinds, fnConfidence:
 		return &checker.CallEstimate{CostEstimate: checker.CostEstimate{Min: 1, Max: 1 + hintMatches/matchFactor}}
-	case fnTotal, fnRecent:
+	case fnTotal, fnRecent, fnStanding:
 		return &checker.CallEstimate{CostEstimate: checker.FixedCostEstimate(lookupCost)}
-	case fnField:
+	case fnField, fnText:
 		return &checker.CallEstimate{CostEstimate: checker.FixedCostEstimate(1), ResultSize: &checker.SizeEstimate{Max: hintText}}
+	case fnEntries:
+		return &checker.CallEstimate{CostEstimate: checker.CostEstimate{Min: 1, Max: 1 + hintEntries}, ResultSize: &checker.SizeEstimate{Max: hintEntries}}
+	case fnOlder:
+		return &checker.CallEstimate{CostEstimate: checker.FixedCostEstimate(1)}
 	}
 	return nil
 }
@@ -66,9 +70,13 @@ func (estimator) CallCost(function, _ string, args []ref.Val, _ ref.Val) *uint64
 		if u, ok := args[0].(*unit); ok {
 			cost += uint64(len(u.in.Matches) / matchFactor)
 		}
-	case fnTotal, fnRecent:
+	case fnTotal, fnRecent, fnStanding:
 		cost = lookupCost
-	case fnField:
+	case fnEntries:
+		if u, ok := args[0].(*unit); ok {
+			cost += u.entries(args[1])
+		}
+	case fnField, fnText, fnOlder:
 	default:
 		return nil
 	}
@@ -90,6 +98,9 @@ func traitsOf(tree *ast.AST) traits {
 		case ast.IdentKind:
 			name := e.AsIdent()
 			t.large = t.large || name == "record.fields" || name == "record.before"
+		case ast.CallKind:
+			name := e.AsCall().FunctionName()
+			t.large = t.large || name == fnEntries || name == fnText // The sizes of a record's fields are not among the hints.
 		}
 	}))
 	return t

@@ -34,6 +34,10 @@ const (
 	fnTotal      = "@total"
 	fnRecent     = "@recent"
 	fnField      = "@field"
+	fnText       = "@text"
+	fnEntries    = "@entries"
+	fnOlder      = "@older"
+	fnStanding   = "@standing"
 	varUnit      = "@unit"
 )
 
@@ -91,11 +95,11 @@ func newEnvironment() (*cel.Env, error) {
 		cel.ASTValidators(
 			cel.ValidateDurationLiterals(), cel.ValidateTimestampLiterals(), cel.ValidateRegexLiterals(), cel.ValidateComprehensionNestingLimit(maxLoops),
 		),
-		cel.Macros(
+		cel.Macros(append(recordMacros(),
 			selectorMacro("count", fnCount), selectorMacro("distinct", fnDistinct), selectorMacro("kinds", fnKinds),
 			selectorMacro("confidence", fnConfidence),
-			cel.GlobalMacro("total", 1, totalMacro), cel.GlobalMacro("recent", 3, recentMacro), cel.GlobalMacro("field", 1, fieldMacro),
-		),
+			cel.GlobalMacro("total", 1, totalMacro), cel.GlobalMacro("recent", 3, recentMacro), cel.GlobalMacro("field", 1, unitMacro(fnField)),
+		)...),
 		function(fnCount, countMatches, cel.IntType, text, number),
 		function(fnDistinct, distinctValues, cel.IntType, text, number),
 		function(fnKinds, distinctDetectors, cel.IntType, text, number),
@@ -104,6 +108,7 @@ func newEnvironment() (*cel.Env, error) {
 		function(fnRecent, askRecent, cel.IntType, text, text, cel.DurationType),
 		function(fnField, activityField, cel.StringType, text),
 	}
+	options = append(options, recordFunctions()...)
 	for _, v := range variables {
 		options = append(options, cel.Variable(v.name, v.kind))
 	}
@@ -194,10 +199,6 @@ func recentMacro(eh parser.ExprHelper, _ ast.Expr, args []ast.Expr) (ast.Expr, *
 		return nil, eh.NewError(args[2].ID(), fmt.Sprintf("the duration of recent() goes up to %dh, in units h, m and s", int(MaxRecent.Hours())))
 	}
 	return eh.NewCall(fnRecent, eh.NewIdent(varUnit), args[0], args[1], args[2]), nil
-}
-
-func fieldMacro(eh parser.ExprHelper, _ ast.Expr, args []ast.Expr) (ast.Expr, *common.Error) {
-	return eh.NewCall(fnField, eh.NewIdent(varUnit), args[0]), nil
 }
 
 func literal(e ast.Expr) ref.Val {

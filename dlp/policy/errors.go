@@ -9,13 +9,15 @@ import (
 var (
 	// ErrInvalid: the policy cannot be read or its expression does not compile.
 	ErrInvalid = errors.New("policy is invalid")
+	// ErrLocked: an override would mute a policy that is locked.
+	ErrLocked = errors.New("policy is locked")
 	// ErrRed: a test inside the policy gave something else than it says.
 	ErrRed = errors.New("policy test is red")
 	// ErrCost: an evaluation was stopped because it would have cost more than CostLimit.
 	ErrCost = errors.New("cost limit exceeded")
 	// ErrTime: an evaluation was stopped after TimeLimit.
 	ErrTime = errors.New("time limit exceeded")
-	// ErrLookup: the store could not answer total() or recent().
+	// ErrLookup: the store could not answer total(), recent() or standing().
 	ErrLookup = errors.New("lookup")
 	// ErrEvaluation: the expression failed, for example on a missing key.
 	ErrEvaluation = errors.New("evaluation")

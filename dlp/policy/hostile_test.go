@@ -66,6 +66,8 @@ func TestLimitsAreSetWhereTheyAreNeeded(t *testing.T) {
 		{"a pattern", `file.name.matches("[.]pem$")`, true},
 		{"a loop", `actor.groups.exists(g, g == "ops")`, false},
 		{"a record, whose values have no bound", `record.fields.name == "x"`, false},
+		{"a record's field as text, which has no bound either", `text("name") == "x"`, false},
+		{"a record's time", `older("created_at", duration("1h"))`, true},
 		{"twenty questions to the store", strings.Repeat(`total("x.y") + `, 19) + `total("x.y") > 0`, false},
 	} {
 		s := compiledSet(t, nil, file("content.x", `items: ["*"]`, tc.when))
@@ -141,6 +143,7 @@ func TestTypedVariablesNeverPanic(t *testing.T) {
 		`activity.fields.all(k, activity.fields[k].size() < 9) || actor.groups.map(g, g + g).size() > 1`,
 		`int(resource.name) > 0 || timestamp(resource.name) < now || bytes(resource.name).size() > 3 || double(actor.email) < 1`,
 		`distinct("*") > kinds("*") || confidence("* !contact.*") > 0.5 || total("*") > 1 || recent("*", "resource", duration("1s")) > 1`,
+		`text("age") == text("name") || entries("age").size() > 1 || older("name", duration("1h")) || standing("user", "id", text("")) > 0`,
 	} {
 		policies = append(policies, parse(t, file(fmt.Sprintf("content.case_%d", i), `items: ["*", activity, record]`, when)))
 	}
@@ -195,7 +198,7 @@ func FuzzExpression(f *testing.F) {
 	for _, p := range builtin(f) {
 		f.Add(p.When)
 	}
-	for _, seed := range []string{`count("a.*", 0.5) > 1`, `[1, 2].map(x, x * 2).exists(y, y == 4)`, `record.fields.a.b[0] == 1`, "`a`.b", `"é".matches("é{1,3}")`, `count(`, `{}[0]`} {
+	for _, seed := range []string{`count("a.*", 0.5) > 1`, `[1, 2].map(x, x * 2).exists(y, y == 4)`, `record.fields.a.b[0] == 1`, "`a`.b", `"é".matches("é{1,3}")`, `count(`, `{}[0]`, `entries("a").exists(x, standing("b", "id", x + text("c")) > 0) || older("a", duration("-1h"))`} {
 		f.Add(seed)
 	}
 	in := Input{

@@ -42,7 +42,8 @@ func (d *decoder) input(n *yaml.Node, t *Test) {
 		"now":                  func(n *yaml.Node) { in.Now = d.time(n) },
 		"matches":              func(n *yaml.Node) { in.Matches = d.matches(n) },
 		"total":                func(n *yaml.Node) { t.total = int64(d.integer(n, 0, 1_000_000_000)) },
-		"recent":               func(n *yaml.Node) { t.recent = d.recent(n) },
+		"recent":               func(n *yaml.Node) { t.recent = d.answers(n) },
+		"standing":             func(n *yaml.Node) { t.standing = d.answers(n) },
 	}
 	for _, group := range []string{"item", "resource", "actor", "connection", "file", "activity", "record"} {
 		nested := map[string]func(*yaml.Node){}
@@ -110,8 +111,9 @@ func (d *decoder) matches(n *yaml.Node) []dlp.Match {
 	return out
 }
 
-// recent reads the answers to recent(): one number for every question, or numbers by type glob, where a glob not named is answered 0.
-func (d *decoder) recent(n *yaml.Node) map[string]int64 {
+// answers reads the answers to recent() or standing(): one number for every question, or numbers by question (the type glob of recent(), or
+// kind/field/value), where one not named is answered by anyGlob, else 0.
+func (d *decoder) answers(n *yaml.Node) map[string]int64 {
 	if n.Kind != yaml.MappingNode {
 		return map[string]int64{anyGlob: int64(d.integer(n, 0, 1_000_000_000))}
 	}

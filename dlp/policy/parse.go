@@ -37,8 +37,9 @@ type Policy struct {
 	Kind        string   `json:"kind"`
 	Guide       string   `json:"guide"` // what to do; the placeholder {resource.url} stands for the link into the SaaS app
 	On          On       `json:"on"`
-	When        string   `json:"when"` // CEL
-	Mode        string   `json:"mode"` // ModeOn unless the file says otherwise
+	When        string   `json:"when"`             // CEL
+	Mode        string   `json:"mode"`             // ModeOn unless the file says otherwise
+	Locked      bool     `json:"locked,omitempty"` // it cannot be muted: see CheckOverride
 	References  []string `json:"references,omitempty"`
 	Tests       []Test   `json:"tests,omitempty"`
 
@@ -62,8 +63,10 @@ type Test struct {
 	input  Input
 	total  int64
 	recent map[string]int64 // answers by type glob; anyGlob answers every other one
-	line   int
-	column int
+	// standing has answers by kind/field/value; anyGlob answers every other one.
+	standing map[string]int64
+	line     int
+	column   int
 }
 
 // place maps positions inside an expression to positions in the file.
@@ -172,6 +175,7 @@ func (d *decoder) policy(root *yaml.Node, p *Policy) {
 		"on":         func(n *yaml.Node) { p.On = d.on(n) },
 		"when":       func(n *yaml.Node) { p.When, p.when = d.expression(n, p.source) },
 		"mode":       func(n *yaml.Node) { p.Mode = d.oneOf(n, ModeOn, ModeShadow, ModeOff) },
+		"locked":     func(n *yaml.Node) { p.Locked = d.boolean(n) },
 		"references": func(n *yaml.Node) { p.References = d.references(n) },
 		"tests":      func(n *yaml.Node) { p.Tests = d.tests(n) },
 	})
@@ -182,6 +186,9 @@ func (d *decoder) policy(root *yaml.Node, p *Policy) {
 		if !seen[key] {
 			d.fail(root, "the key %q is missing", key)
 		}
+	}
+	if p.Locked && p.Mode != ModeOn && p.Mode != "" {
+		d.fail(root, "a locked policy is on: locked: true and mode: %s do not go together", p.Mode)
 	}
 	want := p.On.kind()
 	if kind != nil && want != "" && p.Kind != "" && p.Kind != want {

@@ -88,6 +88,10 @@ type Lookups struct {
 	Total func(policyID, glob string) (int64, error)
 	// Recent counts stored activities of the type glob by the same actor, on the same resource or in the same connection within d before Item.At.
 	Recent func(typeGlob, scope string, d time.Duration) (int64, error)
+	// Standing counts the records of a kind in the same connection that stand now and whose field, as text, equals value. The field "id" is the
+	// record's id; the field "" counts all records of the kind. A kind of which no whole snapshot was ever read answers 0, for a half-read list
+	// would make everybody who is not in it look as if they had left: a policy that concludes from absence asks for the whole first.
+	Standing func(kind, field, value string) (int64, error)
 }
 
 // Decision is one policy that the unit breaks.

@@ -56,16 +56,28 @@ type globbed struct {
 	index int
 }
 
+// CheckOverride reports whether an installation may set this on the policy. What is set on a policy that is locked must leave it on, and its
+// severity no lower than the policy's own: whoever wants to hide what they do could otherwise turn off the alarm about it first. The error is an
+// *Error of kind ErrLocked, or of kind ErrInvalid for a severity or mode that is none. The policy's id in o is not looked at.
+func CheckOverride(p *Policy, o Override) error {
+	switch {
+	case o.Severity != "" && !validSeverity(o.Severity), o.Mode != "" && !validMode(o.Mode):
+		return &Error{PolicyID: p.ID, Message: "an override sets an unknown severity or mode", Err: ErrInvalid}
+	case p.Locked && o.Mode != "" && o.Mode != ModeOn:
+		return &Error{PolicyID: p.ID, Message: "the policy is locked: its mode cannot be " + o.Mode, Err: ErrLocked}
+	case p.Locked && o.Severity != "" && slices.Index(Severities(), o.Severity) > slices.Index(Severities(), p.Severity):
+		return &Error{PolicyID: p.ID, Message: "the policy is locked: its severity cannot be lower than " + p.Severity, Err: ErrLocked}
+	}
+	return nil
+}
+
 // Compile compiles the policies and runs their tests. detectors are the ids that a glob may name; nil skips that check. Overrides of policies
-// that are not there have no effect. On any error there is no Set: an *Error of kind ErrInvalid names the place in the policy's file, one of
-// kind ErrRed the test that failed; several are joined.
+// that are not there have no effect; one that CheckOverride refuses is an error. On any error there is no Set: an *Error of kind ErrInvalid names the place in the policy's file, one of
+// kind ErrRed the test that failed, one of kind ErrLocked the override that is refused; several are joined.
 func Compile(policies []*Policy, overrides []Override, detectors []string) (*Set, error) {
 	byID := make(map[string]Override, len(overrides))
 	var errs []error
 	for _, o := range overrides {
-		if o.Severity != "" && !validSeverity(o.Severity) || o.Mode != "" && !validMode(o.Mode) {
-			errs = append(errs, &Error{PolicyID: o.PolicyID, Message: "an override sets an unknown severity or mode", Err: ErrInvalid})
-		}
 		byID[o.PolicyID] = o
 	}
 	sorted := slices.SortedFunc(slices.Values(policies), func(a, b *Policy) int { return cmp.Compare(a.ID, b.ID) })
@@ -84,6 +96,10 @@ func Compile(policies []*Policy, overrides []Override, detectors []string) (*Set
 			continue
 		}
 		o := byID[p.ID]
+		if err := CheckOverride(p, o); err != nil {
+			errs = append(errs, err)
+			continue
+		}
 		e := Effective{Policy: p, Severity: cmp.Or(o.Severity, p.Severity), Mode: cmp.Or(o.Mode, p.Mode)}
 		s.all = append(s.all, e)
 		if e.Mode != ModeOff {

@@ -769,7 +769,7 @@ export interface components {
         };
         BulkInputBody: {
             ids: string[];
-            /** @description Required for accepted_risk and false_positive. */
+            /** @description Required for accepted_risk and false_positive, and for resolved where the policy is locked. */
             reason?: string;
             /** @enum {string} */
             status: "open" | "acknowledged" | "in_progress" | "resolved" | "accepted_risk" | "false_positive";
@@ -940,7 +940,7 @@ export interface components {
             role: "viewer" | "analyst" | "responder" | "author" | "admin" | "auditor" | "service";
         };
         Decision: {
-            /** @description Required for accepted_risk and false_positive. */
+            /** @description Required for accepted_risk and false_positive, and for resolved where the policy is locked. */
             reason?: string;
             /** @enum {string} */
             status: "open" | "acknowledged" | "in_progress" | "resolved" | "accepted_risk" | "false_positive";
@@ -1204,6 +1204,9 @@ export interface components {
             usable: boolean;
         };
         Limits: {
+            budgets?: {
+                [key: string]: number;
+            };
             /** Format: int64 */
             max_file_bytes: number;
             /** Format: int64 */
@@ -1420,6 +1423,8 @@ export interface components {
             id: string;
             /** @enum {string} */
             kind: "content" | "activity" | "posture";
+            /** @description It cannot be switched off, its severity not lowered, and its findings not dismissed. */
+            locked: boolean;
             /**
              * @description In force. shadow: evaluated and counted, makes no finding.
              * @enum {string}
@@ -1667,18 +1672,25 @@ export interface components {
             kind: "sqlite" | "postgres";
         };
         Stream: {
+            absent?: string;
+            budget?: string;
             cursor: string;
+            every?: string;
+            fields?: string[];
             history?: string;
             id: string;
+            keys?: string[];
             kind: string;
             lateness?: string;
             lookback?: string;
+            optional?: boolean;
             order: string;
             /** Format: int64 */
             page_size: number;
             reread_every?: string;
             settle?: string;
             title: string;
+            unseen?: string;
         };
         System: {
             checks: {

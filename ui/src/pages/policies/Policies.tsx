@@ -82,7 +82,12 @@ export function Policies() {
                   </Table.Td>
                   <Table.Td>
                     <Tag tone={modeTone[p.mode]}>{words(p.mode)}</Tag>
-                    {p.failures > 0 && <Tag tone="critical">Failing</Tag>}
+                    {p.locked && (
+        <Text size="xs" c="dimmed">
+          Locked: this policy watches the audit trail or the key itself. It stays on, its severity may only be raised, and its findings are resolved with a reason, never dismissed.
+        </Text>
+      )}
+      {p.failures > 0 && <Tag tone="critical">Failing</Tag>}
                   </Table.Td>
                   <Table.Td ta="right" className="ob-number">
                     <FindingsCount n={counts.get(p.id) ?? 0} search={{ policy_id: [p.id] }} label={`of ${p.title}`} />
@@ -127,7 +132,11 @@ function Detail({ policy: p, findings }: { policy: Policy; findings: number }) {
           allowDeselect={false}
           w={200}
           value={p.severity}
-          data={severities.map((s) => ({ value: s, label: s === p.default_severity ? `${words(s)} (as shipped)` : words(s) }))}
+          data={severities.map((s) => ({
+            value: s,
+            disabled: p.locked && severities.indexOf(s) > severities.indexOf(p.default_severity),
+            label: s === p.default_severity ? `${words(s)} (as shipped)` : words(s),
+          }))}
           onChange={(s) => s && void override({ severity: s === p.default_severity ? null : (s as Severity) }, `New findings of this policy are ${s} from now on.`)}
         />
         <div>
@@ -136,7 +145,7 @@ function Detail({ policy: p, findings }: { policy: Policy; findings: number }) {
           </Text>
           <SegmentedControl
             aria-labelledby="mode"
-            disabled={!can('policies') || busy}
+            disabled={!can('policies') || busy || p.locked}
             value={p.mode}
             onChange={(m) => void override({ mode: m === p.default_mode ? null : (m as Policy['mode']) }, m === 'on' ? 'The policy is on.' : `The policy is ${m}.`)}
             data={[
@@ -155,6 +164,11 @@ function Detail({ policy: p, findings }: { policy: Policy; findings: number }) {
       <Text size="xs" c="dimmed">
         Shadow: the policy is evaluated and counted, and makes no finding. A change holds for what is scanned from now on; findings stay as they are.
       </Text>
+      {p.locked && (
+        <Text size="xs" c="dimmed">
+          Locked: this policy watches the audit trail or the key itself. It stays on, its severity may only be raised, and its findings are resolved with a reason, never dismissed.
+        </Text>
+      )}
       {p.failures > 0 && <Tag tone="critical">Failed {p.failures.toLocaleString('en')} times since the start: the expression does not fit what was read</Tag>}
       <Section title="Findings">
         {findings > 0 ? (
