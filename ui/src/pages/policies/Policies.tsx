@@ -134,7 +134,7 @@ function Detail({ policy: p, findings }: { policy: Policy; findings: number }) {
           value={p.severity}
           data={severities.map((s) => ({
             value: s,
-            disabled: p.locked && severities.indexOf(s) > severities.indexOf(p.default_severity),
+            disabled: p.locked && severities.indexOf(s) > severities.indexOf(p.default_severity as Severity),
             label: s === p.default_severity ? `${words(s)} (as shipped)` : words(s),
           }))}
           onChange={(s) => s && void override({ severity: s === p.default_severity ? null : (s as Severity) }, `New findings of this policy are ${s} from now on.`)}
