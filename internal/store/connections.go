@@ -145,6 +145,7 @@ func DeleteConnection(ctx context.Context, tx *Tx, connectionID string) error {
 		`DELETE FROM coverage_units WHERE workspace_id = $1 AND connection_id = $2`,
 		`DELETE FROM coverage_intervals WHERE workspace_id = $1 AND connection_id = $2`,
 		`DELETE FROM records WHERE workspace_id = $1 AND connection_id = $2`,
+		`DELETE FROM record_values WHERE workspace_id = $1 AND connection_id = $2`,
 		`DELETE FROM snapshots WHERE workspace_id = $1 AND connection_id = $2`,
 		`DELETE FROM posture_runs WHERE workspace_id = $1 AND connection_id = $2`,
 		`DELETE FROM calls_seen WHERE workspace_id = $1 AND run IN (SELECT run FROM call_runs WHERE workspace_id = $1 AND connection_id = $2)`,

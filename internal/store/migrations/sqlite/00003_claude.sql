@@ -25,8 +25,9 @@ CREATE INDEX items_deleted ON items (workspace_id, connection_id, deleted_at);
 
 ALTER TABLE connections ADD COLUMN backfill_paused BIGINT NOT NULL DEFAULT 0;
 
--- Rows of snapshots, with their past: a row stands from valid_from until valid_to, which is 0 for the one that stands now. Fields is JSON with every
--- string masked. seen_at is the snapshot that held it last; missed counts the whole snapshots in a row that did not hold it.
+-- Rows of snapshots, with their past: a row stands from valid_from until valid_to, which is 0 for the one that stands now. fields and about are JSON
+-- with every string masked; about is what a finding points to. digest, keyed, is of the fields as they were read, and tells whether they changed.
+-- seen_at is the beginning of the snapshot that held it last; missed counts the whole snapshots in a row that did not hold it.
 CREATE TABLE records (
     workspace_id  TEXT   NOT NULL,
     connection_id TEXT   NOT NULL,
@@ -37,8 +38,10 @@ CREATE TABLE records (
     stream        TEXT   NOT NULL,
     scope         TEXT   NOT NULL,
     actor_key     TEXT   NOT NULL,
-    resource      TEXT   NOT NULL,
+    about         TEXT   NOT NULL,
     fields        TEXT   NOT NULL,
+    digest        TEXT   NOT NULL,
+    at            BIGINT NOT NULL,
     seen_at       BIGINT NOT NULL,
     missed        BIGINT NOT NULL,
     PRIMARY KEY (workspace_id, connection_id, kind, id, valid_from)
@@ -46,8 +49,21 @@ CREATE TABLE records (
 CREATE UNIQUE INDEX records_now ON records (workspace_id, connection_id, kind, id) WHERE valid_to = 0;
 CREATE INDEX records_stream ON records (workspace_id, connection_id, stream, valid_to, seen_at);
 CREATE INDEX records_changed ON records (workspace_id, connection_id, valid_from);
+CREATE INDEX records_ended ON records (workspace_id, connection_id, valid_to);
 
--- The last snapshot of each stream: whole, partial (some scopes are missing, named in missing) or unavailable. whole_at is the last one that was whole.
+-- The single values of the records that stand, as text: what standing() counts. A long one is cut off.
+CREATE TABLE record_values (
+    workspace_id  TEXT   NOT NULL,
+    connection_id TEXT   NOT NULL,
+    kind          TEXT   NOT NULL,
+    field         TEXT   NOT NULL,
+    value         TEXT   NOT NULL,
+    id            TEXT   NOT NULL,
+    PRIMARY KEY (workspace_id, connection_id, kind, field, value, id)
+);
+
+-- The last snapshot of each stream: whole, partial (some scopes are missing, named in missing) or unavailable; empty until one has ended. whole_at is
+-- the end of the last one that was whole. It is being read while began_at is after ended_at; rules are the policies that were in force when it began.
 CREATE TABLE snapshots (
     workspace_id  TEXT   NOT NULL,
     connection_id TEXT   NOT NULL,
@@ -58,18 +74,38 @@ CREATE TABLE snapshots (
     state         TEXT   NOT NULL,
     missing       TEXT   NOT NULL,
     records       BIGINT NOT NULL,
+    rules         TEXT   NOT NULL,
     PRIMARY KEY (workspace_id, connection_id, stream)
 );
 
--- Which version of which posture policy has judged the records that stand.
+-- Which version of which posture policy has judged the records of a stream that stand.
 CREATE TABLE posture_runs (
     workspace_id  TEXT   NOT NULL,
     connection_id TEXT   NOT NULL,
+    stream        TEXT   NOT NULL,
     policy_id     TEXT   NOT NULL,
     version       TEXT   NOT NULL,
     judged_at     BIGINT NOT NULL,
-    PRIMARY KEY (workspace_id, connection_id, policy_id)
+    PRIMARY KEY (workspace_id, connection_id, stream, policy_id)
 );
+
+-- The records for which a posture finding stands: one row for each (finding, record). fine_at is the beginning of the snapshot in which the policy was
+-- false for it, 0: it was true when it was last judged; gone says that the record stands no longer.
+CREATE TABLE posture_causes (
+    workspace_id  TEXT   NOT NULL,
+    finding_id    TEXT   NOT NULL,
+    connection_id TEXT   NOT NULL,
+    policy_id     TEXT   NOT NULL,
+    stream        TEXT   NOT NULL,
+    scope         TEXT   NOT NULL,
+    kind          TEXT   NOT NULL,
+    id            TEXT   NOT NULL,
+    fine_at       BIGINT NOT NULL,
+    gone          BIGINT NOT NULL,
+    PRIMARY KEY (workspace_id, finding_id, kind, id)
+);
+CREATE INDEX posture_causes_record ON posture_causes (workspace_id, connection_id, kind, id);
+CREATE INDEX posture_causes_fine ON posture_causes (workspace_id, connection_id, stream, fine_at);
 
 -- Own calls: a run is one process that calls with a connection's key. stopped_at is 0 until it ended in order; flushed_at: the ids of its requests
 -- are stored up to then.
