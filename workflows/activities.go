@@ -308,11 +308,28 @@ const maxPageFailures = 3
 func (p *page) read(ctx context.Context) (connectors.Page, error) {
 	if p.fresh {
 		// A window's bounds are stored before it is read, so that a page read again after a crash is the same page.
-		if err := p.write(ctx, func(tx *store.Tx) error { return store.PutCheckpoint(ctx, tx, p.checkpoint) }); err != nil {
+		err := p.write(ctx, func(tx *store.Tx) error {
+			if p.isSnapshot() {
+				began, err := p.snapshotBegins(ctx, tx)
+				if err != nil {
+					return err
+				}
+				p.checkpoint.Cursor = string(connectors.Slice{From: began}.Cursor())
+			}
+			return store.PutCheckpoint(ctx, tx, p.checkpoint)
+		})
+		if err != nil {
 			return connectors.Page{}, err
 		}
 	}
 	after := connectors.Cursor(p.checkpoint.Cursor)
+	if p.isSnapshot() {
+		run, err := after.Slice()
+		if err != nil {
+			return connectors.Page{}, errors.Join(err, p.restart(ctx))
+		}
+		after = bare(run)
+	}
 	got, err := p.source.Read(ctx, p.ref.Stream, after)
 	if err == nil && got.More && got.Next == after {
 		err = &connectors.Error{Kind: connectors.KindMalformed, Code: "OB-3004", Message: "The app answered with a page that leads to itself."}
@@ -341,6 +358,10 @@ func (p *page) restart(ctx context.Context) error {
 		}
 	}
 	s.After = ""
+	if p.isSnapshot() {
+		cp.Done = true // A new run begins.
+		return p.write(ctx, func(tx *store.Tx) error { return store.PutCheckpoint(ctx, tx, cp) })
+	}
 	if p.ref.Lane == store.LaneLive && p.stream.Cursor == connectors.CursorOpen && !cp.WatermarkAt.IsZero() {
 		s.From = cp.WatermarkAt.Add(-time.Duration(p.stream.Lateness))
 	}
@@ -392,6 +413,18 @@ func (p *page) moveCheckpoint(ctx context.Context, read connectors.Page, began t
 	cp.Cursor, cp.Failures, cp.Error = string(read.Next), 0, ""
 	cp.Pages++
 	closed := !s.To.IsZero()
+	if p.isSnapshot() {
+		run, err := onward(s, read)
+		if err != nil {
+			return false, err
+		}
+		cp.Cursor = string(run.Cursor())
+		if !read.More {
+			if err := p.snapshotEnded(ctx, run.From, run.Missing); err != nil {
+				return false, err
+			}
+		}
+	}
 	err = p.last(ctx, func(tx *store.Tx) error {
 		for reason, n := range read.Skipped {
 			if err := store.AddCount(ctx, tx, p.connection.ID, store.Count{Stream: p.ref.Stream, Outcome: store.OutcomeSkipped, Reason: reason, N: int64(n)}); err != nil {
@@ -402,6 +435,8 @@ func (p *page) moveCheckpoint(ctx context.Context, read connectors.Page, began t
 			cp.Done = closed
 			from, to := s.From, s.To
 			switch {
+			case p.isSnapshot():
+				cp.Done, cp.WatermarkAt, to = true, s.From, tx.Now() // The interval is the run.
 			case p.ref.Lane == store.LaneLive && closed:
 				to = s.To.Add(-time.Duration(p.stream.Settle))
 				cp.WatermarkAt = to

@@ -37,6 +37,7 @@ config:
 streams:
   - {id: chats, title: Chats, kind: content, cursor: cursor, order: updated_at asc, page_size: 3}
   - {id: activities, title: Activities, kind: activities, cursor: window, order: created_at asc, page_size: 3, lookback: 10m, settle: 2m}
+  - {id: users, title: Users, kind: records, cursor: snapshot, absent: gone, order: id asc, page_size: 3, every: 6h}
 `
 
 // app is a SaaS app in memory: chats by time of change, with files, and a feed. Hooks break it.
@@ -47,6 +48,8 @@ type app struct {
 	files   map[string][]connectors.Item // by chat
 	bytes   map[string][]byte            // by file
 	feed    []connectors.Item
+	rows    []connectors.Item // of the snapshot
+	missing map[int][]string  // scopes that a page of the snapshot names, by the place that the page begins at
 	onRead  func(stream string, after connectors.Slice) error
 	onFetch func(item connectors.Item) error
 	reads   map[string]int
@@ -91,6 +94,9 @@ func (a *app) Read(_ context.Context, stream string, after connectors.Cursor) (c
 			return connectors.Page{}, err
 		}
 	}
+	if stream == "users" {
+		return a.snapshot(s)
+	}
 	all := a.chats
 	if stream == "activities" {
 		all = a.feed
@@ -109,6 +115,19 @@ func (a *app) Read(_ context.Context, stream string, after connectors.Cursor) (c
 		page.Next = connectors.Slice{From: s.From, To: s.To, After: place}.Cursor()
 	}
 	return page, nil
+}
+
+func (a *app) snapshot(s connectors.Slice) (connectors.Page, error) {
+	from := 0
+	if s.After != "" {
+		if _, err := fmt.Sscan(s.After, &from); err != nil {
+			return connectors.Page{}, err
+		}
+	}
+	to := min(from+fakePage, len(a.rows))
+	return connectors.Page{
+		Items: a.rows[from:to], Next: connectors.Slice{After: fmt.Sprint(to)}.Cursor(), More: to < len(a.rows), Missing: a.missing[from],
+	}, nil
 }
 
 func (a *app) Fetch(_ context.Context, item connectors.Item) iter.Seq2[connectors.Part, error] {

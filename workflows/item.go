@@ -36,12 +36,16 @@ func (p *page) work(ctx context.Context, read connectors.Page) (all bool, err er
 	if p.stream.Kind == connectors.StreamActivities {
 		return true, p.workActivities(ctx, read.Items)
 	}
+	items, err := p.records(ctx, read.Items)
+	if err != nil {
+		return false, err
+	}
 	deadline, started := time.Now().Add(pageTime), 0
 	var group errgroup.Group // Without a context of its own: what is under way when another item fails is finished and stored.
 	group.SetLimit(atOnce)
 	var failed atomic.Bool
 	all = true
-	for _, item := range read.Items {
+	for _, item := range items {
 		known, err := p.known(ctx, store.ItemKey{ConnectionID: p.connection.ID, Kind: item.Kind, ID: item.ID}, item.Version)
 		if err != nil {
 			return false, errors.Join(err, group.Wait())

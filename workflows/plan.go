@@ -65,6 +65,12 @@ func checkpoint(ctx context.Context, q store.Querier, c store.Connection, stream
 		cp = store.Checkpoint{CheckpointKey: key}
 	}
 	switch {
+	case stream.Cursor == connectors.CursorSnapshot:
+		run, err := connectors.Cursor(cp.Cursor).Slice()
+		if known && !cp.Done && err == nil && now.Sub(run.From) < snapshotStale {
+			return cp, false, nil
+		}
+		cp.Cursor, cp.Done = "", false // The run begins in the transaction that stores its cursor.
 	case ref.Lane == store.LaneLive && stream.Cursor == connectors.CursorWindow && (!known || cp.Done):
 		// The next window begins before the last one ended, since rows can appear late; ids absorb the overlap.
 		from := liveStart(c)
@@ -155,6 +161,9 @@ func nextSlices(ctx context.Context, q store.Querier, c store.Connection, stream
 	}
 	for _, s := range history(c) {
 		for _, stream := range streams {
+			if stream.Cursor == connectors.CursorSnapshot {
+				continue // It shows what is, not what was.
+			}
 			if stream.History > 0 && s.To.Before(c.CreatedAt.Add(-time.Duration(stream.History))) {
 				continue // The vendor keeps nothing of that age.
 			}
