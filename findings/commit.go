@@ -40,10 +40,14 @@ type Detection struct {
 	Actor         Actor
 	OccurredAt    time.Time     // the source's time, where an instance has none
 	Instances     []NewInstance // at least one
+
+	// Stream and Scope say where the record of a posture finding is listed. Its one instance is a cause, for as long as the finding holds of it.
+	Stream, Scope string
 }
 
-// NewInstance is one match in its place. An activity or a record is one instance with the zero Match, its Resource being the activity or record.
-// The instances of one Resource come all in one commit, in the order of the text.
+// NewInstance is one match in its place. An activity or a record is one instance with no value, its Resource being the activity or record. That of
+// a record (Part "record") names a field in Path and shows it in Match.Masked; both may change, and it stays the same instance. The instances of
+// one Resource come all in one commit, in the order of the text.
 type NewInstance struct {
 	Resource Ref
 	Part     string
@@ -131,12 +135,17 @@ func commitFinding(ctx context.Context, tx *store.Tx, keys Keys, c Commit, id st
 			instances = append(instances, in)
 		}
 	}
-	fresh, added, err := storeInstances(ctx, tx, keys, id, instances)
+	fresh, added, renewed, err := storeInstances(ctx, tx, keys, id, instances)
 	if err != nil {
 		return err
 	}
-	if added > 0 {
-		rec.InstanceCount += added
+	rec.InstanceCount += added
+	caused, err := storeCauses(ctx, tx, keys, rec.Finding, detections)
+	if err != nil {
+		return err
+	}
+	fresh = append(fresh, caused...)
+	if added > 0 || len(caused) > 0 {
 		rec.LastSeenAt = now
 	}
 	typ := TypeUpdated
@@ -144,13 +153,13 @@ func commitFinding(ctx context.Context, tx *store.Tx, keys Keys, c Commit, id st
 	case !known:
 		typ = TypeCreated
 		res.FindingsNew++
-	case added > 0:
+	case added > 0 || len(caused) > 0:
 		if rec.Status, typ, err = recur(ctx, tx, rec, fresh); err != nil {
 			return err
 		}
 	}
 	res.InstancesNew += int(added)
-	if known && rec.visible() == before.visible() {
+	if known && !renewed && rec.visible() == before.visible() {
 		if rec.bookkeeping() == before.bookkeeping() {
 			return nil
 		}

@@ -20,14 +20,25 @@ type place struct {
 	count       int64
 }
 
+// partRecord is the part of the instance of a posture finding.
+const partRecord = "record"
+
+// instanceID is the id of an instance. Of a record there is one, whichever field it shows.
+func (k Keys) instanceID(findingID string, in NewInstance) string {
+	if in.Part == partRecord && in.Match.Value == "" {
+		return k.InstanceID(findingID, in.Resource, "", "", "")
+	}
+	return k.InstanceID(findingID, in.Resource, in.Part, in.Path, in.Match.Value)
+}
+
 // storeInstances stores the instances of a finding that are not known yet, at most MaxInstances per resource, and raises the counts. added is by
-// how much the true number grew; fresh are the fingerprints of what is new.
-func storeInstances(ctx context.Context, tx *store.Tx, keys Keys, findingID string, instances []NewInstance) (fresh []string, added int64, err error) {
+// how much the true number grew; fresh are the fingerprints of what is new; renewed says that a record is known and shows something else.
+func storeInstances(ctx context.Context, tx *store.Tx, keys Keys, findingID string, instances []NewInstance) (fresh []string, added int64, renewed bool, err error) {
 	var order []Ref
 	units := map[Ref][]*place{}
 	byID := map[string]*place{}
 	for _, in := range instances {
-		id := keys.InstanceID(findingID, in.Resource, in.Part, in.Path, in.Match.Value)
+		id := keys.instanceID(findingID, in)
 		if p, ok := byID[id]; ok {
 			// The same value again in one place: one instance with a count and its first offsets.
 			p.count++
@@ -47,25 +58,25 @@ func storeInstances(ctx context.Context, tx *store.Tx, keys Keys, findingID stri
 		units[in.Resource] = append(units[in.Resource], p)
 	}
 	for _, ref := range order {
-		f, n, err := storeUnit(ctx, tx, findingID, ref, units[ref])
+		f, n, r, err := storeUnit(ctx, tx, findingID, ref, units[ref])
 		if err != nil {
-			return nil, 0, err
+			return nil, 0, false, err
 		}
-		fresh, added = append(fresh, f...), added+n
+		fresh, added, renewed = append(fresh, f...), added+n, renewed || r
 	}
-	return fresh, added, nil
+	return fresh, added, renewed, nil
 }
 
-func storeUnit(ctx context.Context, tx *store.Tx, findingID string, ref Ref, places []*place) (fresh []string, added int64, err error) {
+func storeUnit(ctx context.Context, tx *store.Tx, findingID string, ref Ref, places []*place) (fresh []string, added int64, renewed bool, err error) {
 	var had int64
 	err = tx.QueryRowContext(ctx, `SELECT n FROM instance_counts WHERE workspace_id = $1 AND finding_id = $2 AND resource_kind = $3 AND resource_id = $4`,
 		store.Workspace, findingID, ref.Kind, ref.ID).Scan(&had)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return nil, 0, fmt.Errorf("count instances: %w", err)
+		return nil, 0, false, fmt.Errorf("count instances: %w", err)
 	}
 	known, err := knownCounts(ctx, tx, places)
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, false, err
 	}
 	stored := min(had, MaxInstances) // As long as there is room, all that were counted are stored.
 	var surplus []string
@@ -74,12 +85,18 @@ func storeUnit(ctx context.Context, tx *store.Tx, findingID string, ref Ref, pla
 		switch {
 		case ok && p.count > count:
 			if _, err := tx.ExecContext(ctx, `UPDATE instances SET count = $1 WHERE workspace_id = $2 AND id = $3`, p.count, store.Workspace, p.id); err != nil {
-				return nil, 0, fmt.Errorf("count a value: %w", err)
+				return nil, 0, false, fmt.Errorf("count a value: %w", err)
 			}
+		case ok && p.Part == partRecord:
+			changed, err := renew(ctx, tx, p)
+			if err != nil {
+				return nil, 0, false, err
+			}
+			renewed = renewed || changed
 		case ok:
 		case stored < MaxInstances:
 			if err := insertInstance(ctx, tx, findingID, p); err != nil {
-				return nil, 0, err
+				return nil, 0, false, err
 			}
 			stored++
 			fresh = append(fresh, p.fingerprint)
@@ -90,7 +107,7 @@ func storeUnit(ctx context.Context, tx *store.Tx, findingID string, ref Ref, pla
 	// Past the cap nobody knows which ones were there before: they are new only if there are more than there ever were.
 	n := max(had, stored+int64(len(surplus)))
 	if n == had {
-		return nil, 0, nil
+		return nil, 0, renewed, nil
 	}
 	if n > had+int64(len(fresh)) {
 		fresh = append(fresh, surplus...)
@@ -98,9 +115,22 @@ func storeUnit(ctx context.Context, tx *store.Tx, findingID string, ref Ref, pla
 	_, err = tx.ExecContext(ctx, `INSERT INTO instance_counts (workspace_id, finding_id, resource_kind, resource_id, n) VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT (workspace_id, finding_id, resource_kind, resource_id) DO UPDATE SET n = excluded.n`, store.Workspace, findingID, ref.Kind, ref.ID, n)
 	if err != nil {
-		return nil, 0, fmt.Errorf("count instances: %w", err)
+		return nil, 0, false, fmt.Errorf("count instances: %w", err)
 	}
-	return fresh, n - had, nil
+	return fresh, n - had, renewed, nil
+}
+
+// renew stores what the instance of a record shows now, and reports whether it showed something else.
+func renew(ctx context.Context, tx *store.Tx, p *place) (bool, error) {
+	res, err := tx.ExecContext(ctx, `UPDATE instances SET part = $1, path = $2, masked = $3 WHERE workspace_id = $4 AND id = $5 AND (path <> $2 OR masked <> $3)`, p.Part, p.Path, p.Match.Masked, store.Workspace, p.id)
+	if err != nil {
+		return false, fmt.Errorf("renew an instance: %w", err)
+	}
+	n, err := res.RowsAffected()
+	if err != nil {
+		return false, fmt.Errorf("renew an instance: %w", err)
+	}
+	return n > 0, nil
 }
 
 // knownCounts returns how often the value of each place that is stored was seen in it.
