@@ -75,7 +75,7 @@ func TestALimiterMakesNoCallWithoutAGrant(t *testing.T) {
 func TestWhatALimiterAsksForFollowsWhatItUses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &scripted{take: func(a Ask) (Grant, error) { return Grant{ID: "g", Calls: a.Want, For: 5 * time.Second}, nil }}
-		l := newLimiter(b, 120) // 10 in 5 s
+		l := newLimiter(b, 600) // 10 in a second
 		for range 1 + 2 + 4 + 8 + 10 {
 			waitFor(t, l)
 		}
@@ -91,7 +91,7 @@ func TestWhatALimiterAsksForFollowsWhatItUses(t *testing.T) {
 		if diff := cmp.Diff([]int{1, 2, 4, 8, 10, 10, 2}, got); diff != "" {
 			t.Errorf("asked for (-want +got):\n%s", diff)
 		}
-		if diff := cmp.Diff(Ask{PerMinute: 120, Want: 2, Last: "g", Used: 2, UsedAgo: 10 * time.Second}, b.asked[6]); diff != "" {
+		if diff := cmp.Diff(Ask{PerMinute: 600, Want: 2, Last: "g", Used: 2, UsedAgo: 10 * time.Second}, b.asked[6]); diff != "" {
 			t.Errorf("what went back (-want +got):\n%s", diff)
 		}
 	})

@@ -254,7 +254,7 @@ func TestRetriesSpendFromTheBudgetAndARefusalPausesIt(t *testing.T) {
 	var status atomic.Int64
 	status.Store(500)
 	server := serve(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(int(status.Load())) })
-	limiter := NewLimiter(3)
+	limiter := NewLimiter(30) // 3 at once
 	c := dial(t, server.URL, func(o *Options) { o.Limiter = limiter })
 	if err := c.GetJSON(t.Context(), "x", nil, new(any)); !errors.Is(err, ErrTransient) {
 		t.Fatal(err)
@@ -270,7 +270,9 @@ func TestRetriesSpendFromTheBudgetAndARefusalPausesIt(t *testing.T) {
 	if err := c.GetJSON(t.Context(), "x", nil, new(any)); !errors.Is(err, ErrRateLimited) {
 		t.Fatal(err)
 	}
-	if wait, ask := limiter.take(); wait == 0 || ask {
+	w := limiter.enter(t.Context())
+	defer limiter.leave(w)
+	if wait, _, taken := limiter.take(w, nil); wait <= 0 || taken {
 		t.Error("a call may follow a refused one at once")
 	}
 }

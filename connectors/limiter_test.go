@@ -3,7 +3,9 @@ package connectors
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,13 +13,14 @@ import (
 	"pgregory.net/rapid"
 )
 
-// most returns the largest number of calls in any 60 s.
-func most(calls []time.Time) int {
+// most returns the largest number of calls in any span of time.
+func most(calls []time.Time, span time.Duration) int {
+	slices.SortFunc(calls, time.Time.Compare)
 	best := 0
 	for i := range calls {
 		n := 0
 		for _, c := range calls[i:] {
-			if c.Sub(calls[i]) <= time.Minute {
+			if c.Sub(calls[i]) <= span {
 				n++
 			}
 		}
@@ -40,7 +43,11 @@ func TestNeverMoreCallsThanTheRateInAnyMinute(t *testing.T) {
 				group.Go(func() {
 					for i := w; i < len(pauses); i += workers {
 						time.Sleep(time.Duration(pauses[i]/10) * time.Millisecond)
-						if err := limiter.Wait(context.Background()); err != nil {
+						ctx := context.Background()
+						if i%3 == 0 {
+							ctx = Background(ctx)
+						}
+						if err := limiter.Wait(ctx); err != nil {
 							t.Errorf("Wait: %v", err)
 						}
 						mu.Lock()
@@ -50,30 +57,33 @@ func TestNeverMoreCallsThanTheRateInAnyMinute(t *testing.T) {
 				})
 			}
 			group.Wait()
-			if n := most(calls); n > rate {
-				t.Errorf("%d calls in 60 s, want at most %d", n, rate)
+			for _, b := range Bounds(rate, false) {
+				if n := most(calls, b.Span); n > b.Calls {
+					t.Errorf("%d calls in %v, want at most %d", n, b.Span, b.Calls)
+				}
 			}
 		})
 	})
 }
 
-func TestABurstUpToTheRateDoesNotWait(t *testing.T) {
+func TestATenthOfTheRateDoesNotWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		limiter := NewLimiter(100)
 		start := time.Now()
-		for range 100 {
-			if err := limiter.Wait(t.Context()); err != nil {
-				t.Fatal(err)
-			}
+		for range 10 {
+			waitFor(t, limiter)
 		}
 		if took := time.Since(start); took != 0 {
-			t.Errorf("the first 100 calls took %v, want 0", took)
+			t.Errorf("the first 10 calls took %v, want 0", took)
 		}
-		if err := limiter.Wait(t.Context()); err != nil {
-			t.Fatal(err)
+		if took := waitFor(t, limiter); took != 6*time.Second+margin {
+			t.Errorf("call 11 came after %v", took)
 		}
-		if took := time.Since(start); took != window {
-			t.Errorf("call 101 came after %v, want %v", took, window)
+		for range 9 + 10*8 {
+			waitFor(t, limiter)
+		}
+		if took := time.Since(start); took >= window {
+			t.Errorf("100 calls took %v, want less than %v", took, window)
 		}
 	})
 }
@@ -146,10 +156,8 @@ func TestLimitersShareAndKeepCallsWhenTheRateChanges(t *testing.T) {
 		var all Limiters
 		a := all.Get("acc", 3)
 		for range 3 {
-			if err := a.Wait(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-			time.Sleep(time.Second)
+			waitFor(t, a)
+			time.Sleep(10 * time.Second)
 		}
 		start := time.Now()
 		b := all.Get("acc", 2)
@@ -160,9 +168,10 @@ func TestLimitersShareAndKeepCallsWhenTheRateChanges(t *testing.T) {
 			t.Fatal(err)
 		}
 		// The second call of three is the oldest that counts for a rate of two.
-		if want := window - 2*time.Second; time.Since(start) != want {
+		if want := window - 20*time.Second; time.Since(start) != want {
 			t.Errorf("after lowering the rate: waited %v, want %v", time.Since(start), want)
 		}
+		time.Sleep(10 * time.Second)
 		start = time.Now()
 		if err := all.Get("acc", 5).Wait(t.Context()); err != nil || time.Since(start) != 0 {
 			t.Errorf("after raising the rate: waited %v (%v), want 0", time.Since(start), err)
@@ -172,4 +181,138 @@ func TestLimitersShareAndKeepCallsWhenTheRateChanges(t *testing.T) {
 			t.Error("a forgotten limiter came back")
 		}
 	})
+}
+
+func TestTheBackgroundLeavesAFifthToOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		limiter := NewLimiter(300)
+		ctx, stop := context.WithCancel(Background(t.Context()))
+		var group sync.WaitGroup
+		var behind atomic.Int64
+		for range 8 {
+			group.Go(func() {
+				for limiter.Wait(ctx) == nil {
+					behind.Add(1)
+				}
+			})
+		}
+		time.Sleep(10*time.Minute + time.Second)
+		if n := behind.Load(); n < 10*230 || n > 10*240 {
+			t.Errorf("the background alone made %d calls in 10 minutes of 300, want four fifths of them", n)
+		}
+		for range 20 {
+			// A poll once a minute finds six calls free at once, whenever it comes.
+			for range 6 {
+				if d := waitFor(t, limiter); d != 0 {
+					t.Fatalf("a poll waited %v beside the background", d)
+				}
+			}
+			time.Sleep(time.Minute + 1300*time.Millisecond)
+		}
+		// A longer one waits for the bounds, but for nobody of the background: they get nothing until it has ended.
+		before := behind.Load()
+		for range 60 {
+			if d := waitFor(t, limiter); d > 6*time.Second+margin {
+				t.Errorf("a long poll waited %v for one call", d)
+			}
+		}
+		if n := behind.Load() - before; n > 0 {
+			t.Errorf("the background made %d calls while another waited", n)
+		}
+		stop()
+		group.Wait()
+	})
+}
+
+func TestCallersGetTheirTurnInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		limiter := NewLimiter(300)
+		const callers, each = 50, 20
+		for range 30 {
+			waitFor(t, limiter) // Nothing is left, so that all of them stand in the line.
+		}
+		var mu sync.Mutex
+		var order []int
+		var group sync.WaitGroup
+		for c := range callers {
+			group.Go(func() {
+				time.Sleep(time.Duration(c)) // Who comes first is known.
+				for range each {
+					waitFor(t, limiter)
+					mu.Lock()
+					order = append(order, c)
+					mu.Unlock()
+				}
+			})
+		}
+		group.Wait()
+		// Nobody has a second turn before everybody had one.
+		for round := range each {
+			seen := map[int]bool{}
+			for _, c := range order[round*callers : (round+1)*callers] {
+				seen[c] = true
+			}
+			if len(seen) != callers {
+				t.Errorf("round %d served %d of %d callers", round, len(seen), callers)
+			}
+		}
+	})
+}
+
+func TestACallOfTwoBudgetsIsCountedInBothAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		account, own := NewLimiter(120), NewLimiter(50)
+		var mu sync.Mutex
+		var both, all []time.Time
+		var group sync.WaitGroup
+		run := func(n int, wait func() error, note func(time.Time)) {
+			group.Go(func() {
+				for range n {
+					if err := wait(); err != nil {
+						t.Errorf("wait: %v", err)
+						return
+					}
+					mu.Lock()
+					note(time.Now())
+					mu.Unlock()
+				}
+			})
+		}
+		for range 4 {
+			run(60, func() error { return waitBoth(t.Context(), own, account) }, func(at time.Time) { both, all = append(both, at), append(all, at) })
+			run(60, func() error { return account.Wait(t.Context()) }, func(at time.Time) { all = append(all, at) })
+		}
+		group.Wait()
+		for _, c := range []struct {
+			what  string
+			calls []time.Time
+			rate  int
+		}{{"its own budget", both, 50}, {"the account's", all, 120}} {
+			for _, b := range Bounds(c.rate, false) {
+				if n := most(c.calls, b.Span); n > b.Calls {
+					t.Errorf("%s: %d calls in %v, want at most %d", c.what, n, b.Span, b.Calls)
+				}
+			}
+		}
+	})
+}
+
+func BenchmarkWaitBehindOthers(b *testing.B) {
+	l := NewLimiter(20_000_000)
+	ctx, stop := context.WithCancel(Background(b.Context()))
+	var group sync.WaitGroup
+	for range 4 {
+		group.Go(func() {
+			for l.Wait(ctx) == nil {
+			}
+		})
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := l.Wait(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+	}
+	stop()
+	group.Wait()
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/outband/outband/internal/id"
@@ -12,21 +13,35 @@ import (
 
 const (
 	// GrantLife is how long the calls of one grant may be made.
-	GrantLife = 5 * time.Second
+	GrantLife = 2 * time.Second
 
-	// budgetWindow is the minute of a budget and a margin: calls that left a minute apart can arrive a little closer, and the clocks of several
-	// machines differ a little.
-	budgetWindow = time.Minute + time.Second
+	// grantShare is the part of a minute whose calls one grant holds at most.
+	grantShare = time.Second
+
+	// budgetLongest is the longest span of a bound, with its margin.
+	budgetLongest = time.Minute + time.Second
 
 	// budgetKept is how long a budget that nobody uses keeps its row, and a grant at most.
 	budgetKept = 24 * time.Hour
 )
 
+// BudgetBound is how many calls any span of time may hold at most.
+type BudgetBound struct {
+	Span  time.Duration // at most a minute
+	Calls int
+}
+
+// budgetMargin is added to a span: calls that left a minute apart can arrive a little closer, and the clocks of several machines differ a little.
+func budgetMargin(span time.Duration) time.Duration {
+	return max(span/60, 250*time.Millisecond)
+}
+
 // BudgetAsk asks for calls of a budget.
 type BudgetAsk struct {
-	BudgetID  string
-	PerMinute int // calls in any 60 s, of all processes together
-	Want      int // as many as this; a grant holds at most the share of GrantLife, and at least one
+	BudgetID string
+	Bounds   []BudgetBound // at least one: what is kept, of all processes together
+	Behind   []BudgetBound // what work that can wait keeps; none: it gets no calls of this grant
+	Want     int           // as many as this; a grant holds at most those of a second, and at least one
 
 	// What became of the asker's grant before; Last is empty if there is none. What was not used goes back.
 	Last    string
@@ -36,17 +51,18 @@ type BudgetAsk struct {
 
 // BudgetGrant is the answer. All times are distances from the time of the transaction, so that the asker needs no clock of the same setting.
 type BudgetGrant struct {
-	ID    string
-	Calls int           // 0: ask again after Wait
-	For   time.Duration // how long the calls may be made
-	Wait  time.Duration
+	ID     string
+	Calls  int           // 0: ask again after Wait
+	Behind int           // so many of them may be made for work that can wait
+	For    time.Duration // how long the calls may be made
+	Wait   time.Duration
 
 	Gap     time.Duration // least distance between two calls, for SlowFor
 	SlowFor time.Duration
 }
 
-// TakeBudget takes calls from a budget. Every grant that could still lie in one minute with this one counts, so that however many processes ask, no
-// 60 s hold more than PerMinute calls; and grants are rows, so that a restart forgets nothing. Transactions are serial, which this relies on.
+// TakeBudget takes calls from a budget. Every grant that could still lie in one span with this one counts, so that however many processes ask, no
+// span holds more calls than its bound; and grants are rows, so that a restart forgets nothing. Transactions are serial, which this relies on.
 func TakeBudget(ctx context.Context, tx *Tx, ask BudgetAsk) (BudgetGrant, error) {
 	now := tx.Now()
 	if err := settle(ctx, tx, ask); err != nil {
@@ -69,11 +85,13 @@ func TakeBudget(ctx context.Context, tx *Tx, ask BudgetAsk) (BudgetGrant, error)
 	if err != nil {
 		return BudgetGrant{}, err
 	}
-	perMinute := max(ask.PerMinute, 1)
-	want := min(max(ask.Want, 1), max(perMinute*int(GrantLife/time.Second)/60, 1))
-	spent, newest := 0, int64(0)
+	want := max(ask.Want, 1)
+	for _, b := range ask.Bounds {
+		want = min(want, max(int(time.Duration(b.Calls)*grantShare/b.Span), 1))
+	}
+	newest := int64(0)
 	for _, g := range grants {
-		spent, newest = spent+g.calls, max(newest, g.at)
+		newest = max(newest, g.at)
 	}
 	if out.SlowFor > 0 {
 		// One call a gap, whoever makes it. At the end of the vendor's window the budget is full again, so nobody waits longer than that.
@@ -82,23 +100,45 @@ func TakeBudget(ctx context.Context, tx *Tx, ask BudgetAsk) (BudgetGrant, error)
 			out.Wait = min(free, out.SlowFor)
 		}
 	}
-	for _, g := range grants { // The grant that ends first comes first.
-		if spent < perMinute {
-			break
-		}
-		spent -= g.calls
-		out.Wait = max(out.Wait, FromMicros(g.until).Add(budgetWindow).Sub(now))
-	}
-	if out.Wait > 0 {
+	calls, wait := room(grants, ask.Bounds, now)
+	if out.Wait = max(out.Wait, wait); out.Wait > 0 {
 		return out, nil
 	}
-	out.ID, out.Calls, out.For = id.New("rg_"), min(want, perMinute-spent), GrantLife
+	out.ID, out.Calls, out.For = id.New("rg_"), min(want, calls), GrantLife
+	if len(ask.Behind) > 0 {
+		behind, _ := room(grants, ask.Behind, now)
+		out.Behind = min(behind, out.Calls)
+	}
 	_, err = tx.ExecContext(ctx, `INSERT INTO rate_grants (workspace_id, id, budget_id, calls, at, until_at) VALUES ($1, $2, $3, $4, $5, $6)`,
 		Workspace, out.ID, ask.BudgetID, out.Calls, Micros(now), Micros(now.Add(out.For)))
 	if err != nil {
 		return BudgetGrant{}, fmt.Errorf("store a rate grant: %w", err)
 	}
 	return out, nil
+}
+
+// room is how many calls can be added so that no bound is broken, whenever the calls of the grants are made; if none, how long that lasts.
+func room(grants []openGrant, bounds []BudgetBound, now time.Time) (calls int, wait time.Duration) {
+	calls = math.MaxInt
+	for _, b := range bounds {
+		span, most, spent := b.Span+budgetMargin(b.Span), max(b.Calls, 1), 0
+		in := grants // The grant that ends first comes first.
+		for len(in) > 0 && !FromMicros(in[0].until).Add(span).After(now) {
+			in = in[1:]
+		}
+		for _, g := range in {
+			spent += g.calls
+		}
+		calls = min(calls, most-spent)
+		for _, g := range in {
+			if spent < most {
+				break
+			}
+			spent -= g.calls
+			wait = max(wait, FromMicros(g.until).Add(span).Sub(now))
+		}
+	}
+	return max(calls, 0), wait
 }
 
 // settle stores what was used of a grant and when: it then counts for less, and not until the minute after its end. Settling it again changes nothing.
@@ -122,7 +162,7 @@ type openGrant struct {
 // openGrants deletes the grants of a budget that count no more and returns the others, the one that ends first first.
 func openGrants(ctx context.Context, tx *Tx, budgetID string) ([]openGrant, error) {
 	now := tx.Now()
-	_, err := tx.ExecContext(ctx, `DELETE FROM rate_grants WHERE workspace_id = $1 AND budget_id = $2 AND (until_at <= $3 OR calls = 0)`, Workspace, budgetID, Micros(now.Add(-budgetWindow)))
+	_, err := tx.ExecContext(ctx, `DELETE FROM rate_grants WHERE workspace_id = $1 AND budget_id = $2 AND (until_at <= $3 OR calls = 0)`, Workspace, budgetID, Micros(now.Add(-budgetLongest)))
 	if err != nil {
 		return nil, fmt.Errorf("delete rate grants: %w", err)
 	}

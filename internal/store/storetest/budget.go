@@ -8,10 +8,13 @@ import (
 	"github.com/outband/outband/internal/store"
 )
 
-// take asks for calls of the budget "acc" of 60 a minute, of which a grant holds 5 at most.
+// perMinute are the bounds of a rate without a shorter span.
+func perMinute(n int) []store.BudgetBound { return []store.BudgetBound{{Span: time.Minute, Calls: n}} }
+
+// take asks for calls of the budget "acc" of 300 a minute, of which a grant holds 5 at most.
 func (s *suite) take(want int, more ...func(*store.BudgetAsk)) (g store.BudgetGrant) {
 	s.Helper()
-	ask := store.BudgetAsk{BudgetID: "acc", PerMinute: 60, Want: want}
+	ask := store.BudgetAsk{BudgetID: "acc", Bounds: perMinute(300), Want: want}
 	for _, f := range more {
 		f(&ask)
 	}
@@ -39,8 +42,8 @@ func budgetGrants(s *suite) {
 	if g := s.take(1); g.Calls != 1 || g.For != store.GrantLife || g.ID == "" {
 		s.Errorf("the first call: %+v", g)
 	}
-	s.equal("a grant holds the share of its life", 5, s.take(100).Calls)
-	for range 10 {
+	s.equal("a grant holds the calls of a second", 5, s.take(100).Calls)
+	for range 58 {
 		s.take(5)
 	}
 	s.equal("what is left of the minute", 4, s.take(5).Calls)
@@ -51,16 +54,52 @@ func budgetGrants(s *suite) {
 	s.wait("a moment before the minute is over", time.Microsecond, s.take(1))
 	s.now = s.now.Add(time.Microsecond)
 	s.equal("after it", 5, s.take(100).Calls)
-	s.equal("a rate below one call in the life of a grant", 1, s.take(9, func(a *store.BudgetAsk) { a.BudgetID, a.PerMinute = "slow", 2 }).Calls)
+	s.equal("a rate below one call in a second", 1, s.take(9, func(a *store.BudgetAsk) { a.BudgetID, a.Bounds = "slow", perMinute(2) }).Calls)
+}
+
+// Bounds of a minute and of six seconds, of which work that can wait keeps less.
+func budgetBounds(s *suite) {
+	all := []store.BudgetBound{{Span: time.Minute, Calls: 60}, {Span: 6 * time.Second, Calls: 10}}
+	behind := []store.BudgetBound{{Span: time.Minute, Calls: 48}, {Span: 6 * time.Second, Calls: 8}}
+	const six = 6*time.Second + 250*time.Millisecond
+	first := func(a *store.BudgetAsk) { a.BudgetID, a.Bounds, a.Behind = "two", all, behind }
+	last := func(a *store.BudgetAsk) { a.BudgetID, a.Bounds, a.Behind = "two", behind, behind }
+	n := 0
+	for s.take(1, last).Calls == 1 {
+		n++
+	}
+	s.equal("what the background gets of six seconds", 8, n)
+	s.wait("the background after it", store.GrantLife+six, s.take(1, last))
+	g := s.take(1, first)
+	if g.Calls != 1 || g.Behind != 0 {
+		s.Errorf("the foreground beside it: %+v, want one call that is not for the background", g)
+	}
+	s.take(1, first)
+	s.wait("the foreground after it", store.GrantLife+six, s.take(1, first))
+	s.now = s.now.Add(store.GrantLife + six)
+	if g := s.take(1, first); g.Calls != 1 || g.Behind != 1 {
+		s.Errorf("six seconds later: %+v, want one call for anybody", g)
+	}
+	for n = 11; ; n++ {
+		g := s.take(1, first)
+		if g.Calls == 0 && g.Wait <= store.GrantLife+six {
+			s.now = s.now.Add(g.Wait)
+			g = s.take(1, first)
+		}
+		if g.Calls == 0 {
+			break
+		}
+	}
+	s.equal("what the minute holds", 60, n)
 }
 
 func budgetSettled(s *suite) {
 	var last store.BudgetGrant
-	for range 12 {
+	for range 60 {
 		last = s.take(5)
 	}
 	// Two of the last five were used, the second one second before this: three are free now.
-	s.now = s.now.Add(3 * time.Second)
+	s.now = s.now.Add(time.Second)
 	got := s.take(5, settled(last, 2, time.Second))
 	s.equal("what goes back", 3, got.Calls)
 	// Told twice, as after an answer that was lost, it changes nothing.
@@ -95,7 +134,7 @@ func budgetPace(s *suite) {
 }
 
 func budgetClock(s *suite) {
-	for range 12 {
+	for range 60 {
 		s.take(5)
 	}
 	s.now = s.now.Add(-24 * time.Hour)

@@ -63,6 +63,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.DB) {
 		{"a change that cannot be audited is not made", auditTogether},
 		{"a rate budget is granted a few seconds ahead", budgetGrants},
 		{"calls that were not used go back", budgetSettled},
+		{"a rate budget keeps several bounds", budgetBounds},
 		{"the pace of a rate budget", budgetPace},
 		{"a rate budget after the clock was put back", budgetClock},
 		{"rate budgets are purged", budgetPurge},
