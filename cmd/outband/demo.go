@@ -105,7 +105,7 @@ func (d *demoRun) prepare(ctx context.Context, live bool) error {
 	if err := d.loadState(); err != nil {
 		return err
 	}
-	options := claudesim.Options{Seed: demoSeed, Epoch: d.state.Epoch, Rate: 1 << 20}
+	options := claudesim.Options{Seed: demoSeed, Epoch: d.state.Epoch}
 	if live {
 		options.Live = demoLive
 	}
