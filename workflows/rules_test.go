@@ -1,11 +1,13 @@
 package workflows
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/outband/outband/dlp/policy"
 	"github.com/outband/outband/internal/store"
@@ -127,5 +129,26 @@ func TestAnOverrideFromBeforeTheLockIsLeftOut(t *testing.T) {
 		if mode := want[e.Policy.ID]; mode != "" && e.Mode != mode {
 			t.Errorf("%s is %s, want %s", e.Policy.ID, e.Mode, mode)
 		}
+	}
+}
+
+func TestABurstIsOneFindingAboutThePerson(t *testing.T) {
+	b := newBench(t)
+	const n = 30
+	for i := range n {
+		item := activityItem(fmt.Sprintf("act_%02d", i), testDay.Add(time.Duration(i-n-5)*time.Minute), "claude_file_exported", nil)
+		item.Resource.ID = fmt.Sprint("proj_", i)
+		b.app.feed = append(b.app.feed, item)
+	}
+	check(t, b.live("activities"))
+	if got := b.count(`SELECT COUNT(*) FROM findings WHERE policy_id = 'activity.mass_file_export'`); got != 1 {
+		t.Errorf("%d findings, want one for the person, not one for every file", got)
+	}
+	if got := b.count(`SELECT COUNT(*) FROM findings WHERE policy_id = 'activity.mass_file_export' AND resource_kind = 'user' AND resource_id = 'user_2'`); got != 1 {
+		t.Error("the finding is not about the person")
+	}
+	// Activities of a page are stored several at once, so the first ones past the threshold may not see all that came before them.
+	if got := b.count(`SELECT COUNT(*) FROM instances WHERE finding_id IN (SELECT id FROM findings WHERE policy_id = 'activity.mass_file_export')`); got < 1 || got > n-19 {
+		t.Errorf("%d instances", got)
 	}
 }

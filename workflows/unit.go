@@ -80,6 +80,9 @@ func (p *page) detect(ctx context.Context, tx *store.Tx, u *unit, what about) []
 			PolicyID: d.PolicyID, PolicyVersion: d.Version, Kind: d.Kind, Severity: d.Severity, Title: d.Title, OccurredAt: u.at, Actor: what.actor,
 			Resource: findings.Resource{Kind: what.resource.Kind, ID: what.resource.ID, Name: p.mask(what.resource.Name), URL: what.resource.URL},
 		}
+		if d.About == policy.AboutActor && what.actor.ID != "" {
+			f.Resource = findings.Resource{Kind: what.actor.Type, ID: what.actor.ID}
+		}
 		ref := findings.Ref{Kind: u.ref.Kind, ID: u.ref.ID}
 		for _, i := range d.Evidence {
 			f.Instances = append(f.Instances, findings.NewInstance{Resource: ref, Part: u.places[i].Part, Path: u.places[i].Path, At: u.places[i].At, Match: u.matches[i]})

@@ -52,11 +52,11 @@ func (estimator) EstimateCallCost(function, _ string, _ *checker.AstNode, _ []ch
 		return &checker.CallEstimate{CostEstimate: checker.CostEstimate{Min: 1, Max: 1 + hintMatches/matchFactor}}
 	case fnTotal, fnRecent, fnStanding:
 		return &checker.CallEstimate{CostEstimate: checker.FixedCostEstimate(lookupCost)}
-	case fnField, fnText:
+	case fnField, fnText, fnOldValue, fnNewValue:
 		return &checker.CallEstimate{CostEstimate: checker.FixedCostEstimate(1), ResultSize: &checker.SizeEstimate{Max: hintText}}
 	case fnEntries:
 		return &checker.CallEstimate{CostEstimate: checker.CostEstimate{Min: 1, Max: 1 + hintEntries}, ResultSize: &checker.SizeEstimate{Max: hintEntries}}
-	case fnOlder:
+	case fnOlder, fnUpdated:
 		return &checker.CallEstimate{CostEstimate: checker.FixedCostEstimate(1)}
 	}
 	return nil
@@ -76,7 +76,7 @@ func (estimator) CallCost(function, _ string, args []ref.Val, _ ref.Val) *uint64
 		if u, ok := args[0].(*unit); ok {
 			cost += u.entries(args[1])
 		}
-	case fnField, fnText, fnOlder:
+	case fnField, fnText, fnOlder, fnUpdated, fnOldValue, fnNewValue:
 	default:
 		return nil
 	}

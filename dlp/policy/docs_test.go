@@ -55,7 +55,7 @@ func TestDocsNameTheLanguage(t *testing.T) {
 			t.Errorf("%s does not name the variable %s", docsPath, v.name)
 		}
 	}
-	for _, f := range []string{fnCount, fnDistinct, fnKinds, fnConfidence, fnTotal, fnRecent, fnField, fnText, fnEntries, fnOlder, fnStanding} {
+	for _, f := range []string{fnCount, fnDistinct, fnKinds, fnConfidence, fnTotal, fnRecent, fnField, fnText, fnEntries, fnOlder, fnStanding, fnUpdated, fnOldValue, fnNewValue} {
 		if !strings.Contains(text, "`"+strings.TrimPrefix(f, "@")+"(") {
 			t.Errorf("%s does not name the function %s", docsPath, f)
 		}

@@ -38,6 +38,9 @@ const (
 	fnEntries    = "@entries"
 	fnOlder      = "@older"
 	fnStanding   = "@standing"
+	fnUpdated    = "@updated"
+	fnOldValue   = "@old_value"
+	fnNewValue   = "@new_value"
 	varUnit      = "@unit"
 )
 
@@ -95,7 +98,7 @@ func newEnvironment() (*cel.Env, error) {
 		cel.ASTValidators(
 			cel.ValidateDurationLiterals(), cel.ValidateTimestampLiterals(), cel.ValidateRegexLiterals(), cel.ValidateComprehensionNestingLimit(maxLoops),
 		),
-		cel.Macros(append(recordMacros(),
+		cel.Macros(append(append(recordMacros(), updateMacros()...),
 			selectorMacro("count", fnCount), selectorMacro("distinct", fnDistinct), selectorMacro("kinds", fnKinds),
 			selectorMacro("confidence", fnConfidence),
 			cel.GlobalMacro("total", 1, totalMacro), cel.GlobalMacro("recent", 3, recentMacro), cel.GlobalMacro("field", 1, unitMacro(fnField)),
@@ -108,7 +111,7 @@ func newEnvironment() (*cel.Env, error) {
 		function(fnRecent, askRecent, cel.IntType, text, text, cel.DurationType),
 		function(fnField, activityField, cel.StringType, text),
 	}
-	options = append(options, recordFunctions()...)
+	options = append(append(options, recordFunctions()...), updateFunctions()...)
 	for _, v := range variables {
 		options = append(options, cel.Variable(v.name, v.kind))
 	}

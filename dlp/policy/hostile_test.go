@@ -144,6 +144,7 @@ func TestTypedVariablesNeverPanic(t *testing.T) {
 		`int(resource.name) > 0 || timestamp(resource.name) < now || bytes(resource.name).size() > 3 || double(actor.email) < 1`,
 		`distinct("*") > kinds("*") || confidence("* !contact.*") > 0.5 || total("*") > 1 || recent("*", "resource", duration("1s")) > 1`,
 		`text("age") == text("name") || entries("age").size() > 1 || older("name", duration("1h")) || standing("user", "id", text("")) > 0`,
+		`updated("age") || old_value(resource.name) == new_value("name")`,
 	} {
 		policies = append(policies, parse(t, file(fmt.Sprintf("content.case_%d", i), `items: ["*", activity, record]`, when)))
 	}

@@ -24,6 +24,10 @@ const (
 	maxMatchesTest = 10_000
 )
 
+// AboutActor makes an activity policy's finding one about the actor, whatever the activity was done to: a hundred deletions are one finding about
+// the person with a hundred instances, not a hundred findings.
+const AboutActor = "actor"
+
 // AnyItem in On.Items stands for every kind of item but activity and record, which are named where they are meant.
 const AnyItem = "*"
 
@@ -37,6 +41,7 @@ type Policy struct {
 	Kind        string   `json:"kind"`
 	Guide       string   `json:"guide"` // what to do; the placeholder {resource.url} stands for the link into the SaaS app
 	On          On       `json:"on"`
+	About       string   `json:"about,omitempty"`  // AboutActor: the finding is about who did it; empty: about the resource
 	When        string   `json:"when"`             // CEL
 	Mode        string   `json:"mode"`             // ModeOn unless the file says otherwise
 	Locked      bool     `json:"locked,omitempty"` // it cannot be muted: see CheckOverride
@@ -159,7 +164,7 @@ func syntaxError(err error) error {
 }
 
 func (d *decoder) policy(root *yaml.Node, p *Policy) {
-	var kind *yaml.Node
+	var kind, about *yaml.Node
 	seen := d.mapping(root, "a policy", map[string]func(*yaml.Node){
 		"id": func(n *yaml.Node) {
 			p.ID = d.form(n, idForm, "lower-case words joined by dots, such as content.card_numbers")
@@ -173,6 +178,7 @@ func (d *decoder) policy(root *yaml.Node, p *Policy) {
 		"kind":       func(n *yaml.Node) { kind, p.Kind = n, d.oneOf(n, KindContent, KindActivity, KindPosture) },
 		"guide":      func(n *yaml.Node) { p.Guide = d.guide(n) },
 		"on":         func(n *yaml.Node) { p.On = d.on(n) },
+		"about":      func(n *yaml.Node) { about, p.About = n, d.oneOf(n, AboutActor) },
 		"when":       func(n *yaml.Node) { p.When, p.when = d.expression(n, p.source) },
 		"mode":       func(n *yaml.Node) { p.Mode = d.oneOf(n, ModeOn, ModeShadow, ModeOff) },
 		"locked":     func(n *yaml.Node) { p.Locked = d.boolean(n) },
@@ -195,6 +201,9 @@ func (d *decoder) policy(root *yaml.Node, p *Policy) {
 		d.fail(kind, "kind is %q, but on: makes it %q", p.Kind, want)
 	}
 	p.Kind = want
+	if about != nil && want != KindActivity {
+		d.fail(about, "about: is for policies over activities")
+	}
 	for i := range p.Tests {
 		p.Tests[i].complete(p.On)
 	}

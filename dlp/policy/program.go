@@ -92,6 +92,10 @@ func (p *program) collect(tree *ast.AST, detectors []string) error {
 		case fnCount, fnDistinct, fnKinds, fnConfidence:
 			least, _ = literal(call.Args()[2]).(types.Double) // The macro put a literal there.
 		case fnTotal:
+			if p.policy.About == AboutActor {
+				failed = p.policy.fault(p.at(e.ID()), ErrInvalid, "total() counts by the resource, and this policy is about the actor")
+				return
+			}
 		default:
 			return
 		}

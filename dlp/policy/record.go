@@ -3,6 +3,7 @@ package policy
 import (
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/cel-go/cel"
@@ -82,7 +83,23 @@ func recordText(u *unit, args []ref.Val) ref.Val {
 	if !ok {
 		return types.MaybeNoSuchOverloadErr(args[0])
 	}
-	return types.String(scalar(u.in.Record.Fields[string(name)]))
+	return types.String(scalar(u.recordField(string(name))))
+}
+
+// recordField is a field of the record, or one of a mapping in it by a dotted path ("created_by.id"); nil where there is none.
+func (u *unit) recordField(path string) any {
+	fields := u.in.Record.Fields
+	for {
+		if value, ok := fields[path]; ok {
+			return value
+		}
+		first, rest, found := strings.Cut(path, ".")
+		inner, ok := fields[first].(map[string]any)
+		if !found || !ok {
+			return nil
+		}
+		fields, path = inner, rest
+	}
 }
 
 // recordEntries is entries("x"): the entries of a list as text, those that are lists or mappings left out; no entries where it is no list.
@@ -92,7 +109,7 @@ func recordEntries(u *unit, args []ref.Val) ref.Val {
 		return types.MaybeNoSuchOverloadErr(args[0])
 	}
 	out := []string{}
-	switch list := u.in.Record.Fields[string(name)].(type) {
+	switch list := u.recordField(string(name)).(type) {
 	case []any:
 		for _, e := range list {
 			if text := scalar(e); text != "" {
@@ -129,7 +146,7 @@ func recordOlder(u *unit, args []ref.Val) ref.Val {
 	if !ok || !ok2 {
 		return types.NewErr("no such overload")
 	}
-	text, _ := u.in.Record.Fields[string(name)].(string)
+	text, _ := u.recordField(string(name)).(string)
 	at, ok := moment(text)
 	return types.Bool(ok && u.in.Now.Sub(at) > than.Duration)
 }
@@ -151,7 +168,7 @@ func moment(text string) (time.Time, bool) {
 // entries is how many entries a field's list has, which is what entries() costs.
 func (u *unit) entries(name ref.Val) uint64 {
 	key, _ := name.(types.String) // Anything else costs nothing: the function refuses it.
-	switch list := u.in.Record.Fields[string(key)].(type) {
+	switch list := u.recordField(string(key)).(type) {
 	case []any:
 		return uint64(len(list))
 	case []string:

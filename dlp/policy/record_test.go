@@ -14,7 +14,7 @@ func TestRecordFunctions(t *testing.T) {
 		Item: Item{Kind: "record"}, Now: now,
 		Record: Record{Kind: "api_key", Fields: map[string]any{
 			"name": "etl", "on": true, "off": false, "count": 30.0, "half": 1.5, "nothing": nil, "list": []any{"a", 2.0, nil, []any{"deep"}}, "texts": []string{"x"},
-			"map": map[string]any{"a": "b"}, "old": "2025-12-03T09:59:59Z", "exact": "2025-12-03T10:00:00.000Z", "offset": "2025-12-03T11:59:59.5+02:00",
+			"map": map[string]any{"a": "b", "deep": map[string]any{"at": "2025-01-01T00:00:00Z", "list": []any{"x"}}}, "flat.key": "y", "old": "2025-12-03T09:59:59Z", "exact": "2025-12-03T10:00:00.000Z", "offset": "2025-12-03T11:59:59.5+02:00",
 			"bare": "2025-12-03T09:59:59.123456", "date": "2025-12-03", "word": "yesterday", "future": "2027-01-01T00:00:00Z",
 		}},
 	}
@@ -32,6 +32,8 @@ func TestRecordFunctions(t *testing.T) {
 	for _, when := range []string{
 		`text("name") == "etl" && text("on") == "true" && text("off") == "false" && text("count") == "30" && text("half") == "1.5"`,
 		`text("none") == "" && text("nothing") == "" && text("list") == "" && text("map") == ""`,
+		`text("map.a") == "b" && text("map.none") == "" && text("map.a.b") == "" && text("name.x") == "" && text("flat.key") == "y" && text("") == "" && text(".") == ""`,
+		`entries("map.deep.list") == ["x"] && older("map.deep.at", duration("1h"))`,
 		`entries("list") == ["a", "2"] && "x" in entries("texts") && entries("none") == [] && entries("name").size() == 0 && entries("map") == []`,
 		`entries("list").exists(e, e.startsWith("a")) && !entries("none").exists(e, true)`,
 		`older("old", duration("2160h")) && !older("exact", duration("2160h")) && older("exact", duration("2159h"))`,

@@ -178,7 +178,7 @@ func (s *Set) hash() (string, error) {
 	h := sha256.New()
 	for _, e := range s.all {
 		p := e.Policy
-		line, err := json.Marshal([]any{p.ID, p.Version, p.Title, p.Kind, p.On, p.When, e.Severity, e.Mode})
+		line, err := json.Marshal([]any{p.ID, p.Version, p.Title, p.Kind, p.On, p.About, p.When, e.Severity, e.Mode})
 		if err != nil {
 			return "", fmt.Errorf("hash policy %s: %w", p.ID, err)
 		}
@@ -215,7 +215,7 @@ func (s *Set) Evaluate(in Input, look Lookups) ([]Decision, []Failure) {
 		}
 		decisions = append(decisions, Decision{
 			PolicyID: c.policy.ID, Version: c.policy.Version, Kind: c.policy.Kind, Severity: c.severity, Title: c.policy.Title,
-			Evidence: evidence, Shadow: c.shadow, Failed: err != nil,
+			About: c.policy.About, Evidence: evidence, Shadow: c.shadow, Failed: err != nil,
 		})
 	}
 	return decisions, failures
