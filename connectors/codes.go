@@ -28,4 +28,5 @@ const (
 	CodeForbidden       = "OB-2024"
 	CodeBudget          = "OB-2025"
 	CodeKeyUnrecognized = "OB-2026"
+	CodeUnavailable     = "OB-2027"
 )

@@ -3,6 +3,7 @@ package claude
 import (
 	"bytes"
 	"encoding/json"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -12,13 +13,37 @@ import (
 // maxDepth of nested fields is flattened; what lies deeper is kept as the JSON it is.
 const maxDepth = 8
 
+// apiCall is the type of the calls of the Compliance API itself.
+const apiCall = "compliance_api_accessed"
+
+// feed is the activity feed with a filter of types.
+func feed(query url.Values) list {
+	query.Set("order", "asc")
+	return list{path: root + "activities", by: byCursor, query: query, from: "created_at.gte", to: "created_at.lt", item: activityRow}
+}
+
 // objects are the fields that name what an activity is about, the most telling first.
 var objects = []struct{ field, kind string }{
 	{"claude_chat_id", "chat"}, {"claude_file_id", "file"}, {"claude_gen_file_id", "file"}, {"claude_project_id", "project"},
 	{"claude_project_document_id", "document"}, {"claude_artifact_id", "artifact"}, {"claude_published_artifact_id", "artifact"},
-	{"design_project_id", "design_project"}, {"session_id", "session"}, {"agent_id", "agent"}, {"mcp_server_id", "mcp_server"}, {"skill_id", "skill"},
-	{"plugin_id", "plugin"}, {"integration_id", "integration"}, {"user_id", "user"}, {"service_account_id", "service_account"},
-	{"group_id", "group"}, {"role_id", "role"}, {"api_key_id", "api_key"}, {"admin_api_key_id", "admin_api_key"}, {"workspace_id", "workspace"},
+	{"claude_chat_snapshot_id", "chat_snapshot"}, {"share_id", "session_share"}, {"design_project_id", "design_project"}, {"session_id", "session"},
+	{"cowork_session_id", "session"}, {"agent_id", "agent"}, {"mcp_server_id", "mcp_server"}, {"mcp_directory_server_id", "mcp_server"},
+	{"skill_id", "skill"}, {"plugin_id", "plugin"}, {"submission_id", "plugin_submission"}, {"marketplace_id", "marketplace"},
+	{"extension_id", "extension"}, {"command_id", "command"}, {"guide_id", "guide"}, {"integration_id", "integration"},
+	{"claude_chat_sync_source_id", "sync_source"}, {"claude_project_sync_source_id", "sync_source"}, {"ghe_configuration_id", "ghe_configuration"},
+	{"scan_project_id", "scan_project"}, {"scan_id", "scan"}, {"webhook_id", "webhook"}, {"config_id", "review_repository"},
+	{"runner_id", "runner"}, {"runner_pool_id", "runner_pool"}, {"deployment_id", "deployment"}, {"memory_store_id", "memory_store"}, {"memory_id", "memory"},
+	{"tunnel_id", "tunnel"}, {"certificate_id", "certificate"}, {"tunnel_token_id", "tunnel_token"}, {"token_id", "tunnel_token"},
+	{"credential_id", "credential"}, {"link_id", "provisioning_link"}, {"rule_id", "proxy_rule"}, {"destination_id", "proxy_destination"},
+	{"profile_id", "proxy_profile"}, {"connection_id", "sso_connection"}, {"resync_uuid", "directory_resync"}, {"external_key_id", "external_key"},
+	{"federation_issuer_id", "federation_issuer"}, {"federation_rule_id", "federation_rule"}, {"oauth_app_id", "oauth_app"},
+	{"signing_key_id", "signing_key"}, {"new_signing_key_id", "signing_key"}, {"service_key_id", "service_key"}, {"lti_platform_id", "lti_platform"},
+	{"spend_limit_id", "spend_limit"}, {"spend_limit_increase_request_id", "spend_limit_request"}, {"trusted_device_id", "trusted_device"},
+	{"consent_id", "consent"}, {"verification_id", "verification"}, {"slack_team_id", "slack_workspace"}, {"file_id", "platform_file"},
+	{"invite_id", "invite"}, {"new_owner_id", "user"}, {"deleted_user_id", "user"}, {"user_id", "user"}, {"service_account_id", "service_account"},
+	{"group_id", "group"}, {"role_id", "role"}, {"target_id", "principal"}, {"principal_id", "principal"}, {"resource_id", "resource"},
+	{"api_key_id", "api_key"}, {"admin_api_key_id", "admin_api_key"}, {"environment_id", "environment"}, {"conversation_id", "conversation"},
+	{"requester_user_id", "user"}, {"abuse_session_id", "session"}, {"entity_id", "entity"}, {"workspace_id", "workspace"},
 }
 
 // actorIDs are the fields that identify an actor, by its type. A type that is not here passes through without an id.
@@ -69,7 +94,45 @@ func activityRow(raw []byte) (connectors.Item, bool) {
 		}
 	}
 	item.Resource = about(item)
+	item.Activity.Touches = touches(item.Activity)
+	if item.Activity.Type == apiCall {
+		key := ""
+		if t := typeOf(who); t == "api_actor" || t == "admin_api_key_actor" {
+			key = keyID(item.Actor.ID)
+		}
+		item.Activity.Call = &connectors.Call{KeyID: key, RequestID: text("request_id"), UserAgent: item.Activity.Fields["actor.user_agent"]}
+	}
 	return item, true
+}
+
+// keyID makes ids of keys comparable: the same Admin key is admin_api_key_01X where it is made and apikey_01X where it is used, so that only what stands
+// behind the prefix is kept. An id of another form is kept whole.
+func keyID(id string) string {
+	for _, prefix := range []string{"admin_api_key_", "apikey_"} {
+		if rest, ok := strings.CutPrefix(id, prefix); ok && rest != "" {
+			return rest
+		}
+	}
+	return id
+}
+
+// touches names the items whose content an activity changed. The lists do not show it: attachments have no time of change.
+func touches(a *connectors.Activity) []connectors.Ref {
+	switch a.Type {
+	case "claude_project_created", "claude_project_document_uploaded", "claude_project_document_updated", "claude_project_file_uploaded",
+		"claude_project_sync_source_created", "claude_project_sync_source_updated":
+	default:
+		return nil
+	}
+	var out []connectors.Ref
+	if id := a.Fields["claude_project_id"]; id != "" {
+		out = append(out, connectors.Ref{Kind: connectors.KindProject, ID: id})
+	}
+	if id := a.Fields["claude_project_document_id"]; id != "" && a.Type == "claude_project_document_updated" {
+		// The document's own row says nothing new, so that reading the project again is not enough.
+		out = append(out, connectors.Ref{Kind: connectors.KindDocument, ID: id})
+	}
+	return out
 }
 
 func typeOf(who map[string]any) string {

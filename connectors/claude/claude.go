@@ -1,5 +1,6 @@
-// Package claude reads a Claude Enterprise organisation through Anthropic's Compliance API: chats with their messages and files, and the activity
-// feed. It only reads. An empty place in what it gives (no owner, no size) means that Anthropic did not say.
+// Package claude reads a Claude Enterprise organisation through Anthropic's Compliance API, and a Claude Console organisation through its Admin API: what
+// people wrote, what happened, and how the organisation is set up. It only reads. An empty place in what it gives (no owner, no size) means that Anthropic
+// did not say.
 package claude
 
 import (
@@ -20,22 +21,45 @@ var manifest []byte
 // Connector is listed once, in connectors/all.
 var Connector = connectors.Connector{Manifest: manifest, Open: open, MapError: mapError}
 
-const root = "v1/compliance/"
+// Roots of the two APIs.
+const (
+	root      = "v1/compliance/"
+	adminRoot = "v1/organizations/"
+)
 
 // Ids of the streams.
 const (
-	streamChats      = "chats"
-	streamActivities = "activities"
+	streamChats          = "chats"
+	streamActivities     = "activities"
+	streamAPICalls       = "api_calls"
+	streamProjects       = "projects"
+	streamLocal          = "local_sessions"
+	streamRemote         = "remote_sessions"
+	streamCodeArtifacts  = "code_artifacts"
+	streamPreferences    = "user_preferences"
+	streamOrganizations  = "organizations"
+	streamUsers          = "users"
+	streamRoles          = "roles"
+	streamGroups         = "groups"
+	streamSettings       = "settings"
+	streamProjectSharing = "project_sharing"
+	streamMembers        = "admin_members"
+	streamInvites        = "admin_invites"
+	streamWorkspaces     = "admin_workspaces"
+	streamAPIKeys        = "admin_api_keys"
 )
 
 type source struct {
 	client   connectors.Client
+	manifest *connectors.Manifest
 	pageSize map[string]int
+	now      func() time.Time
 }
 
 var (
-	_ connectors.Fetcher = (*source)(nil)
-	_ connectors.Tester  = (*source)(nil)
+	_ connectors.Fetcher   = (*source)(nil)
+	_ connectors.Tester    = (*source)(nil)
+	_ connectors.Estimator = (*source)(nil)
 )
 
 func open(c connectors.Client) connectors.Source {
@@ -43,7 +67,7 @@ func open(c connectors.Client) connectors.Source {
 	if err != nil {
 		panic(err) // The manifest is part of this program.
 	}
-	s := &source{client: c, pageSize: map[string]int{}}
+	s := &source{client: c, manifest: m, pageSize: map[string]int{}, now: time.Now}
 	for _, stream := range m.Streams {
 		s.pageSize[stream.ID] = stream.PageSize
 	}
@@ -52,67 +76,60 @@ func open(c connectors.Client) connectors.Source {
 
 // Read implements connectors.Source.
 func (s *source) Read(ctx context.Context, stream string, after connectors.Cursor) (connectors.Page, error) {
+	page, err := s.read(ctx, stream, after)
+	switch stream {
+	case streamChats, streamActivities, streamAPICalls:
+		// Every key that is of use reads one of them, so that the two words of a wrong key mean what they say.
+		return page, err
+	}
+	if absent(err) {
+		err = unavailable(err)
+	}
+	return page, err
+}
+
+func (s *source) read(ctx context.Context, stream string, after connectors.Cursor) (connectors.Page, error) {
 	switch stream {
 	case streamChats:
-		query := url.Values{"order_by": {"updated_at"}}
-		return s.list(ctx, stream, "apps/chats", query, "updated_at", after, chatRow)
+		return s.list(ctx, stream, list{path: root + "apps/chats", by: byCursor, query: url.Values{"order_by": {"updated_at"}},
+			from: "updated_at.gte", to: "updated_at.lt", item: chatRow}, after)
 	case streamActivities:
 		// The calls of this program are activities too, and would soon be most of the feed.
-		query := url.Values{"order": {"asc"}, "exclude_activity_types[]": {"compliance_api_accessed"}}
-		return s.list(ctx, stream, "activities", query, "created_at", after, activityRow)
+		return s.list(ctx, stream, feed(url.Values{"exclude_activity_types[]": {apiCall}}), after)
+	case streamAPICalls:
+		return s.list(ctx, stream, feed(url.Values{"activity_types[]": {apiCall}}), after)
+	case streamProjects:
+		return s.list(ctx, stream, list{path: root + "apps/projects", by: byToken, query: url.Values{},
+			from: "updated_at.gte", to: "updated_at.lt", item: projectRow}, after)
+	case streamLocal:
+		return s.localSessions(ctx, after)
+	case streamRemote:
+		return s.list(ctx, stream, list{path: root + "apps/sessions/remote", by: byToken, query: url.Values{},
+			from: "created_at.gte", to: "created_at.lt", item: remoteRow}, after)
+	case streamCodeArtifacts:
+		return s.list(ctx, stream, list{path: root + "apps/code/artifacts", by: byToken, query: url.Values{}, item: codeArtifactRow}, after)
+	}
+	if levels := s.levels(stream); levels != nil {
+		return s.walk(ctx, levels, after)
+	}
+	if stream == streamAPIKeys {
+		return s.apiKeys(ctx, after)
 	}
 	return connectors.Page{}, malformed("there is no such stream")
 }
 
-// list reads one page of a list in the cursor scheme, oldest first. A vendor's cursor is bound to its query, so the bounds come from the slice and
-// stay as they are during a walk.
-func (s *source) list(ctx context.Context, stream, path string, query url.Values, by string, after connectors.Cursor, row func([]byte) (connectors.Item, bool)) (connectors.Page, error) {
-	slice, err := after.Slice()
-	if err != nil {
-		return connectors.Page{}, err
+// person is a user as rows name one.
+type person struct {
+	ID           string `json:"id"`
+	EmailAddress string `json:"email_address"`
+	Email        string `json:"email"`
+}
+
+func (p *person) actor() connectors.Actor {
+	if p.ID == "" {
+		return connectors.Actor{}
 	}
-	query.Set("limit", strconv.Itoa(s.pageSize[stream]))
-	if !slice.From.IsZero() {
-		query.Set(by+".gte", timeText(slice.From))
-	}
-	if !slice.To.IsZero() {
-		query.Set(by+".lt", timeText(slice.To))
-	}
-	if slice.After != "" {
-		query.Set("after_id", slice.After)
-	}
-	var got struct {
-		Data    []json.RawMessage `json:"data"`
-		HasMore bool              `json:"has_more"`
-		LastID  string            `json:"last_id"`
-	}
-	if err := s.client.GetJSON(ctx, root+path, query, &got); err != nil {
-		return connectors.Page{}, err
-	}
-	if got.Data == nil {
-		return connectors.Page{}, malformed("the reply has no list")
-	}
-	if got.HasMore && (got.LastID == "" || got.LastID == slice.After) {
-		return connectors.Page{}, malformed("the list says that there is more and does not advance")
-	}
-	page := connectors.Page{Next: after, More: got.HasMore} // An empty page must not rewind the cursor.
-	if got.LastID != "" && got.LastID != slice.After {
-		slice.After = got.LastID
-		page.Next = slice.Cursor()
-	}
-	for _, raw := range got.Data {
-		item, ok := row(raw)
-		if !ok {
-			// Invariant 5: a row that cannot be used is counted, and its neighbours are kept.
-			if page.Skipped == nil {
-				page.Skipped = map[string]int{}
-			}
-			page.Skipped[connectors.SkipMalformed]++
-			continue
-		}
-		page.Items = append(page.Items, item)
-	}
-	return page, nil
+	return connectors.Actor{ID: p.ID, Email: either(p.EmailAddress, p.Email), Type: "user"}
 }
 
 // chat is a chat of the list, and the head of a reply with its messages.
@@ -124,11 +141,7 @@ type chat struct {
 	DeletedAt string `json:"deleted_at"` // empty, null or missing: not deleted
 	Href      string `json:"href"`
 	ProjectID string `json:"project_id"`
-	User      struct {
-		ID           string `json:"id"`
-		EmailAddress string `json:"email_address"`
-		Email        string `json:"email"`
-	} `json:"user"` // null: the account is gone
+	User      person `json:"user"` // null: the account is gone
 }
 
 func chatRow(raw []byte) (connectors.Item, bool) {
@@ -141,26 +154,29 @@ func chatRow(raw []byte) (connectors.Item, bool) {
 
 func (c *chat) item() connectors.Item {
 	it := connectors.Item{
-		Kind: connectors.KindChat, ID: c.ID, Deleted: c.DeletedAt != "",
+		Kind: connectors.KindChat, ID: c.ID, Actor: c.User.actor(),
 		Resource: connectors.Resource{Kind: connectors.KindChat, ID: c.ID, Name: c.Name, URL: link(c.Href), Owner: c.User.ID, Project: c.ProjectID},
 	}
-	if c.User.ID != "" {
-		it.Actor = connectors.Actor{ID: c.User.ID, Email: c.User.EmailAddress, Type: "user"}
-		if it.Actor.Email == "" {
-			it.Actor.Email = c.User.Email
+	changed(&it, c.CreatedAt, c.UpdatedAt, c.DeletedAt)
+	return it
+}
+
+// changed sets time, version and deletion of an item from the times of its row. The same moment comes in several spellings, so the version is made from
+// the moment.
+func changed(it *connectors.Item, created, updated, deleted string) {
+	it.At, it.Version = moment(updated), updated
+	if !it.At.IsZero() {
+		it.Version = strconv.FormatInt(it.At.UnixMicro(), 10)
+	} else {
+		it.At = moment(created)
+	}
+	if deleted != "" {
+		it.Deleted = true
+		it.Version += "-deleted"
+		if at := moment(deleted); !at.IsZero() {
+			it.At = at
 		}
 	}
-	// The same moment comes in several spellings, so the version is made from the moment.
-	it.Version = c.UpdatedAt
-	if at, err := connectors.ParseTime(c.UpdatedAt); err == nil {
-		it.At, it.Version = at, strconv.FormatInt(at.UnixMicro(), 10)
-	} else if at, err := connectors.ParseTime(c.CreatedAt); err == nil {
-		it.At = at
-	}
-	if it.Deleted {
-		it.Version += "-deleted"
-	}
-	return it
 }
 
 // link returns a foreign link if it is one that may be shown.
@@ -171,16 +187,14 @@ func link(s string) string {
 	return s
 }
 
-// timeText writes a bound; microseconds are the finest the API gives.
-func timeText(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.999999Z07:00") }
-
-// moment reads a time of the API, zero if it cannot be read.
-func moment(s string) time.Time {
-	t, err := connectors.ParseTime(s)
-	if err != nil {
-		return time.Time{} // The time of a message is a help for people; no decision hangs on it.
+// either returns the first text that is not empty.
+func either(texts ...string) string {
+	for _, t := range texts {
+		if t != "" {
+			return t
+		}
 	}
-	return t
+	return ""
 }
 
 func malformed(why string) error {

@@ -1,9 +1,11 @@
 package claude
 
 import (
+	"errors"
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/outband/outband/connectors"
 )
@@ -34,14 +36,51 @@ func mapError(r connectors.Reply) *connectors.Error {
 	case r.Status == 403 && has("outside this API key's scope"):
 		return &connectors.Error{Kind: connectors.KindForbidden, Code: connectors.CodeForbidden,
 			Message: "The key belongs to one organisation and may not read another. Make a key for the parent organisation."}
+	case r.Status == 404 && has("sessions are not available"):
+		return notAvailable()
 	case r.Status == 404 && r.Message == "Not found":
-		// A missing key, a key of another kind and a wrong path all get these two words; an object that is gone gets more.
+		// A missing key, a key of another kind, a path that the tenant does not have and a wrong path all get these two words; an object that is gone gets
+		// more. Which of them it is, the caller knows: see Read and Test.
 		return &connectors.Error{Kind: connectors.KindAuth, Code: connectors.CodeKeyKind,
 			Message: "This key cannot be used for the Compliance API. " + makeKey + " If the key is right, check the base URL."}
 	case r.Status == 404 && r.Type == "":
 		return &connectors.Error{Kind: connectors.KindConfig, Code: connectors.CodeBaseURL, Message: "The base URL does not lead to Anthropic's API. Check it."}
+	case r.Status == 409:
+		return &connectors.Error{Kind: connectors.KindMalformed, Code: connectors.CodeRequestRefused, Message: "Anthropic says that the object is in use. Nothing that Outband reads should."}
+	case r.Status == 503 && has("Try again later"):
+		// It hangs on the data, so that trying again soon is of no use: the item waits. "Try again shortly" is what any 503 means.
+		return &connectors.Error{Kind: connectors.KindTransient, Code: connectors.CodeServerError, RetryAfter: dataDependent,
+			Message: "Anthropic cannot give this content for now. It is set aside and tried again."}
 	}
 	return nil
+}
+
+// dataDependent is how long content waits that the app says will not be there soon.
+const dataDependent = time.Hour
+
+func notAvailable() *connectors.Error {
+	return &connectors.Error{Kind: connectors.KindUnavailable, Code: connectors.CodeUnavailable,
+		Message: "Anthropic does not offer this to the organisation, or not yet. It is asked for again by itself."}
+}
+
+// absent reports whether the app says that a list or an object is not there for this key: it is gone, the tenant does not have it, or it belongs to an
+// organisation outside of the key.
+func absent(err error) bool {
+	var e *connectors.Error
+	if !errors.As(err, &e) {
+		return false
+	}
+	return e.Kind == connectors.KindGone || e.Kind == connectors.KindUnavailable || e.Code == connectors.CodeKeyKind
+}
+
+// unavailable makes of an absence that the tenant does not have the stream.
+func unavailable(err error) error {
+	u := notAvailable()
+	var e *connectors.Error
+	if errors.As(err, &e) {
+		u.Status, u.RequestID = e.Status, e.RequestID
+	}
+	return u
 }
 
 var (
@@ -56,12 +95,12 @@ const allReads = "read:org_audit"
 func missingScope(message string) *connectors.Error {
 	scopes := func(form *regexp.Regexp) []string {
 		if m := form.FindStringSubmatch(message); m != nil {
-			return scopeForm.FindAllString(m[1], 8)
+			return scopeForm.FindAllString(m[1], 32)
 		}
 		return nil
 	}
 	got := scopes(gotForm)
-	e := &connectors.Error{Kind: connectors.KindForbidden, Code: connectors.CodeScopeMissing}
+	e := &connectors.Error{Kind: connectors.KindForbidden, Code: connectors.CodeScopeMissing, Scopes: got}
 	for _, s := range scopes(neededForm) {
 		if s != allReads && !slices.Contains(got, s) {
 			e.Missing = append(e.Missing, s)

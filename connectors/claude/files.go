@@ -31,8 +31,8 @@ const (
 	artifactPrefix  = "claude_artifact_version_"
 )
 
-// place returns the path of an attachment's metadata.
-func place(id string) string {
+// metadata returns the path of an attachment's metadata.
+func metadata(id string) string {
 	switch {
 	case strings.HasPrefix(id, generatedPrefix):
 		return root + "apps/chats/generated-files/" + segment(id)
@@ -97,7 +97,7 @@ func (s *source) fetchFile(ctx context.Context, item connectors.Item, yield func
 	f := item.File
 	if f == nil {
 		var got attachment
-		if err := s.client.GetJSON(ctx, place(item.ID), nil, &got); err != nil {
+		if err := s.client.GetJSON(ctx, metadata(item.ID), nil, &got); err != nil {
 			return err
 		}
 		f = got.file()
@@ -121,7 +121,7 @@ func (s *source) fetchFile(ctx context.Context, item connectors.Item, yield func
 }
 
 func (s *source) open(ctx context.Context, id string) (io.ReadCloser, error) {
-	d, err := s.client.Download(ctx, place(id)+"/content", nil)
+	d, err := s.client.Download(ctx, metadata(id)+"/content", nil)
 	if err != nil {
 		return nil, err
 	}

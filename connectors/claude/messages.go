@@ -6,14 +6,18 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"net/http"
 	"net/url"
 	"strconv"
+	"time"
 
 	"github.com/outband/outband/connectors"
 )
 
-// messageLimit is the number of messages asked for at once; it is halved while a reply is over the size limit.
-const messageLimit = 500
+// messageLimit is the number of messages asked for at once, the most that there is; it is halved while a reply is over the size limit.
+const messageLimit = 1000
+
+const roleUser = "user"
 
 type message struct {
 	ID             string          `json:"id"`
@@ -25,15 +29,24 @@ type message struct {
 	Artifacts      []attachment    `json:"artifacts"`
 }
 
-// Fetch implements connectors.Fetcher.
+// Fetch implements connectors.Fetcher. What does not follow the spec is left out and makes an error after everything else was given.
 func (s *source) Fetch(ctx context.Context, item connectors.Item) iter.Seq2[connectors.Part, error] {
 	return func(yield func(connectors.Part, error) bool) {
 		var err error
+		give := func(p connectors.Part) bool { return yield(p, nil) }
 		switch item.Kind {
 		case connectors.KindChat:
-			err = s.fetchChat(ctx, item, func(p connectors.Part) bool { return yield(p, nil) })
+			err = s.fetchChat(ctx, item, give)
 		case connectors.KindFile:
-			err = s.fetchFile(ctx, item, func(p connectors.Part) bool { return yield(p, nil) })
+			err = s.fetchFile(ctx, item, give)
+		case connectors.KindProject:
+			err = s.fetchProject(ctx, item, give)
+		case connectors.KindDocument:
+			err = s.fetchDocument(ctx, item, give)
+		case connectors.KindSession:
+			err = s.fetchSession(ctx, item, give)
+		case connectors.KindCodeArtifact:
+			err = s.fetchCodeArtifact(item, give)
 		default:
 			err = malformed("an item of this kind has no parts")
 		}
@@ -46,66 +59,97 @@ func (s *source) Fetch(ctx context.Context, item connectors.Item) iter.Seq2[conn
 // errStopped says that the caller wants no more parts; it does not leave the package.
 var errStopped = errors.New("stopped")
 
-// fetchChat reads all messages of a chat. What does not follow the spec is left out and makes an error after everything else was given.
+// chatSlack is how much later than its time a message of a chat can appear: an assistant's message has the time at which it was finished.
+const chatSlack = 2 * time.Minute
+
+// messagesReply is a page of a chat's messages.
+type messagesReply struct {
+	chat
+	Messages []json.RawMessage `json:"chat_messages"`
+	HasMore  bool              `json:"has_more"`
+	LastID   string            `json:"last_id"`
+}
+
+// fetchChat reads the messages of a chat, those after the item's place where it has one.
 func (s *source) fetchChat(ctx context.Context, item connectors.Item, yield func(connectors.Part) bool) error {
-	after, limit, bad := "", messageLimit, 0
-	for first := true; ; first = false {
-		var got struct {
-			chat
-			Messages []json.RawMessage `json:"chat_messages"`
-			HasMore  bool              `json:"has_more"`
-			LastID   string            `json:"last_id"`
+	seen := readSeen(item.Since, chatSlack, s.now())
+	// The default lengths of tool blocks are not documented; -1 asks for all of them.
+	query := url.Values{"tool_use_input_max_chars": {"-1"}, "tool_result_max_chars": {"-1"}}
+	if seen.known() && !item.Again {
+		query.Set("created_at.gte", timeText(seen.At.Add(-chatSlack)))
+	}
+	limit, bad, restarted := messageLimit, 0, false
+	for at, first := (place{}), true; ; {
+		query.Set("limit", strconv.Itoa(limit))
+		query.Del(string(byCursor))
+		if at.Page != "" {
+			query.Set(string(byCursor), at.Page)
 		}
-		// The default lengths of tool blocks are not documented; -1 asks for all of them.
-		query := url.Values{"tool_use_input_max_chars": {"-1"}, "tool_result_max_chars": {"-1"}}
-		for {
-			query.Set("limit", strconv.Itoa(limit))
-			if after != "" {
-				query.Set("after_id", after)
-			}
-			err := s.client.GetJSON(ctx, root+"apps/chats/"+segment(item.ID)+"/messages", query, &got)
-			if err == nil {
-				break
-			}
-			if !errors.Is(err, connectors.ErrTooBig) || limit == 1 {
-				return err
-			}
+		var got messagesReply
+		err := s.client.GetJSON(ctx, root+"apps/chats/"+segment(item.ID)+"/messages", query, &got)
+		switch {
+		case errors.Is(err, connectors.ErrTooBig) && limit > 1:
 			limit /= 2
-		}
-		if got.DeletedAt != "" {
+			continue
+		case !restarted && (errors.Is(err, connectors.ErrCursorExpired) || query.Has("created_at.gte") && refused(err)):
+			// A place that the API does not take is none: the chat is read from its start, and what is in the place is still left out.
+			query.Del("created_at.gte")
+			at, restarted = place{}, true
+			continue
+		case err != nil:
+			return err
+		case got.DeletedAt != "":
 			return &connectors.Error{Kind: connectors.KindGone, Code: connectors.CodeGone, Message: "The chat was deleted by its user, and its content with it."}
-		}
-		if got.Messages == nil {
+		case got.Messages == nil:
 			return malformed("the reply has no messages")
 		}
-		whole := got.item()
-		whole.ID, whole.Resource.ID = item.ID, item.ID
-		if whole.Actor.ID == "" {
-			whole.Actor, whole.Resource.Owner = item.Actor, item.Resource.Owner
-		}
-		if first && got.Name != "" && !yield(textPart(connectors.PartTitle, connectors.Ref{Kind: connectors.KindChat, ID: item.ID}, "name", got.Name, whole.At)) {
+		whole := got.whole(item)
+		if first && !seen.title(item, got.Name, whole.At, yield) {
 			return errStopped
 		}
+		first = false
 		for _, raw := range got.Messages {
 			var m message
 			if json.Unmarshal(raw, &m) != nil || m.ID == "" {
 				bad++
 				continue
 			}
-			if !m.blocks(yield) || !m.children(whole, &bad, yield) {
+			isNew := seen.add(m.ID, moment(m.CreatedAt))
+			if !isNew && !item.Again {
+				continue
+			}
+			if give := again(yield, !isNew); !m.blocks(give) || !m.children(whole, &bad, give) {
 				return errStopped
 			}
 		}
 		if !got.HasMore {
 			break
 		}
-		if got.LastID == "" || got.LastID == after {
-			return malformed("the messages say that there is more and do not advance")
+		if got.LastID == "" {
+			return stuck()
 		}
-		after = got.LastID
+		if err := at.advance(got.LastID); err != nil {
+			return err
+		}
 	}
 	if bad > 0 {
 		return malformed(fmt.Sprintf("%d messages or files cannot be read", bad))
 	}
-	return nil
+	return seen.end(yield)
+}
+
+// whole is the item as the reply's head has it. Its owner may be gone since it was listed.
+func (r *messagesReply) whole(item connectors.Item) connectors.Item {
+	whole := r.item()
+	whole.ID, whole.Resource.ID = item.ID, item.ID
+	if whole.Actor.ID == "" {
+		whole.Actor, whole.Resource.Owner = item.Actor, item.Resource.Owner
+	}
+	return whole
+}
+
+// refused reports whether the API did not take the request as it was made.
+func refused(err error) bool {
+	var e *connectors.Error
+	return errors.As(err, &e) && e.Kind == connectors.KindMalformed && e.Status == http.StatusBadRequest
 }

@@ -104,7 +104,7 @@ func TestABigChatIsReadInSmallerPages(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("texts (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff("500 250 125 62 31 31 31 31", strings.Join(limits, " ")); diff != "" {
+	if diff := cmp.Diff("1000 500 250 125 62 31 31 31 31", strings.Join(limits, " ")); diff != "" {
 		t.Errorf("limits (-want +got):\n%s", diff)
 	}
 }
@@ -129,7 +129,7 @@ func TestFetchEndsWithAnError(t *testing.T) {
 			if _, err := texts(t, s, chatItem); !errors.Is(err, tc.want) {
 				t.Errorf("err = %v, want %v", err, tc.want)
 			}
-			if calls > 9 {
+			if calls > 10 {
 				t.Errorf("%d calls", calls)
 			}
 		})

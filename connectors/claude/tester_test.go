@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,7 +20,7 @@ import (
 
 const (
 	exampleKey = "sk-ant-api01-EXAMPLE-not-a-key"
-	emptyList  = `{"data":[],"has_more":false}`
+	adminKey   = "sk-ant-admin01-EXAMPLE-not-a-key"
 	org        = "3f0c2a6e-7d41-4b8a-9c55-1e2f3a4b5c6d"
 )
 
@@ -40,6 +41,9 @@ func dial(t *testing.T, key string, answers map[string]answer) *source {
 		a, ok := answers[strings.TrimPrefix(r.URL.Path, "/"+root)]
 		if !ok {
 			a = answers["*"]
+		}
+		if a.status == 0 {
+			a = fails(404, "not_found_error", "Not found")
 		}
 		w.Header().Set("Content-Type", "application/json")
 		if strings.HasPrefix(a.body, "<") {
@@ -68,15 +72,37 @@ func dial(t *testing.T, key string, answers map[string]answer) *source {
 }
 
 const (
-	noScope = "Missing required scopes. Got: ['read:compliance_activities'] Needed one of: ['read:compliance_user_data', 'read:org_audit']"
+	noScope = "Missing required scopes. Got: ['read:compliance_activities', 'write:members'] Needed one of: ['read:compliance_user_data', 'read:org_audit']"
 	noOrg   = "Missing required scopes. Got: ['read:compliance_activities'] Needed one of: ['read:compliance_org_data', 'read:org_audit']"
 	noFeed  = "Missing required scopes. Got: [] Needed one of: ['read:compliance_activities', 'read:org_audit']"
 )
 
+// Streams that a kind of key can read.
+var (
+	feedStreams = []string{"activities", "api_calls"}
+	userStreams = []string{"chats", "projects", "local_sessions", "remote_sessions", "code_artifacts", "project_sharing"}
+	allStreams  = []string{"chats", "activities", "api_calls", "projects", "local_sessions", "remote_sessions", "code_artifacts", "user_preferences", "organizations", "users", "roles", "groups", "project_sharing"}
+)
+
+const settingsPath = "organizations/" + org + "/settings"
+
 func TestTheTestSaysWhatToDo(t *testing.T) {
-	feed := answer{200, `{"data":[{"id":"a","organization_uuid":null}],"has_more":false}`}
+	feed := answer{200, `{"data":[{"id":"a","organization_uuid":null,"created_at":"2026-03-01T08:00:00Z"}],"has_more":false}`}
 	chats := answer{200, `{"data":[{"id":"c","organization_uuid":"` + org + `"}],"has_more":false}`}
-	orgs := answer{200, `{"data":[{"uuid":"` + org + `","name":"Acme Example"}],"has_more":false}`}
+	orgs := answer{200, `{"data":[{"uuid":"` + org + `","name":"Acme Example"},{"uuid":"org-2","name":"Second"},{}],"has_more":false}`}
+	me := answer{200, `{"id":"` + org + `","name":"Acme Console","type":"organization"}`}
+	list := answer{200, `{"data":[],"has_more":false}`}
+	keys := func(rows ...string) answer {
+		return answer{200, `{"settings":[],"api_keys":[` + strings.Join(rows, ",") + `]}`}
+	}
+	const (
+		audit   = `{"id":"apikey_1","is_active":true,"scopes":["read:org_audit"]}`
+		deletes = `{"id":"apikey_2","is_active":true,"scopes":["read:org_audit","delete:compliance_user_data","read:compliance_org_settings"]}`
+		feedKey = `{"id":"apikey_3","is_active":true,"scopes":["read:compliance_activities","write:members"]}`
+		off     = `{"id":"apikey_4","is_active":false,"scopes":["read:org_audit"]}`
+	)
+	since := time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)
+	both := []string{org, "org-2"}
 	for _, tc := range []struct {
 		name    string
 		key     string
@@ -86,8 +112,18 @@ func TestTheTestSaysWhatToDo(t *testing.T) {
 		kind    connectors.Kind
 	}{
 		{"all is well", exampleKey, map[string]answer{"activities": feed, "organizations": orgs, "apps/chats": chats},
-			"key ok, connect ok, auth ok, activities ok, organizations ok, chats ok",
-			connectors.Account{ID: org, Name: "Acme Example", KeyKind: "compliance", Streams: []string{"activities", "chats"}}, ""},
+			"key ok, connect ok, auth ok, activities ok, organizations ok, chats ok, settings warning OB-2027",
+			connectors.Account{ID: org, Name: "Acme Example", KeyKind: "compliance", Streams: allStreams, Organizations: both, Since: since}, ""},
+		{"settings too", exampleKey, map[string]answer{"activities": feed, "organizations": orgs, "apps/chats": chats, settingsPath: keys(audit, feedKey)},
+			"key ok, connect ok, auth ok, activities ok, organizations ok, chats ok, settings ok",
+			connectors.Account{ID: org, Name: "Acme Example", KeyKind: "compliance", Streams: slices.Insert(slices.Clone(allStreams), 12, "settings"), Organizations: both, Since: since}, ""},
+		{"a key that may delete", exampleKey, map[string]answer{"activities": feed, "organizations": orgs, "apps/chats": chats, settingsPath: keys(deletes, feedKey, off)},
+			"key ok, connect ok, auth ok, activities ok, organizations ok, chats ok, settings ok",
+			connectors.Account{ID: org, Name: "Acme Example", KeyKind: "compliance", Streams: slices.Insert(slices.Clone(allStreams), 12, "settings"), Organizations: both, Since: since,
+				SurplusScopes: []string{"delete:compliance_user_data"}}, ""},
+		{"two keys of which either can be this one", exampleKey, map[string]answer{"activities": feed, "organizations": orgs, "apps/chats": chats, settingsPath: keys(audit, deletes)},
+			"key ok, connect ok, auth ok, activities ok, organizations ok, chats ok, settings ok",
+			connectors.Account{ID: org, Name: "Acme Example", KeyKind: "compliance", Streams: slices.Insert(slices.Clone(allStreams), 12, "settings"), Organizations: both, Since: since}, ""},
 		{"a wrong key", exampleKey, map[string]answer{"*": fails(401, "authentication_error", "API key is invalid.")},
 			"key ok, connect ok, auth failed OB-2003", connectors.Account{KeyKind: "compliance"}, connectors.KindAuth},
 		{"a deactivated key", exampleKey, map[string]answer{"*": fails(401, "authentication_error", "API key has been deactivated.")},
@@ -98,15 +134,30 @@ func TestTheTestSaysWhatToDo(t *testing.T) {
 			"key warning OB-2006, connect ok, auth failed OB-2006", connectors.Account{KeyKind: "api"}, connectors.KindAuth},
 		{"something that is no key", "EXAMPLE", map[string]answer{"*": fails(404, "not_found_error", "Not found")},
 			"key warning OB-2026, connect ok, auth failed OB-2006", connectors.Account{}, connectors.KindAuth},
-		{"an admin key", "sk-ant-admin01-EXAMPLE-not-a-key", map[string]answer{"activities": feed, "organizations": fails(403, "permission_error", noOrg), "apps/chats": fails(403, "permission_error", noScope)},
-			"key warning OB-2006, connect ok, auth ok, activities ok, organizations warning OB-2007, chats warning OB-2007",
-			connectors.Account{ID: "org-of-the-header", KeyKind: "admin", Streams: []string{"activities"}, MissingScopes: []string{"read:compliance_org_data", "read:compliance_user_data"}}, ""},
-		{"an admin key that gets 404", "sk-ant-admin01-EXAMPLE-not-a-key", map[string]answer{"activities": feed, "*": fails(404, "not_found_error", "Not found")},
-			"key warning OB-2006, connect ok, auth ok, activities ok, organizations warning OB-2006, chats warning OB-2006",
-			connectors.Account{ID: "org-of-the-header", KeyKind: "admin", Streams: []string{"activities"}}, ""},
+		{"a key of a new form that works", "EXAMPLE", map[string]answer{"activities": feed, "organizations": orgs, "apps/chats": chats},
+			"key warning OB-2026, connect ok, auth ok, activities ok, organizations ok, chats ok, settings warning OB-2027",
+			connectors.Account{ID: org, Name: "Acme Example", KeyKind: "compliance", Streams: allStreams, Organizations: both, Since: since}, ""},
+		{"an admin key", adminKey, map[string]answer{"activities": feed, "/v1/organizations/me": me, "/v1/organizations/users": list, "/v1/organizations/api_keys": list},
+			"key ok, connect ok, auth ok, organization ok, activities ok, members ok, api_keys ok",
+			connectors.Account{ID: org, Name: "Acme Console", KeyKind: "admin", Streams: []string{"activities", "api_calls", "admin_members", "admin_invites", "admin_workspaces", "admin_api_keys"},
+				Organizations: []string{org}, Since: since}, ""},
+		{"an admin key from before the API was switched on", adminKey, map[string]answer{"/v1/organizations/me": me, "/v1/organizations/users": list, "/v1/organizations/api_keys": list},
+			"key ok, connect ok, auth ok, organization ok, activities warning OB-2006, members ok, api_keys ok",
+			connectors.Account{ID: org, Name: "Acme Console", KeyKind: "admin", Streams: []string{"admin_members", "admin_invites", "admin_workspaces", "admin_api_keys"}, Organizations: []string{org}}, ""},
+		{"an admin key that is refused", adminKey, map[string]answer{"*": fails(404, "not_found_error", "Not found")},
+			"key ok, connect ok, auth failed OB-2006", connectors.Account{KeyKind: "admin"}, connectors.KindAuth},
 		{"a key without the feed", exampleKey, map[string]answer{"activities": fails(403, "permission_error", noFeed), "organizations": orgs, "apps/chats": chats},
-			"key ok, connect ok, auth ok, activities warning OB-2007, organizations ok, chats ok",
-			connectors.Account{ID: org, Name: "Acme Example", KeyKind: "compliance", Streams: []string{"chats"}, MissingScopes: []string{"read:compliance_activities"}}, ""},
+			"key ok, connect ok, auth ok, activities warning OB-2007, organizations ok, chats ok, settings warning OB-2027",
+			connectors.Account{ID: org, Name: "Acme Example", KeyKind: "compliance", Streams: slices.DeleteFunc(slices.Clone(allStreams), func(s string) bool { return slices.Contains(feedStreams, s) }),
+				MissingScopes: []string{"read:compliance_activities"}, Organizations: both}, ""},
+		{"a key for the feed, with more than it needs", exampleKey, map[string]answer{"activities": feed, "organizations": fails(403, "permission_error", noOrg), "apps/chats": fails(401, "permission_error", noScope)},
+			"key ok, connect ok, auth ok, activities ok, organizations warning OB-2007, chats warning OB-2007",
+			connectors.Account{ID: "org-of-the-header", KeyKind: "compliance", Streams: feedStreams, MissingScopes: []string{"read:compliance_org_data", "read:compliance_user_data"},
+				SurplusScopes: []string{"write:members"}, Since: since}, ""},
+		{"a key for chats only", exampleKey, map[string]answer{"activities": fails(403, "permission_error", noFeed), "organizations": fails(403, "permission_error", noOrg), "apps/chats": chats},
+			"key ok, connect ok, auth ok, activities warning OB-2007, organizations warning OB-2007, chats ok",
+			connectors.Account{ID: "org-of-the-header", KeyKind: "compliance", Streams: userStreams, MissingScopes: []string{"read:compliance_activities", "read:compliance_org_data"},
+				Organizations: []string{org}}, ""},
 		{"a key without any scope", exampleKey, map[string]answer{"activities": fails(403, "permission_error", noFeed), "organizations": fails(403, "permission_error", noOrg), "apps/chats": fails(401, "permission_error", noScope)},
 			"key ok, connect ok, auth ok, activities warning OB-2007, organizations warning OB-2007, chats warning OB-2007",
 			connectors.Account{KeyKind: "compliance", MissingScopes: []string{"read:compliance_activities", "read:compliance_org_data", "read:compliance_user_data"}}, connectors.KindForbidden},
