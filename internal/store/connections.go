@@ -129,6 +129,12 @@ func SetConnectionState(ctx context.Context, tx *Tx, connectionID, state, code, 
 	return nil
 }
 
+// SetBackfillPaused stops the reading of a connection's history, or lets it go on. What is new, gaps and re-reads are read all the same.
+func SetBackfillPaused(ctx context.Context, tx *Tx, connectionID string, paused bool) error {
+	return one(tx.ExecContext(ctx, `UPDATE connections SET backfill_paused = $1, updated_at = $2 WHERE workspace_id = $3 AND id = $4 AND deleted_at = 0`,
+		truth(paused), Micros(tx.Now()), Workspace, connectionID))("connection " + connectionID)
+}
+
 // DeleteConnection marks a connection deleted and removes its secrets and all that says what was read: connecting the account again reads and counts
 // it anew. Its findings stay.
 func DeleteConnection(ctx context.Context, tx *Tx, connectionID string) error {

@@ -109,14 +109,44 @@ func PutInterval(ctx context.Context, tx *Tx, connectionID string, i Interval) e
 	return nil
 }
 
-// CloseGap marks a gap as read, now that it is. Without a gap of these bounds it does nothing.
-func CloseGap(ctx context.Context, tx *Tx, connectionID, stream string, from, to time.Time) error {
-	_, err := tx.ExecContext(ctx, `UPDATE coverage_intervals SET state = $1, reason = '', updated_at = $2 WHERE workspace_id = $3 AND connection_id = $4 AND stream = $5 AND from_at = $6 AND to_at = $7 AND state = $8`,
-		IntervalRead, Micros(tx.Now()), Workspace, connectionID, stream, Micros(from), Micros(to), IntervalGap)
+// CloseGaps removes the gaps of a stream that are read now: what one window covers, or several that were joined.
+func CloseGaps(ctx context.Context, tx *Tx, connectionID, stream string) error {
+	_, err := tx.ExecContext(ctx, `DELETE FROM coverage_intervals WHERE workspace_id = $1 AND connection_id = $2 AND stream = $3 AND state = $4 AND EXISTS (
+		SELECT 1 FROM coverage_intervals r WHERE r.workspace_id = $1 AND r.connection_id = $2 AND r.stream = $3 AND r.state = $5 AND r.from_at <= coverage_intervals.from_at AND r.to_at >= coverage_intervals.to_at)`,
+		Workspace, connectionID, stream, IntervalGap, IntervalRead)
 	if err != nil {
-		return fmt.Errorf("close gap: %w", err)
+		return fmt.Errorf("close gaps: %w", err)
 	}
 	return nil
+}
+
+// Holes returns what of [from, to) no interval covers that was read, oldest first: what is marked as a gap, and what nothing is known of.
+func Holes(ctx context.Context, q Querier, connectionID, stream string, from, to time.Time) ([]Interval, error) {
+	rows, err := q.QueryContext(ctx, `SELECT from_at, to_at FROM coverage_intervals WHERE workspace_id = $1 AND connection_id = $2 AND stream = $3 AND state = $4 AND from_at < $5 AND to_at > $6 ORDER BY from_at, to_at`,
+		Workspace, connectionID, stream, IntervalRead, Micros(to), Micros(from))
+	if err != nil {
+		return nil, fmt.Errorf("look for holes: %w", err)
+	}
+	read, err := collect(rows, func(r *sql.Rows) ([2]int64, error) {
+		var i [2]int64
+		return i, r.Scan(&i[0], &i[1])
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look for holes: %w", err)
+	}
+	var out []Interval
+	at, end := Micros(from), Micros(to)
+	hole := func(until int64) {
+		if until > at {
+			out = append(out, Interval{Stream: stream, From: FromMicros(at), To: FromMicros(until), State: IntervalGap})
+		}
+	}
+	for _, i := range read {
+		hole(min(i[0], end))
+		at = max(at, i[1])
+	}
+	hole(end)
+	return out, nil
 }
 
 // ExtendInterval adds a window that was read to its end, joined with those that it overlaps or touches, so that an unbroken run of windows is one

@@ -39,7 +39,7 @@ type Item struct {
 	ItemKey
 	Stream     string
 	Version    string
-	Ruleset    string
+	Ruleset    string // that everything scanned of it so far was scanned with; empty: nothing of it was
 	State      string
 	Reason     string
 	Tries      int64
@@ -51,21 +51,22 @@ type Item struct {
 	Place      string // where the next fetch of it goes on, in the connector's own words
 	ActorKey   string // whose it was, for what was deleted before it was scanned
 	DeletedAt  time.Time
+	UpdatedAt  time.Time // when the row was stored
 }
 
-const itemColumns = `connection_id, kind, id, stream, version, ruleset, state, reason, tries, first_try_at, next_try_at, item_at, size, result, place, actor_key, deleted_at`
+const itemColumns = `connection_id, kind, id, stream, version, ruleset, state, reason, tries, first_try_at, next_try_at, item_at, size, result, place, actor_key, deleted_at, updated_at`
 
 func scanItem(row interface{ Scan(...any) error }) (Item, error) {
 	var i Item
-	var first, next, at, deleted int64
-	err := row.Scan(&i.ConnectionID, &i.Kind, &i.ID, &i.Stream, &i.Version, &i.Ruleset, &i.State, &i.Reason, &i.Tries, &first, &next, &at, &i.Size, &i.Result, &i.Place, &i.ActorKey, &deleted)
+	var first, next, at, deleted, updated int64
+	err := row.Scan(&i.ConnectionID, &i.Kind, &i.ID, &i.Stream, &i.Version, &i.Ruleset, &i.State, &i.Reason, &i.Tries, &first, &next, &at, &i.Size, &i.Result, &i.Place, &i.ActorKey, &deleted, &updated)
 	if errors.Is(err, sql.ErrNoRows) {
 		return i, fmt.Errorf("item: %w", ErrNotFound)
 	}
 	if err != nil {
 		return i, fmt.Errorf("read item state: %w", err)
 	}
-	i.FirstTryAt, i.NextTryAt, i.At, i.DeletedAt = FromMicros(first), FromMicros(next), FromMicros(at), FromMicros(deleted)
+	i.FirstTryAt, i.NextTryAt, i.At, i.DeletedAt, i.UpdatedAt = FromMicros(first), FromMicros(next), FromMicros(at), FromMicros(deleted), FromMicros(updated)
 	return i, nil
 }
 
@@ -76,7 +77,7 @@ func GetItem(ctx context.Context, q Querier, k ItemKey) (Item, error) {
 
 // PutItem stores the state of an item.
 func PutItem(ctx context.Context, tx *Tx, i Item) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO items (workspace_id, `+itemColumns+`, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
+	_, err := tx.ExecContext(ctx, `INSERT INTO items (workspace_id, `+itemColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
 		ON CONFLICT (workspace_id, connection_id, kind, id) DO UPDATE SET stream = excluded.stream, version = excluded.version, ruleset = excluded.ruleset, state = excluded.state,
 			reason = excluded.reason, tries = excluded.tries, first_try_at = excluded.first_try_at, next_try_at = excluded.next_try_at, item_at = excluded.item_at,
 			size = excluded.size, result = excluded.result, place = excluded.place, actor_key = excluded.actor_key, deleted_at = excluded.deleted_at, updated_at = excluded.updated_at`,
@@ -97,20 +98,48 @@ func DueItems(ctx context.Context, q Querier, connectionID, state string, now ti
 	return collect(rows, func(r *sql.Rows) (Item, error) { return scanItem(r) })
 }
 
-// Place is one resource that shows an item of its own (a file in a chat).
+// ListDeleted returns what its users deleted before it was scanned, whole or in part, the newest deletion first, after the (deleted_at, id) of the last
+// row of the page before; connectionID "" means all connections. Who that was is named by ActorKey. Where only a 404 told of the deletion, DeletedAt is
+// when it was seen.
+func ListDeleted(ctx context.Context, q Querier, connectionID string, beforeAt time.Time, beforeID string, limit int) ([]Item, error) {
+	if beforeAt.IsZero() {
+		beforeAt, beforeID = FromMicros(1<<62), ""
+	}
+	rows, err := q.QueryContext(ctx, `SELECT `+itemColumns+` FROM items WHERE workspace_id = $1 AND ($2 = '' OR connection_id = $2) AND deleted_at > 0
+		AND (deleted_at < $3 OR (deleted_at = $3 AND id < $4)) ORDER BY deleted_at DESC, id DESC LIMIT $5`, Workspace, connectionID, Micros(beforeAt), beforeID, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list deleted items: %w", err)
+	}
+	return collect(rows, func(r *sql.Rows) (Item, error) { return scanItem(r) })
+}
+
+// StreamOf returns the stream that items of a kind came from, "" if there was none.
+func StreamOf(ctx context.Context, q Querier, connectionID, kind string) (string, error) {
+	var stream string
+	err := q.QueryRowContext(ctx, `SELECT stream FROM items WHERE workspace_id = $1 AND connection_id = $2 AND kind = $3 LIMIT 1`, Workspace, connectionID, kind).Scan(&stream)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return "", fmt.Errorf("look for the stream of a kind: %w", err)
+	}
+	return stream, nil
+}
+
+// Place is one resource that shows an item: the item itself, or what a file or a document is in.
 type Place struct {
 	ResourceKind, ResourceID  string
 	ResourceName, ResourceURL string // the name masked
+	Owner, Visibility         string // the owner as the source names it
+	Project                   string
 	ActorKey                  string
 	At                        time.Time
 }
 
-// AddPlace stores a place of an item; placing it there again changes nothing.
+// AddPlace stores a place of an item; placing it there again brings what is known of the resource up to date.
 func AddPlace(ctx context.Context, tx *Tx, k ItemKey, p Place) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO item_places (workspace_id, connection_id, kind, id, resource_kind, resource_id, resource_name, resource_url, actor_key, placed_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-		ON CONFLICT (workspace_id, connection_id, kind, id, resource_kind, resource_id) DO UPDATE SET resource_name = excluded.resource_name`,
-		Workspace, k.ConnectionID, k.Kind, k.ID, p.ResourceKind, p.ResourceID, p.ResourceName, p.ResourceURL, p.ActorKey, Micros(p.At))
+	_, err := tx.ExecContext(ctx, `INSERT INTO item_places (workspace_id, connection_id, kind, id, resource_kind, resource_id, resource_name, resource_url, actor_key, placed_at, owner, visibility, project)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+		ON CONFLICT (workspace_id, connection_id, kind, id, resource_kind, resource_id) DO UPDATE SET resource_name = excluded.resource_name, resource_url = excluded.resource_url,
+			owner = excluded.owner, visibility = excluded.visibility, project = excluded.project`,
+		Workspace, k.ConnectionID, k.Kind, k.ID, p.ResourceKind, p.ResourceID, p.ResourceName, p.ResourceURL, p.ActorKey, Micros(p.At), p.Owner, p.Visibility, p.Project)
 	if err != nil {
 		return fmt.Errorf("store the place of an item: %w", err)
 	}
@@ -119,7 +148,7 @@ func AddPlace(ctx context.Context, tx *Tx, k ItemKey, p Place) error {
 
 // Places returns the places of an item.
 func Places(ctx context.Context, q Querier, k ItemKey) ([]Place, error) {
-	rows, err := q.QueryContext(ctx, `SELECT resource_kind, resource_id, resource_name, resource_url, actor_key, placed_at FROM item_places
+	rows, err := q.QueryContext(ctx, `SELECT resource_kind, resource_id, resource_name, resource_url, actor_key, placed_at, owner, visibility, project FROM item_places
 		WHERE workspace_id = $1 AND connection_id = $2 AND kind = $3 AND id = $4 ORDER BY placed_at, resource_id`, Workspace, k.ConnectionID, k.Kind, k.ID)
 	if err != nil {
 		return nil, fmt.Errorf("list the places of an item: %w", err)
@@ -127,7 +156,7 @@ func Places(ctx context.Context, q Querier, k ItemKey) ([]Place, error) {
 	return collect(rows, func(r *sql.Rows) (Place, error) {
 		var p Place
 		var at int64
-		if err := r.Scan(&p.ResourceKind, &p.ResourceID, &p.ResourceName, &p.ResourceURL, &p.ActorKey, &at); err != nil {
+		if err := r.Scan(&p.ResourceKind, &p.ResourceID, &p.ResourceName, &p.ResourceURL, &p.ActorKey, &at, &p.Owner, &p.Visibility, &p.Project); err != nil {
 			return p, fmt.Errorf("read the place of an item: %w", err)
 		}
 		p.At = FromMicros(at)

@@ -153,3 +153,15 @@ func HasOpenScan(ctx context.Context, q Querier, connectionID string) (bool, err
 	}
 	return n > 0, nil
 }
+
+// PurgeScans deletes scheduled scans that read nothing and ended well before a time, at most limit rows, and returns how many went: a poll each minute
+// makes half a million rows a year. The last scan of a connection stays.
+func PurgeScans(ctx context.Context, tx *Tx, before time.Time, limit int) (int64, error) {
+	res, err := tx.ExecContext(ctx, `DELETE FROM scans WHERE workspace_id = $1 AND id IN (SELECT s.id FROM scans s WHERE s.workspace_id = $1 AND s.cause = $2 AND s.state = $3 AND s.items_read = 0 AND s.findings_new = 0
+		AND s.queued_at < $4 AND s.finished_at < $4 AND EXISTS (SELECT 1 FROM scans n WHERE n.workspace_id = $1 AND n.connection_id = s.connection_id AND n.queued_at > s.queued_at) LIMIT $5)`,
+		Workspace, CauseSchedule, ScanSucceeded, Micros(before), limit)
+	if err != nil {
+		return 0, fmt.Errorf("purge scans: %w", err)
+	}
+	return res.RowsAffected()
+}

@@ -31,10 +31,11 @@ func items(s *suite) {
 	want := store.Item{
 		ItemKey: itemKey("c1"), Stream: "chats", Version: "v1", Ruleset: "r1", State: store.ItemQuarantined, Reason: "OB-2014", Tries: 3,
 		FirstTryAt: stored, NextTryAt: stored.Add(time.Hour), At: stored.Add(-time.Hour), Size: 12, Result: `{"file":{}}`,
+		Place: "after:m7", ActorKey: "act_1", DeletedAt: stored.Add(-time.Minute), UpdatedAt: stored,
 	}
 	s.put(want)
 	s.equal("GetItem", want, must[store.Item](s)(store.GetItem(ctx, s.Read(), want.ItemKey)))
-	want = store.Item{ItemKey: itemKey("c1"), Stream: "chats", Version: "v2", Ruleset: "r2", State: store.ItemScanned}
+	want = store.Item{ItemKey: itemKey("c1"), Stream: "chats", Version: "v2", Ruleset: "r2", State: store.ItemScanned, UpdatedAt: stored}
 	s.put(want)
 	s.equal("GetItem of a new version", want, must[store.Item](s)(store.GetItem(ctx, s.Read(), want.ItemKey)))
 	for _, k := range []store.ItemKey{{ConnectionID: "con_2", Kind: "chat", ID: "c1"}, {ConnectionID: "con_1", Kind: "file", ID: "c1"}} {
@@ -49,7 +50,7 @@ func items(s *suite) {
 func dueItems(s *suite) {
 	ctx := s.Context()
 	at := func(id, state string, next time.Duration) store.Item {
-		return store.Item{ItemKey: itemKey(id), State: state, NextTryAt: stored.Add(next)}
+		return store.Item{ItemKey: itemKey(id), State: state, NextTryAt: stored.Add(next), UpdatedAt: stored}
 	}
 	late, early, now := at("b", store.ItemDeferred, -time.Minute), at("c", store.ItemDeferred, -time.Hour), at("a", store.ItemDeferred, 0)
 	elsewhere := at("a", store.ItemDeferred, -time.Hour)
@@ -57,6 +58,29 @@ func dueItems(s *suite) {
 	s.put(late, early, now, elsewhere, at("d", store.ItemDeferred, time.Microsecond), at("e", store.ItemQuarantined, -time.Hour), at("f", store.ItemScanned, -time.Hour))
 	s.equal("DueItems", []store.Item{early, late, now}, must[[]store.Item](s)(store.DueItems(ctx, s.Read(), "con_1", store.ItemDeferred, stored, 10)))
 	s.equal("DueItems, two at most", []store.Item{early, late}, must[[]store.Item](s)(store.DueItems(ctx, s.Read(), "con_1", store.ItemDeferred, stored, 2)))
+}
+
+func deletedItems(s *suite) {
+	ctx := s.Context()
+	deleted := func(id string, at time.Duration) store.Item {
+		return store.Item{ItemKey: itemKey(id), State: store.ItemSkipped, Reason: store.ReasonDeleted, ActorKey: "act_1", DeletedAt: stored.Add(at), UpdatedAt: stored}
+	}
+	a, b, c, d := deleted("a", -time.Hour), deleted("b", -time.Minute), deleted("c", -time.Minute), deleted("d", -time.Second)
+	d.ConnectionID = "con_2"
+	s.put(a, b, c, d, store.Item{ItemKey: itemKey("e"), State: store.ItemScanned})
+	list := func(connectionID string, at time.Time, id string, limit int) []store.Item {
+		return must[[]store.Item](s)(store.ListDeleted(ctx, s.Read(), connectionID, at, id, limit))
+	}
+	s.equal("the newest two", []store.Item{c, b}, list("con_1", time.Time{}, "", 2))
+	s.equal("after one of two of one time", []store.Item{b, a}, list("con_1", c.DeletedAt, "c", 10))
+	s.equal("after the last", 0, len(list("con_1", a.DeletedAt, "a", 10)))
+	s.equal("of all connections", []store.Item{d, c, b, a}, list("", time.Time{}, "", 10))
+}
+
+func streamOf(s *suite) {
+	s.put(store.Item{ItemKey: store.ItemKey{ConnectionID: "con_1", Kind: "project", ID: "p"}, Stream: "projects", State: store.ItemScanned})
+	s.equal("of projects", "projects", must[string](s)(store.StreamOf(s.Context(), s.Read(), "con_1", "project")))
+	s.equal("of nothing", "", must[string](s)(store.StreamOf(s.Context(), s.Read(), "con_1", "session")))
 }
 
 func places(s *suite) {
@@ -238,4 +262,62 @@ func intervalsJoin(s *suite) {
 	s.extend(16, 18)
 	s.equal("read around a gap", [][2]int{{2, 14}, {16, 18}}, s.windows(store.IntervalRead))
 	s.equal("the gap", [][2]int{{14, 16}}, s.windows(store.IntervalGap))
+}
+
+// holes returns the holes of a window as hours.
+func (s *suite) holes(from, to int) (out [][2]int) {
+	s.Helper()
+	for _, i := range must[[]store.Interval](s)(store.Holes(s.Context(), s.Read(), "con_1", "chats", hour(from), hour(to))) {
+		out = append(out, [2]int{int(i.From.Sub(stored).Hours()), int(i.To.Sub(stored).Hours())})
+	}
+	return out
+}
+
+func holes(s *suite) {
+	s.equal("nothing was read", [][2]int{{0, 10}}, s.holes(0, 10))
+	s.equal("of nothing", [][2]int(nil), s.holes(4, 4))
+	s.extend(2, 4)
+	s.extend(6, 8)
+	s.write(func(ctx context.Context, tx *store.Tx) error {
+		return store.PutInterval(ctx, tx, "con_1", store.Interval{Stream: "chats", From: hour(5), To: hour(6), State: store.IntervalGap})
+	})
+	for _, tc := range []struct {
+		from, to int
+		want     [][2]int
+	}{
+		{0, 10, [][2]int{{0, 2}, {4, 6}, {8, 10}}}, {3, 7, [][2]int{{4, 6}}}, {2, 4, nil}, {4, 6, [][2]int{{4, 6}}}, {7, 9, [][2]int{{8, 9}}}, {20, 21, [][2]int{{20, 21}}},
+	} {
+		s.equal(fmt.Sprint("from ", tc.from, " to ", tc.to), tc.want, s.holes(tc.from, tc.to))
+	}
+}
+
+func gapsClose(s *suite) {
+	for _, w := range [][2]int{{0, 4}, {3, 6}, {9, 12}} {
+		s.write(func(ctx context.Context, tx *store.Tx) error {
+			return store.PutInterval(ctx, tx, "con_1", store.Interval{Stream: "chats", From: hour(w[0]), To: hour(w[1]), State: store.IntervalGap})
+		})
+	}
+	shut := func() {
+		s.write(func(ctx context.Context, tx *store.Tx) error { return store.CloseGaps(ctx, tx, "con_1", "chats") })
+	}
+	s.extend(2, 5)
+	shut()
+	s.equal("none is covered whole", [][2]int{{0, 4}, {3, 6}, {9, 12}}, s.windows(store.IntervalGap))
+	s.extend(0, 2)
+	shut()
+	s.equal("one is, by two windows that touch", [][2]int{{3, 6}, {9, 12}}, s.windows(store.IntervalGap))
+	s.extend(5, 20)
+	shut()
+	s.equal("all are", 0, len(s.windows(store.IntervalGap)))
+}
+
+func backfillPaused(s *suite) {
+	c := s.create(claude())
+	pause := func(to bool) {
+		s.write(func(ctx context.Context, tx *store.Tx) error { return store.SetBackfillPaused(ctx, tx, c.ID, to) })
+	}
+	pause(true)
+	s.equal("paused", true, must[store.Connection](s)(store.GetConnection(s.Context(), s.Read(), c.ID)).BackfillPaused)
+	pause(false)
+	s.equal("goes on", false, must[store.Connection](s)(store.GetConnection(s.Context(), s.Read(), c.ID)).BackfillPaused)
 }

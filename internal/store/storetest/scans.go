@@ -135,3 +135,35 @@ func scanPages(s *suite) {
 	all := must[[]store.Scan](s)(store.ListScans(ctx, s.Read(), "", time.Time{}, "", 100))
 	s.equal("scans of all connections", true, len(all) == 8 && slices.ContainsFunc(all, func(x store.Scan) bool { return x.ID == other.ID }))
 }
+
+func scanPurge(s *suite) {
+	ctx := s.Context()
+	ended := func(connection, cause, state string, read int64) string {
+		s.now = s.now.Add(time.Minute)
+		scan := s.queue(connection, cause)
+		s.claim(connection, "run")
+		s.write(func(ctx context.Context, tx *store.Tx) error { return store.AddProgress(ctx, tx, scan.ID, read, read, 0, 0) })
+		s.finish(scan.ID, state)
+		return scan.ID
+	}
+	empty := ended("con_1", store.CauseSchedule, store.ScanSucceeded, 0)
+	kept := []string{
+		ended("con_1", store.CauseSchedule, store.ScanSucceeded, 2), ended("con_1", store.CauseRequest, store.ScanSucceeded, 0),
+		ended("con_1", store.CauseSchedule, store.ScanFailed, 0), ended("con_1", store.CauseSchedule, store.ScanSucceeded, 0), // the last one
+		ended("con_2", store.CauseSchedule, store.ScanSucceeded, 0), // the last one of another
+	}
+	purge := func(before time.Time) (n int64) {
+		s.write(func(ctx context.Context, tx *store.Tx) (err error) {
+			n, err = store.PurgeScans(ctx, tx, before, 10)
+			return err
+		})
+		return n
+	}
+	s.equal("none is old", int64(0), purge(stored))
+	s.equal("old ones", int64(1), purge(s.now.Add(time.Hour)))
+	_, err := store.GetScan(ctx, s.Read(), empty)
+	s.notFound("the empty one", err)
+	for _, id := range kept {
+		s.scan(id)
+	}
+}

@@ -23,6 +23,11 @@ ALTER TABLE items ADD COLUMN actor_key TEXT NOT NULL DEFAULT '';
 ALTER TABLE items ADD COLUMN deleted_at BIGINT NOT NULL DEFAULT 0;
 CREATE INDEX items_deleted ON items (workspace_id, connection_id, deleted_at);
 
+-- What policies ask of a resource, so that an item that is worked again from its row is judged as it was.
+ALTER TABLE item_places ADD COLUMN owner TEXT NOT NULL DEFAULT '';
+ALTER TABLE item_places ADD COLUMN visibility TEXT NOT NULL DEFAULT '';
+ALTER TABLE item_places ADD COLUMN project TEXT NOT NULL DEFAULT '';
+
 ALTER TABLE connections ADD COLUMN backfill_paused BIGINT NOT NULL DEFAULT 0;
 
 -- Rows of snapshots, with their past: a row stands from valid_from until valid_to, which is 0 for the one that stands now. fields and about are JSON
