@@ -119,7 +119,7 @@ type Stream struct {
 	Cursor   string   `yaml:"cursor" json:"cursor"`
 	Order    string   `yaml:"order" json:"order"`                         // of the list, for readers of the manifest: "updated_at asc"
 	PageSize int      `yaml:"page_size" json:"page_size"`                 // rows asked for in one call
-	Lookback Duration `yaml:"lookback" json:"lookback,omitempty"`         // window: how far before the last window's end the next begins
+	Lookback Duration `yaml:"lookback" json:"lookback,omitempty"`         // how far before the end of the last read the next one begins; a cursor stream without it goes on from its cursor
 	Settle   Duration `yaml:"settle" json:"settle,omitempty"`             // window: the end is this long before now
 	Lateness Duration `yaml:"lateness" json:"lateness,omitempty"`         // how late a record can appear; a re-read covers this much
 	History  Duration `yaml:"history" json:"history,omitempty"`           // how far back the vendor keeps records; 0: no limit

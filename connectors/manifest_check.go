@@ -117,9 +117,13 @@ func (m *Manifest) validateStreams() (errs []error) {
 			if s.Lookback == 0 || s.Settle == 0 {
 				bad("streams[%d]: a window stream needs lookback and settle", i)
 			}
-		case CursorOpen, CursorSnapshot:
+		case CursorOpen:
+			if s.Settle != 0 {
+				bad("streams[%d]: only a window stream has settle", i)
+			}
+		case CursorSnapshot:
 			if s.Lookback != 0 || s.Settle != 0 {
-				bad("streams[%d]: only a window stream has lookback and settle", i)
+				bad("streams[%d]: a snapshot has neither lookback nor settle", i)
 			}
 		default:
 			bad("streams[%d].cursor: want cursor, window or snapshot", i)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -80,14 +81,29 @@ func (a *Activities) BeginScan(ctx context.Context, in SyncInput) (Plan, error) 
 		return Plan{}, ActivityError(err)
 	}
 	plan := Plan{ScanID: scan.ID, Every: c.Every}
-	for _, s := range manifest.Streams {
-		plan.Live = append(plan.Live, SliceRef{s.ID, store.LaneLive, liveSlice})
+	due, err := a.due(ctx, c, manifest)
+	if err != nil {
+		return Plan{}, ActivityError(err)
+	}
+	for _, s := range due {
+		if s.Every == 0 {
+			plan.Live = append(plan.Live, SliceRef{s.ID, store.LaneLive, liveSlice})
+		}
 	}
 	a.Log.Info("scan began", "connection", c.ID, "scan", scan.ID)
 	return plan, nil
 }
 
-// NextSlices returns slices of history that are still to be read.
+// due returns the streams of a connection that are to be read now, in order.
+func (a *Activities) due(ctx context.Context, c store.Connection, m *connectors.Manifest) ([]connectors.Stream, error) {
+	streams, err := Streams(ctx, a.DB.Read(), c, m)
+	if err != nil {
+		return nil, err
+	}
+	return dueStreams(ctx, a.DB.Read(), c, streams, a.DB.Now())
+}
+
+// NextSlices returns what is still to be read beside the streams of every scan: those of a longer cadence that are due, then gaps, re-reads and history.
 func (a *Activities) NextSlices(ctx context.Context, in SlicesInput) ([]SliceRef, error) {
 	c, err := store.GetConnection(ctx, a.DB.Read(), in.ConnectionID)
 	if errors.Is(err, store.ErrNotFound) || (err == nil && c.State == store.ConnectionPaused) {
@@ -100,7 +116,24 @@ func (a *Activities) NextSlices(ctx context.Context, in SlicesInput) ([]SliceRef
 	if err != nil {
 		return nil, ActivityError(err)
 	}
-	out, err := nextSlices(ctx, a.DB.Read(), c, manifest.Streams, in.Skip, a.DB.Now())
+	streams, err := Streams(ctx, a.DB.Read(), c, manifest)
+	if err != nil {
+		return nil, ActivityError(err)
+	}
+	due, err := dueStreams(ctx, a.DB.Read(), c, streams, a.DB.Now())
+	if err != nil {
+		return nil, ActivityError(err)
+	}
+	var out []SliceRef
+	for _, s := range due {
+		if ref := (SliceRef{s.ID, store.LaneLive, liveSlice}); s.Every > 0 && !slices.Contains(in.Skip, ref) {
+			out = append(out, ref)
+		}
+	}
+	if len(out) > 0 {
+		return out[:min(len(out), slicesAtOnce)], nil // What can wait is asked for after these.
+	}
+	out, err = nextSlices(ctx, a.DB.Read(), c, streams, in.Skip, a.DB.Now())
 	return out, ActivityError(err)
 }
 
@@ -166,6 +199,9 @@ func (a *Activities) ScanPage(ctx context.Context, in PageInput) (PageResult, er
 	}
 	defer p.end(ctx)
 	if err := p.begin(ctx); err != nil {
+		if errors.Is(err, errNoSlice) {
+			return PageResult{Done: true}, nil
+		}
 		return PageResult{}, lostOr(ctx, err)
 	}
 	read, err := p.read(ctx)
@@ -432,7 +468,7 @@ func (p *page) moveCheckpoint(ctx context.Context, read connectors.Page, began t
 			}
 		}
 		if !read.More {
-			cp.Done = closed
+			cp.Done = closed || (p.ref.Lane == store.LaneLive && p.stream.Lookback > 0)
 			from, to := s.From, s.To
 			switch {
 			case p.isSnapshot():
@@ -443,15 +479,12 @@ func (p *page) moveCheckpoint(ctx context.Context, read connectors.Page, began t
 			case p.ref.Lane == store.LaneLive:
 				to = began.Add(-time.Duration(p.stream.Settle))
 				cp.WatermarkAt = to
-			case p.ref.Lane == laneReread:
-				if err := store.CloseGap(ctx, tx, p.connection.ID, p.ref.Stream, from, to); err != nil {
-					return err
-				}
 			}
-			if p.ref.Lane != laneReread {
-				if err := store.ExtendInterval(ctx, tx, p.connection.ID, p.ref.Stream, from, to); err != nil {
-					return err
-				}
+			if err := store.ExtendInterval(ctx, tx, p.connection.ID, p.ref.Stream, from, to); err != nil {
+				return err
+			}
+			if err := store.CloseGaps(ctx, tx, p.connection.ID, p.ref.Stream); err != nil {
+				return err
 			}
 		}
 		return store.PutCheckpoint(ctx, tx, cp)

@@ -35,7 +35,7 @@ config:
   - {id: base_url, title: Base URL, type: string, format: url, default: "https://api.fake.example", required: true}
   - {id: requests_per_minute, title: Rate, type: integer, default: "1000", minimum: 1, maximum: 1000}
 streams:
-  - {id: chats, title: Chats, kind: content, cursor: cursor, order: updated_at asc, page_size: 3}
+  - {id: chats, title: Chats, kind: content, cursor: cursor, order: updated_at asc, page_size: 3, lookback: 2m}
   - {id: activities, title: Activities, kind: activities, cursor: window, order: created_at asc, page_size: 3, lookback: 10m, settle: 2m}
   - {id: users, title: Users, kind: records, cursor: snapshot, absent: gone, order: id asc, page_size: 3, every: 6h}
 `
@@ -241,6 +241,38 @@ func (b *bench) read(ref SliceRef) error {
 }
 
 func (b *bench) live(stream string) error { return b.read(SliceRef{stream, store.LaneLive, liveSlice}) }
+
+// slices returns what is still to be read, with the streams of a longer cadence read already.
+func (b *bench) slices() []SliceRef {
+	b.t.Helper()
+	for range 5 {
+		out, err := b.NextSlices(b.t.Context(), SlicesInput{ConnectionID: b.connection.ID})
+		check(b.t, err)
+		if len(out) == 0 || out[0].Lane != store.LaneLive {
+			return out
+		}
+		for _, ref := range out {
+			check(b.t, b.read(ref))
+		}
+	}
+	b.t.Fatal("streams stay due")
+	return nil
+}
+
+// change stores a change of the connection.
+func (b *bench) change(f func(*store.Connection)) {
+	b.t.Helper()
+	f(&b.connection)
+	check(b.t, b.DB.Write(b.t.Context(), func(tx *store.Tx) error { return store.UpdateConnection(b.t.Context(), tx, b.connection) }))
+}
+
+func (b *bench) exec(query string, args ...any) {
+	b.t.Helper()
+	check(b.t, b.DB.Write(b.t.Context(), func(tx *store.Tx) error {
+		_, err := tx.ExecContext(b.t.Context(), query, args...)
+		return err
+	}))
+}
 
 func (b *bench) waiting() {
 	b.t.Helper()
