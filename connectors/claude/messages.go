@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"net/http"
 	"net/url"
 	"strconv"
 	"time"
@@ -151,5 +150,5 @@ func (r *messagesReply) whole(item connectors.Item) connectors.Item {
 // refused reports whether the API did not take the request as it was made.
 func refused(err error) bool {
 	var e *connectors.Error
-	return errors.As(err, &e) && e.Kind == connectors.KindMalformed && e.Status == http.StatusBadRequest
+	return errors.As(err, &e) && e.Kind == connectors.KindMalformed && e.Status == 400
 }
