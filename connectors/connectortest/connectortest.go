@@ -1,28 +1,29 @@
-// Package connectortest holds the contract that every connector must pass. A connector's test is one call of Run beside a testdata folder of recorded
-// pages; docs/adding-a-connector.md describes the files.
+// Package connectortest holds the contract that every connector must pass: a table of checks, each with an id and a promise. A connector's test is one
+// call of Run beside a testdata folder of recorded pages; docs/adding-a-connector.md describes the files and lists the checks. What a check needs beyond
+// the recordings (an empty page, a row without an id, a time in another spelling, a refusal) it makes of them by itself.
 package connectortest
 
 import (
 	"context"
-	"errors"
+	"flag"
 	"fmt"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/outband/outband/connectors"
 	"github.com/outband/outband/internal/safehttp"
 	"github.com/outband/outband/internal/secret"
 )
 
+var update = flag.Bool("update", false, "rewrite what is generated: testdata/want.jsonl, and the list of checks in the documentation")
+
 const (
 	// canary stands in every faulty reply and must not come out in an error.
 	canary = "planted-canary-0f3a"
+	// Key is the credential that every check calls the app with, after the prefix of the manifest's first kind of key.
+	Key = "EXAMPLE-not-a-key-" + canary
 	// maxReads ends a walk that does not end.
 	maxReads = 1000
 )
@@ -33,63 +34,147 @@ var (
 	To   = time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)
 )
 
-// suite is the run of one connector.
-type suite struct {
-	connector connectors.Connector
-	manifest  *connectors.Manifest
-	server    *server
-	key       string
-	content   []string // texts that came from the source and must not be in an error
+// T is what a check reports to: what it uses of *testing.T. Errorf and Logf are called from other goroutines too; Fatalf and Skipf end the goroutine.
+type T interface {
+	Helper()
+	Context() context.Context
+	Cleanup(func())
+	Logf(format string, args ...any)
+	Errorf(format string, args ...any)
+	Fatalf(format string, args ...any)
+	Skipf(format string, args ...any)
 }
 
-// Run checks a connector against the contract, with the recorded pages of testdata.
+// Check is one promise of the contract.
+type Check struct {
+	ID      string // stable: lower-case words with hyphens
+	Group   string // what of a connector it looks at, for the documentation
+	Promise string // one sentence
+
+	streams func(connectors.Stream) bool // those it is made for, each apart; nil: it is made once for the connector
+	test    func(*run)
+}
+
+// Run checks a connector against the whole contract, with the recordings in the folder testdata of its package.
 func Run(t *testing.T, c connectors.Connector) {
 	t.Helper()
-	manifest, err := connectors.ParseManifest(c.Manifest)
+	s, err := newSuite(c, "testdata")
 	if err != nil {
-		t.Fatalf("the manifest is not valid: %v", err)
+		t.Fatal(err)
 	}
-	key := "EXAMPLE-not-a-key-" + canary
-	if len(manifest.Keys) > 0 {
-		key = manifest.Keys[0].Prefix + key
-	}
-	s := &suite{connector: c, manifest: manifest, key: key, server: newServer(t, key)}
-	t.Run("golden items", s.golden)
-	for _, stream := range manifest.Streams {
-		t.Run(stream.ID, func(t *testing.T) {
-			t.Run("resumes from every cursor", func(t *testing.T) { s.resume(t, stream) })
-			t.Run("gives the same page twice", func(t *testing.T) { s.duplicate(t, stream) })
-			t.Run("keeps its cursor on an empty page", func(t *testing.T) { s.empty(t, stream) })
-			t.Run("ends on a repeated cursor", func(t *testing.T) { s.repeated(t, stream) })
-			t.Run("refuses a cursor that cannot be read", func(t *testing.T) { s.unreadable(t, stream) })
-			t.Run("ends with its context", func(t *testing.T) { s.cancelled(t, stream) })
-			for _, f := range faults {
-				t.Run(f.name, func(t *testing.T) { s.fault(t, stream, f.serve, f.kind, f.tries) })
+	s.update = *update
+	for _, check := range Checks() {
+		t.Run(check.ID, func(t *testing.T) {
+			if check.streams == nil {
+				s.run(t, check, connectors.Stream{})
+				return
+			}
+			for _, stream := range s.manifest.Streams {
+				if check.streams(stream) {
+					t.Run(stream.ID, func(t *testing.T) { s.run(t, check, stream) })
+				}
 			}
 		})
 	}
-	t.Run("stops when no more parts are wanted", s.stops)
+}
+
+// Subjects returns what the check is made for with this connector: the ids of streams, or one empty string for the connector as a whole.
+func (c Check) Subjects(m *connectors.Manifest) []string {
+	if c.streams == nil {
+		return []string{""}
+	}
+	var ids []string
+	for _, stream := range m.Streams {
+		if c.streams(stream) {
+			ids = append(ids, stream.ID)
+		}
+	}
+	return ids
+}
+
+// Test makes the check alone, for one of its subjects, with the recordings of a folder. A connector whose manifest cannot be read fails every check.
+func (c Check) Test(t T, connector connectors.Connector, folder, subject string) {
+	t.Helper()
+	s, err := newSuite(connector, folder)
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	stream, ok := s.manifest.Stream(subject)
+	if !ok && subject != "" {
+		t.Fatalf("no stream %q", subject)
+	}
+	s.run(t, c, stream)
+}
+
+// suite is a connector under test.
+type suite struct {
+	connector connectors.Connector
+	manifest  *connectors.Manifest
+	folder    string
+	key       string
+	update    bool
+}
+
+func newSuite(c connectors.Connector, folder string) (*suite, error) {
+	manifest, err := connectors.ParseManifest(c.Manifest)
+	if err != nil {
+		return nil, fmt.Errorf("the manifest is not valid: %w", err)
+	}
+	key := Key
+	if len(manifest.Keys) > 0 {
+		key = manifest.Keys[0].Prefix + key
+	}
+	return &suite{connector: c, manifest: manifest, folder: folder, key: key}, nil
+}
+
+// run is one check of one connector or stream, with a server of its own.
+type run struct {
+	T
+	*suite
+	stream  connectors.Stream // zero: the check is about the connector
+	server  *server
+	content []string // strings of the recordings that must not be in an error
+}
+
+func (s *suite) run(t T, check Check, stream connectors.Stream) {
+	r := &run{T: t, suite: s, stream: stream}
+	r.server = newServer(t, s.folder)
+	r.content = r.server.texts()
+	check.test(r)
 }
 
 // source makes a source with a client, limiter and breaker of its own.
-func (s *suite) source(t *testing.T) connectors.Source {
-	t.Helper()
+func (r *run) source() connectors.Source {
+	r.Helper()
+	return r.open(r.server, r.manifest)
+}
+
+// open makes a source for a server, with limits that may differ from the connector's.
+func (r *run) open(server *server, manifest *connectors.Manifest) connectors.Source {
+	r.Helper()
 	doer := safehttp.New(safehttp.Config{
 		Allow:        []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
 		RetryWaitMin: time.Millisecond, RetryWaitMax: time.Millisecond,
 	})
-	t.Cleanup(doer.HTTP().CloseIdleConnections)
+	r.Cleanup(doer.HTTP().CloseIdleConnections)
 	client, err := connectors.NewClient(connectors.Options{
-		Manifest: s.manifest, Connection: "con_test", Secret: secret.NewValue(s.key),
-		Config: map[string]string{connectors.ConfigBaseURL: s.server.URL},
-		Doer:   doer, Limiter: connectors.NewLimiter(100000), UserAgent: "Outband/test", MapError: s.connector.MapError,
+		Manifest: manifest, Connection: "con_test", Secret: secret.NewValue(r.key),
+		Config: map[string]string{connectors.ConfigBaseURL: server.URL},
+		Doer:   doer, Limiter: connectors.NewLimiter(100000), UserAgent: "Outband/test", MapError: r.connector.MapError,
 	})
 	if err != nil {
-		t.Fatal(err)
+		r.Fatalf("%v", err)
 	}
-	return s.connector.Open(client)
+	return r.connector.Open(client)
 }
 
+// fetcher returns the source's Fetcher for a stream with content.
+func (r *run) fetcher() (connectors.Fetcher, bool) {
+	f, ok := r.source().(connectors.Fetcher)
+	return f, ok && r.stream.Kind == connectors.StreamContent
+}
+
+// start is the cursor that a stream is read with from its beginning.
 func start(stream connectors.Stream) connectors.Cursor {
 	if stream.Cursor == connectors.CursorWindow {
 		return connectors.Slice{From: From, To: To}.Cursor()
@@ -97,214 +182,71 @@ func start(stream connectors.Stream) connectors.Cursor {
 	return ""
 }
 
-// read is one page and the cursor it was asked for with.
+// read is one page, the cursor it was asked for with, and the request that brought it.
 type read struct {
-	after connectors.Cursor
-	page  connectors.Page
+	after   connectors.Cursor
+	page    connectors.Page
+	request request
 }
 
-// walk reads a stream to its end.
-func (s *suite) walk(t *testing.T, source connectors.Source, stream string, after connectors.Cursor) ([]read, error) {
-	t.Helper()
+// walk reads the stream to its end.
+func (r *run) walk(source connectors.Source, after connectors.Cursor) ([]read, error) {
+	r.Helper()
 	var reads []read
 	for range maxReads {
-		page, err := source.Read(t.Context(), stream, after)
+		before := r.server.count()
+		page, err := source.Read(r.Context(), r.stream.ID, after)
 		if err != nil {
 			return reads, err
 		}
-		reads = append(reads, read{after, page})
+		var request request
+		if made := r.server.requests(); len(made) > before {
+			request = made[before]
+		}
+		reads = append(reads, read{after, page, request})
 		if !page.More {
 			return reads, nil
 		}
 		if page.Next == after {
-			t.Fatalf("page %d says that there is more and does not advance", len(reads))
+			r.Fatalf("page %d says that there is more and does not advance", len(reads))
 		}
 		after = page.Next
 	}
-	t.Fatalf("%s did not end after %d pages", stream, maxReads)
+	r.Fatalf("%s did not end after %d pages", r.stream.ID, maxReads)
 	return nil, nil
 }
 
-func (s *suite) whole(t *testing.T, stream connectors.Stream) []read {
-	t.Helper()
-	s.server.set(nil, nil)
-	reads, err := s.walk(t, s.source(t), stream.ID, start(stream))
+// whole reads the stream as it is recorded.
+func (r *run) whole() []read {
+	r.Helper()
+	r.server.serve(nil)
+	reads, err := r.walk(r.source(), start(r.stream))
 	if err != nil {
-		t.Fatal(err)
+		r.Fatalf("read %s as recorded: %v", r.stream.ID, err)
 	}
 	if len(reads) < 2 {
-		t.Fatalf("the recording of %s has %d page; two at least are needed to test cursors", stream.ID, len(reads))
-	}
-	if n := s.server.count(); n != len(reads) {
-		t.Errorf("%d pages took %d calls; Read makes one", len(reads), n)
+		r.Fatalf("the recording of %s has %d page; two at least are needed to test cursors", r.stream.ID, len(reads))
 	}
 	return reads
 }
 
-func (s *suite) resume(t *testing.T, stream connectors.Stream) {
-	reads := s.whole(t, stream)
-	for i, from := range reads {
-		got, err := s.walk(t, s.source(t), stream.ID, from.after)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(reads[i:], got, cmp.AllowUnexported(read{})); diff != "" {
-			t.Errorf("resumed before page %d (-want +got):\n%s", i, diff)
-		}
+// clean wants a text without the key, a byte of a faulty reply, or a string of the recordings.
+func (r *run) clean(text string) {
+	r.Helper()
+	if strings.Contains(text, r.key) || strings.Contains(text, canary) {
+		r.Errorf("the text holds the key or a byte of the reply: %s", text)
 	}
-}
-
-func (s *suite) duplicate(t *testing.T, stream connectors.Stream) {
-	source := s.source(t)
-	for i, r := range s.whole(t, stream) {
-		again, err := source.Read(t.Context(), stream.ID, r.after)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(r.page, again); diff != "" {
-			t.Errorf("page %d read again (-want +got):\n%s", i, diff)
-		}
-	}
-}
-
-// special loads a reply of testdata/cases.
-func (s *suite) special(t *testing.T, name string) *exchange {
-	t.Helper()
-	return loadExchange(t, filepath.Join("testdata", "cases", name+".json"))
-}
-
-func (s *suite) empty(t *testing.T, stream connectors.Stream) {
-	after := s.whole(t, stream)[1].after
-	s.server.set(nil, s.special(t, "empty-"+stream.ID))
-	page, err := s.source(t).Read(t.Context(), stream.ID, after)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(connectors.Page{Next: after}, page); diff != "" {
-		t.Errorf("empty page (-want +got):\n%s", diff)
-	}
-}
-
-func (s *suite) repeated(t *testing.T, stream connectors.Stream) {
-	s.server.set(nil, s.special(t, "repeat-"+stream.ID))
-	reads, err := s.walk(t, s.source(t), stream.ID, start(stream))
-	s.check(t, err, connectors.KindMalformed)
-	if len(reads) > 3 {
-		t.Errorf("the same cursor was followed %d times, want 3 at most", len(reads))
-	}
-}
-
-func (s *suite) unreadable(t *testing.T, stream connectors.Stream) {
-	s.server.set(nil, nil)
-	_, err := s.source(t).Read(t.Context(), stream.ID, canary)
-	s.check(t, err, connectors.KindCursorExpired)
-}
-
-func (s *suite) cancelled(t *testing.T, stream connectors.Stream) {
-	s.server.set(nil, nil)
-	item, fetch := s.first(t, stream)
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	source := s.source(t)
-	if _, err := source.Read(ctx, stream.ID, start(stream)); !errors.Is(err, context.Canceled) {
-		t.Errorf("Read = %v, want the context's error", err)
-	}
-	if fetch {
-		if _, err := collect(source.(connectors.Fetcher).Fetch(ctx, item)); !errors.Is(err, context.Canceled) {
-			t.Errorf("Fetch = %v, want the context's error", err)
-		}
-	}
-}
-
-func (s *suite) fault(t *testing.T, stream connectors.Stream, serve faultFunc, kind string, tries int) {
-	item, fetch := s.first(t, stream)
-	s.server.set(serve, nil)
-	_, err := s.source(t).Read(t.Context(), stream.ID, start(stream))
-	s.check(t, err, connectors.Kind(kind))
-	if n := s.server.count(); n != tries {
-		t.Errorf("Read made %d requests, want %d", n, tries)
-	}
-	var e *connectors.Error
-	if kind == string(connectors.KindRateLimited) && (!errors.As(err, &e) || e.RetryAfter != 7*time.Second) {
-		t.Errorf("RetryAfter is not the header's 7 s: %+v", e)
-	}
-	if fetch {
-		_, err := collect(s.source(t).(connectors.Fetcher).Fetch(t.Context(), item))
-		s.check(t, err, connectors.Kind(kind))
-	}
-	if tester, ok := s.source(t).(connectors.Tester); ok {
-		var steps []connectors.Step
-		_, err := tester.Test(t.Context(), func(step connectors.Step) { steps = append(steps, step) })
-		s.check(t, err, connectors.Kind(kind))
-		if len(steps) == 0 || steps[len(steps)-1].State == "ok" || steps[len(steps)-1].Code == "" || steps[len(steps)-1].Message == "" {
-			t.Errorf("the test's last step does not say what is wrong: %+v", steps)
-		}
-		s.clean(t, fmt.Sprint(steps))
-	}
-}
-
-// first returns the first item of a stream with content that is not deleted.
-func (s *suite) first(t *testing.T, stream connectors.Stream) (connectors.Item, bool) {
-	t.Helper()
-	if _, ok := s.source(t).(connectors.Fetcher); !ok || stream.Kind != connectors.StreamContent {
-		return connectors.Item{}, false
-	}
-	for _, r := range s.whole(t, stream) {
-		for _, item := range r.page.Items {
-			if !item.Deleted {
-				return item, true
-			}
-		}
-	}
-	t.Fatalf("the recording of %s has no item to fetch", stream.ID)
-	return connectors.Item{}, false
-}
-
-func (s *suite) stops(t *testing.T) {
-	s.server.set(nil, nil)
-	for _, stream := range s.manifest.Streams {
-		item, fetch := s.first(t, stream)
-		if !fetch {
-			continue
-		}
-		// An iterator that goes on after the break panics.
-		for range s.source(t).(connectors.Fetcher).Fetch(t.Context(), item) {
-			break
-		}
-	}
-}
-
-// check wants an error of the kind that an admin can read and that holds nothing it must not.
-func (s *suite) check(t *testing.T, err error, kind connectors.Kind) {
-	t.Helper()
-	var e *connectors.Error
-	if !errors.As(err, &e) || e.Kind != kind {
-		t.Errorf("err = %v, want kind %s", err, kind)
-		return
-	}
-	if e.Message == "" || (e.Code == "" && kind != connectors.KindCursorExpired) {
-		t.Errorf("the error has no code or no sentence: %v", err)
-	}
-	s.clean(t, fmt.Sprintf("%v %+v %#v", err, err, *e))
-}
-
-func (s *suite) clean(t *testing.T, text string) {
-	t.Helper()
-	if strings.Contains(text, s.key) || strings.Contains(text, canary) {
-		t.Errorf("the text holds the key or a byte of the reply: %s", text)
-	}
-	for _, c := range s.content {
+	for _, c := range r.content {
 		if strings.Contains(text, c) {
-			t.Errorf("the text holds content of %d bytes", len(c))
+			r.Errorf("the text holds %d bytes of content", len(c))
 		}
 	}
 }
 
-func readFile(t *testing.T, name string) []byte {
-	t.Helper()
-	b, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
+func content(s connectors.Stream) bool  { return s.Kind == connectors.StreamContent }
+func anyKind(connectors.Stream) bool    { return true }
+func snapshot(s connectors.Stream) bool { return s.Cursor == connectors.CursorSnapshot }
+func records(s connectors.Stream) bool  { return s.Kind == connectors.StreamRecords }
+func dated(s connectors.Stream) bool {
+	return s.Kind != connectors.StreamRecords && s.Cursor != connectors.CursorSnapshot
 }

@@ -3,14 +3,16 @@ package connectortest
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
-	"testing"
+
+	"github.com/outband/outband/connectors"
 )
 
 // exchange is one recorded reply and the requests it answers. docs/adding-a-connector.md describes the file.
@@ -42,21 +44,41 @@ func (e *exchange) matches(r *http.Request) bool {
 	return true
 }
 
-// body returns the reply's bytes and content type.
-func (e *exchange) body() ([]byte, string) {
-	if e.JSON != nil {
-		return e.JSON, "application/json"
-	}
-	return []byte(e.Text), "text/plain; charset=utf-8"
+// reply is what the server sends.
+type reply struct {
+	file   string // the recording; "": there is none for the request
+	status int
+	header http.Header
+	body   []byte
 }
 
-func loadExchange(t *testing.T, file string) *exchange {
-	t.Helper()
-	b, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
+func (e *exchange) reply() reply {
+	out := reply{file: e.file, status: max(e.Status, http.StatusOK), header: http.Header{}, body: e.JSON}
+	out.header.Set("Content-Type", "application/json")
+	if e.JSON == nil {
+		out.body = []byte(e.Text)
+		out.header.Set("Content-Type", "text/plain; charset=utf-8")
 	}
-	dec := json.NewDecoder(bytes.NewReader(b))
+	for k, v := range e.Headers {
+		out.header.Set(k, v)
+	}
+	return out
+}
+
+func (r reply) json() bool { return strings.Contains(r.header.Get("Content-Type"), "json") }
+
+func (r reply) send(w http.ResponseWriter) {
+	for k, v := range r.header {
+		w.Header()[k] = v
+	}
+	w.WriteHeader(r.status)
+	// A client that stops reading is part of what is tested.
+	_, _ = w.Write(r.body)
+}
+
+func loadExchange(t T, file string) *exchange {
+	t.Helper()
+	dec := json.NewDecoder(bytes.NewReader(readFile(t, file)))
 	dec.DisallowUnknownFields()
 	e := &exchange{file: filepath.Base(file)}
 	if err := dec.Decode(e); err != nil {
@@ -68,26 +90,60 @@ func loadExchange(t *testing.T, file string) *exchange {
 	return e
 }
 
-// server serves recorded replies on loopback, or what a fault says instead.
-type server struct {
-	*httptest.Server
-	t     *testing.T
-	pages []*exchange
-	key   string
-
-	mu       sync.Mutex
-	requests int
-	fault    faultFunc
-	override *exchange
+func readFile(t T, name string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	return b
 }
 
-func newServer(t *testing.T, key string) *server {
-	t.Helper()
-	files, err := filepath.Glob(filepath.Join("testdata", "pages", "*.json"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no recorded pages in testdata/pages (%v)", err)
+// request is one call as the server saw it.
+type request struct {
+	method string
+	path   string // escaped, as it was sent
+	query  url.Values
+	header http.Header
+	file   string // the recording that answers it
+}
+
+// segments returns the parts of the path, each unescaped.
+func (r request) segments() []string {
+	parts := strings.Split(strings.TrimPrefix(r.path, "/"), "/")
+	for i, p := range parts {
+		if s, err := url.PathUnescape(p); err == nil {
+			parts[i] = s
+		}
 	}
-	s := &server{t: t, key: key}
+	return parts
+}
+
+// handler answers a request in place of the server, which gives it the recorded reply.
+type handler func(w http.ResponseWriter, r *http.Request, recorded reply)
+
+// maxRequests of one check: a connector that goes round for ever is told so, and the check ends.
+const maxRequests = 4000
+
+// server serves recorded replies on loopback, or what a handler says instead.
+type server struct {
+	*httptest.Server
+	t     T
+	pages []*exchange
+
+	mu     sync.Mutex
+	log    []request
+	handle handler
+	total  int
+}
+
+func newServer(t T, folder string) *server {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(folder, "pages", "*.json"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no recorded pages in %s/pages (%v)", folder, err)
+	}
+	s := &server{t: t}
 	for _, f := range files {
 		s.pages = append(s.pages, loadExchange(t, f))
 	}
@@ -96,124 +152,143 @@ func newServer(t *testing.T, key string) *server {
 	return s
 }
 
-// set changes what the server does from now on, and counts requests from zero.
-func (s *server) set(fault faultFunc, override *exchange) {
+// serve changes what the server answers with from now on, nil: the recordings; and forgets the requests so far.
+func (s *server) serve(h handler) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.fault, s.override, s.requests = fault, override, 0
+	s.handle, s.log = h, nil
 }
 
 func (s *server) count() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.requests
+	return len(s.log)
+}
+
+// requests returns the calls since serve.
+func (s *server) requests() []request {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.log)
 }
 
 // ServeHTTP implements http.Handler.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	e, ambiguous := s.find(r)
+	recorded := reply{status: http.StatusNotFound, header: http.Header{"Content-Type": {"application/json"}}, body: []byte(`{}`)}
+	if e != nil {
+		recorded = e.reply()
+	}
 	s.mu.Lock()
-	s.requests++
-	fault, override := s.fault, s.override
+	handle := s.handle
+	s.total++
+	over := s.total > maxRequests
+	s.log = append(s.log, request{method: r.Method, path: r.URL.EscapedPath(), query: r.URL.Query(), header: r.Header.Clone(), file: recorded.file})
 	s.mu.Unlock()
-	if r.Method != http.MethodGet {
-		s.t.Errorf("%s %s: a connector only reads", r.Method, r.URL.Path)
-	}
-	sent := false
-	for _, values := range r.Header {
-		sent = sent || strings.Contains(strings.Join(values, " "), s.key)
-	}
-	if !sent || strings.Contains(r.URL.String(), s.key) {
-		s.t.Errorf("%s: the credential must be in a header and nowhere else", r.URL.Path)
-	}
-	e := override
-	if e == nil || !e.matches(r) {
-		e = s.find(r)
-	}
-	if e == nil {
-		if fault == nil {
-			s.t.Errorf("no recorded reply for %s", r.URL)
+	switch {
+	case over:
+		s.t.Errorf("more than %d requests were made", maxRequests)
+		w.WriteHeader(http.StatusUnauthorized)
+	case ambiguous != "":
+		s.t.Errorf("%s", ambiguous)
+	case handle != nil:
+		handle(w, r, recorded)
+	default:
+		if e == nil {
+			s.t.Errorf("no recorded reply for %s %s", r.Method, r.URL)
 		}
-		e = &exchange{Status: http.StatusNotFound, JSON: json.RawMessage(`{}`)}
+		recorded.send(w)
 	}
-	body, contentType := e.body()
-	if fault != nil {
-		fault(w, body)
-		return
-	}
-	w.Header().Set("Content-Type", contentType)
-	for k, v := range e.Headers {
-		w.Header().Set(k, v)
-	}
-	w.WriteHeader(max(e.Status, http.StatusOK))
-	write(w, body)
 }
 
 // find returns the reply whose conditions are the most; two that are equal are a mistake in the recording.
-func (s *server) find(r *http.Request) *exchange {
-	var best *exchange
+func (s *server) find(r *http.Request) (best *exchange, ambiguous string) {
 	for _, e := range s.pages {
 		if !e.matches(r) {
 			continue
 		}
 		if best != nil && len(best.Query) == len(e.Query) {
-			s.t.Errorf("%s and %s both answer %s", best.file, e.file, r.URL)
+			ambiguous = best.file + " and " + e.file + " both answer " + r.URL.String()
 		}
 		if best == nil || len(e.Query) > len(best.Query) {
+			if best != nil {
+				ambiguous = ""
+			}
 			best = e
 		}
 	}
-	return best
+	return best, ambiguous
 }
 
-func write(w http.ResponseWriter, b []byte) {
-	// A client that stops reading is part of what is tested.
-	_, _ = w.Write(b)
-}
-
-// refusal is a JSON error whose message must not come out, whatever the app means by it.
-func refusal(status int) faultFunc {
-	return func(w http.ResponseWriter, _ []byte) {
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(status)
-		fmt.Fprintf(w, `{"error":{"type":%q,"message":%q},"message":%q}`, canary, canary, canary)
+// recording returns the one of a file, nil if there is none.
+func (s *server) recording(file string) *exchange {
+	for _, e := range s.pages {
+		if e.file == file {
+			return e
+		}
 	}
+	return nil
 }
 
-// faults are what every connector must take. The kind is what a call must end with, tries the requests it may make.
-var faults = []struct {
-	name  string
-	serve faultFunc
-	kind  string
-	tries int
-}{
-	{"429 with Retry-After", func(w http.ResponseWriter, _ []byte) {
-		w.Header().Set("Content-Type", "application/json")
-		w.Header().Set("Retry-After", "7")
-		w.WriteHeader(http.StatusTooManyRequests)
-		fmt.Fprintf(w, `{"error":{"type":"rate_limit_error","message":%q}}`, canary)
-	}, "RateLimited", 1},
-	{"401", refusal(http.StatusUnauthorized), "Auth", 1},
-	{"403", refusal(http.StatusForbidden), "Forbidden", 1},
-	{"500", func(w http.ResponseWriter, _ []byte) {
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(http.StatusInternalServerError)
-		fmt.Fprintf(w, `{"error":{"type":"api_error","message":%q}}`, canary)
-	}, "Transient", 3},
-	{"a page of HTML with 502", func(w http.ResponseWriter, _ []byte) {
-		w.Header().Set("Content-Type", "text/html")
-		w.WriteHeader(http.StatusBadGateway)
-		fmt.Fprintf(w, "<html>%s</html>", canary)
-	}, "Transient", 3},
-	{"a page of HTML with 200", func(w http.ResponseWriter, _ []byte) {
-		w.Header().Set("Content-Type", "text/html")
-		fmt.Fprintf(w, "<html>%s</html>", canary)
-	}, "Config", 1},
-	{"truncated JSON", func(w http.ResponseWriter, recorded []byte) {
-		w.Header().Set("Content-Type", "application/json")
-		write(w, append(bytes.Clone(recorded[:len(recorded)/2]), canary...))
-	}, "Malformed", 1},
-	{"JSON of another service", func(w http.ResponseWriter, _ []byte) {
-		w.Header().Set("Content-Type", "application/json")
-		fmt.Fprintf(w, `{"message":%q}`, canary)
-	}, "Malformed", 1},
+// like returns the recording of the path whose conditions the request meets best: for requests with bounds of time that were not recorded.
+func (s *server) like(r *http.Request) (reply, bool) {
+	var best *exchange
+	most := 0
+	for _, e := range s.pages {
+		if e.Path != r.URL.Path {
+			continue
+		}
+		score := 0
+		for name, want := range e.Query {
+			met := exchange{Path: e.Path, Query: map[string]*string{name: want}}
+			if isTime(want) && r.URL.Query().Has(name) || met.matches(r) {
+				score++
+			} else {
+				score -= 2
+			}
+		}
+		if best == nil || score > most {
+			best, most = e, score
+		}
+	}
+	if best == nil {
+		return reply{}, false
+	}
+	return best.reply(), true
+}
+
+func isTime(s *string) bool {
+	if s == nil {
+		return false
+	}
+	_, err := connectors.ParseTime(*s)
+	return err == nil
+}
+
+// texts returns the strings of the recordings that would be recognised in an error: those that no sentence of ours could hold by chance.
+func (s *server) texts() []string {
+	seen := map[string]bool{}
+	for _, e := range s.pages {
+		if e.JSON == nil {
+			if len(e.Text) >= 12 {
+				seen[e.Text] = true
+			}
+			continue
+		}
+		doc, ok := decode(e.JSON)
+		if !ok {
+			continue
+		}
+		mapStrings(doc, "", func(key, v string) string {
+			if key != "request_id" && len(v) >= 8 && strings.ContainsAny(v, "0123456789@ ") {
+				seen[v] = true
+			}
+			return v
+		})
+	}
+	out := make([]string, 0, len(seen))
+	for text := range seen {
+		out = append(out, text)
+	}
+	return out
 }
