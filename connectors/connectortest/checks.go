@@ -43,7 +43,7 @@ func Checks() []Check {
 		{"keeps-slice", groupPages, "Every cursor is a slice with the bounds, and the missing scopes, that the walk was begun with.", anyKind, keepsSlice},
 		{"small-cursor", groupPages, "A cursor stays under 64 KiB after a page that is as full as the manifest says.", anyKind, smallCursor},
 		{"clean-cursor", groupPages, "A cursor holds no key, no name, no address and no content.", anyKind, cleanCursor},
-		{"window-bounds", groupPages, "Both bounds of a slice are in every request of its walk.", dated, windowBounds},
+		{"window-bounds", groupPages, "The begin of a slice is in every request of its walk, and so is its end where the app has one to ask for.", dated, windowBounds},
 		{"unknown-stream", groupPages, "A stream that the manifest does not have is an error, without a call.", nil, unknownStream},
 
 		{"part-paths", groupContent, "Every part has a kind, a resource and a place that no other part of the item has; they are the same when it is fetched again; a place to go on from comes last.", content, partPaths},

@@ -224,7 +224,7 @@ func (r *run) whole() []read {
 	if err != nil {
 		r.Fatalf("read %s as recorded: %v", r.stream.ID, err)
 	}
-	if len(reads) < 2 {
+	if len(reads) < 2 && !snapshot(r.stream) {
 		r.Fatalf("the recording of %s has %d page; two at least are needed to test cursors", r.stream.ID, len(reads))
 	}
 	return reads

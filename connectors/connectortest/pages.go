@@ -225,7 +225,10 @@ func (r *run) nested(reads []read) bool {
 
 func badCursor(r *run) {
 	reads := r.whole()
-	good := string(reads[1].after)
+	good := string(reads[len(reads)-1].after)
+	if good == "" {
+		good = string(connectors.Slice{After: "x"}.Cursor()) // A list without pages has no place.
+	}
 	bad := map[string]string{"no JSON": canary, "a list": `[1]`, "a number as place": `{"after":7}`, "cut in two": good[:len(good)/2]}
 	if snapshot(r.stream) && r.nested(reads) {
 		// Its place is not the vendor's but the connector's own.
@@ -352,7 +355,7 @@ func unknownStream(r *run) {
 	}
 }
 
-// windowBounds reads two slices and looks for their bounds in every request.
+// windowBounds reads two slices and looks for their bounds in every request. An app may have no end to ask for; the begin is what makes a walk finite.
 func windowBounds(r *run) {
 	for _, bounds := range [][2]time.Time{{From, To}, {From.Add(36*time.Hour + 7*time.Second), To.Add(-12*time.Hour - 5*time.Minute)}} {
 		r.server.serve(r.anyQuery())
@@ -360,12 +363,16 @@ func windowBounds(r *run) {
 		if _, err := r.walk(r.source(), slice.Cursor()); err != nil {
 			r.Fatalf("%v", err)
 		}
-		for i, req := range r.server.requests() {
-			for name, bound := range map[string]time.Time{"begin": bounds[0], "end": bounds[1]} {
-				if n := timesIn(req, bound); n != 1 {
-					r.Errorf("request %d holds the %s of the slice %d times, want once", i, name, n)
-				}
+		made := r.server.requests()
+		ends := 0
+		for i, req := range made {
+			if n := timesIn(req, bounds[0]); n != 1 {
+				r.Errorf("request %d holds the begin of the slice %d times, want once", i, n)
 			}
+			ends += timesIn(req, bounds[1])
+		}
+		if ends != 0 && ends != len(made) {
+			r.Errorf("%d of %d requests hold the end of the slice, want all or none", ends, len(made))
 		}
 	}
 }
