@@ -129,6 +129,7 @@ type Stream struct {
 	Keys     []string `yaml:"keys" json:"keys,omitempty"`         // kinds of keys that read it; the first of them that is connected for an organisation does. Empty: all
 	Budget   string   `yaml:"budget" json:"budget,omitempty"`     // of limits.budgets
 	Absent   string   `yaml:"absent" json:"absent,omitempty"`     // snapshot: what a record means that is no longer listed, gone or unknown
+	Records  []string `yaml:"records" json:"records,omitempty"`   // snapshot: the kinds of records that it gives
 	Optional bool     `yaml:"optional" json:"optional,omitempty"` // not every tenant has it: "not available" is no error
 	Fields   []string `yaml:"fields" json:"fields,omitempty"`     // what is read of it, for people
 	Unseen   string   `yaml:"unseen" json:"unseen,omitempty"`     // what of it cannot be seen, and why, for people

@@ -131,6 +131,11 @@ func (m *Manifest) validateStreams() (errs []error) {
 		if (s.Cursor == CursorSnapshot) != (s.Absent == AbsentGone || s.Absent == AbsentUnknown) || s.Cursor != CursorSnapshot && s.Absent != "" {
 			bad("streams[%d].absent: a snapshot says gone or unknown, no other stream does", i)
 		}
+		for _, kind := range s.Records {
+			if s.Cursor != CursorSnapshot || !idForm.MatchString(kind) {
+				bad("streams[%d].records: only a snapshot has records; a kind is of lower-case letters, digits and underscores", i)
+			}
+		}
 		if s.Cursor == CursorSnapshot && (s.Reread != 0 || s.History != 0) {
 			bad("streams[%d]: a snapshot has no history, and is read again as a whole", i)
 		}

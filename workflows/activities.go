@@ -80,6 +80,7 @@ func (a *Activities) BeginScan(ctx context.Context, in SyncInput) (Plan, error) 
 	if err != nil {
 		return Plan{}, ActivityError(err)
 	}
+	a.judgeBriefly(ctx, c)
 	plan := Plan{ScanID: scan.ID, Every: c.Every}
 	due, err := a.due(ctx, c, manifest)
 	if err != nil {
@@ -300,6 +301,7 @@ type page struct {
 	fresh      bool // the checkpoint's cursor is not stored yet
 	ruleset    string
 	rules      *policy.Set
+	unfit      map[string]int // records of the page that cannot be stored, by reason
 }
 
 // page prepares the work on a slice. It returns nil and no error when the connection was paused or removed.
@@ -464,6 +466,11 @@ func (p *page) moveCheckpoint(ctx context.Context, read connectors.Page, began t
 	err = p.last(ctx, func(tx *store.Tx) error {
 		for reason, n := range read.Skipped {
 			if err := store.AddCount(ctx, tx, p.connection.ID, store.Count{Stream: p.ref.Stream, Outcome: store.OutcomeSkipped, Reason: reason, N: int64(n)}); err != nil {
+				return err
+			}
+		}
+		for reason, n := range p.unfit {
+			if err := store.AddCount(ctx, tx, p.connection.ID, store.Count{Stream: p.ref.Stream, Unit: connectors.KindRecord, Outcome: store.OutcomeSkipped, Reason: reason, N: int64(n)}); err != nil {
 				return err
 			}
 		}

@@ -83,6 +83,7 @@ func (r *Runner) startWorkers() error {
 		w.RegisterWorkflow(Deliver)
 		w.RegisterWorkflow(Index)
 		w.RegisterWorkflow(Purge)
+		w.RegisterWorkflow(Judge)
 		w.RegisterActivity(r.Activities)
 		if err := w.Start(); err != nil {
 			return fmt.Errorf("start the worker of %s: %w", queue, err)
@@ -113,6 +114,7 @@ const (
 	connectionPrefix = "con_"
 	purgeID          = "purge"
 	indexID          = "index"
+	judgeID          = "judge"
 )
 
 // ConnectionSaved makes the schedule of a connection follow its row.
@@ -177,6 +179,13 @@ func (r *Runner) deliverTo(ctx context.Context, destinationID string, conflict e
 // DestinationRemoved ends the delivery to a destination.
 func (r *Runner) DestinationRemoved(ctx context.Context, destinationID string) error {
 	return r.terminate(ctx, deliverID(destinationID), "the destination was removed")
+}
+
+// PoliciesChanged has new and changed posture policies judge the records that stand, now. One that is at it with the policies of before is ended: what it has
+// judged is stored.
+func (r *Runner) PoliciesChanged(ctx context.Context) error {
+	_, err := r.Client.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: judgeID, TaskQueue: QueueSync, WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING}, Judge, JudgeInput{})
+	return wrap(err, "start the judging of records")
 }
 
 // Healthy reports whether Temporal answers.

@@ -115,6 +115,7 @@ func (p *page) lookups(ctx context.Context, tx *store.Tx, u *unit, what about) p
 			}
 			return store.CountActivities(ctx, tx, p.connection.ID, typeGlob, actorKey, resourceID, u.at.Add(-d), u.at)
 		},
+		Standing: func(kind, field, value string) (int64, error) { return p.standing(ctx, tx, kind, field, value) },
 	}
 }
 

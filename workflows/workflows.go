@@ -241,6 +241,12 @@ func Purge(ctx workflow.Context, _ PurgeInput) error {
 	return workflow.ExecuteActivity(long(ctx), a.PurgeActivities).Get(ctx, nil)
 }
 
+// Judge asks new and changed posture policies about the records that stand, without a call to any app.
+func Judge(ctx workflow.Context, _ JudgeInput) error {
+	var a *Activities
+	return workflow.ExecuteActivity(long(ctx), a.JudgePosture).Get(ctx, nil)
+}
+
 // DeliverInput names a destination.
 type DeliverInput struct {
 	DestinationID string

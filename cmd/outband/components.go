@@ -167,7 +167,7 @@ func (in *instance) api(p *parts) (*api.API, error) {
 			err := p.rules.Follow(ctx)
 			return p.rules.Current().Policies(), err
 		},
-		PoliciesChanged: p.rules.Reload, PolicyFailures: p.rules.Failures,
+		PoliciesChanged: func(ctx context.Context) error { return errors.Join(p.rules.Reload(ctx), p.runner.PoliciesChanged(ctx)) }, PolicyFailures: p.rules.Failures,
 		CheckURL: func(raw string) error { return withAdvice(safehttp.CheckURL(raw, cfg.Egress.Allow)) },
 		Health:   func(ctx context.Context) map[string]api.Check { return health(ctx, p) },
 		Egress:   egress, Infrastructure: infrastructure(cfg), Demo: in.demo, Role: cfg.Role,

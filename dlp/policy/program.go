@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/google/cel-go/cel"
@@ -20,6 +21,7 @@ type program struct {
 	free      cel.Program // nil: every evaluation has a limit
 	info      *ast.SourceInfo
 	selectors []namedSelector
+	standing  []string // kinds of records that it counts, sorted
 }
 
 // namedSelector is a selector with the literals that it was made of.
@@ -79,7 +81,8 @@ func compile(p *Policy, detectors []string) (out *program, err error) {
 	return out, nil
 }
 
-// collect gathers the selectors of the expression: they count, and they say which matches are a finding's evidence.
+// collect gathers the selectors of the expression: they count, and they say which matches are a finding's evidence. It gathers the kinds of records
+// that the expression counts too.
 func (p *program) collect(tree *ast.AST, detectors []string) error {
 	var failed error
 	ast.PreOrderVisit(tree.Expr(), ast.NewExprVisitor(func(e ast.Expr) {
@@ -96,6 +99,10 @@ func (p *program) collect(tree *ast.AST, detectors []string) error {
 				failed = p.policy.fault(p.at(e.ID()), ErrInvalid, "total() counts by the resource, and this policy is about the actor")
 				return
 			}
+		case fnStanding:
+			kind, _ := literal(call.Args()[1]).(types.String)
+			p.standing = append(p.standing, string(kind))
+			return
 		default:
 			return
 		}
@@ -113,6 +120,8 @@ func (p *program) collect(tree *ast.AST, detectors []string) error {
 		}
 		p.selectors = append(p.selectors, namedSelector{string(text), s})
 	}))
+	slices.Sort(p.standing)
+	p.standing = slices.Compact(p.standing)
 	return failed
 }
 

@@ -24,6 +24,25 @@ type Effective struct {
 	Policy   *Policy `json:"policy"`
 	Severity string  `json:"severity"`
 	Mode     string  `json:"mode"`
+
+	// Standing are the kinds of records that the policy counts with standing(), sorted: it has an answer only once all of them were read.
+	Standing []string `json:"standing"`
+}
+
+// Decides is a digest of all by which the policy decides about a unit and makes a finding: 32 hex characters, equal for equal policies in force.
+func (e Effective) Decides() (string, error) {
+	line, err := e.line()
+	sum := sha256.Sum256(line)
+	return hex.EncodeToString(sum[:16]), err
+}
+
+func (e Effective) line() ([]byte, error) {
+	p := e.Policy
+	line, err := json.Marshal([]any{p.ID, p.Version, p.Title, p.Kind, p.On, p.About, p.When, e.Severity, e.Mode})
+	if err != nil {
+		return nil, fmt.Errorf("hash policy %s: %w", p.ID, err)
+	}
+	return line, nil
 }
 
 // Failure is an evaluation that gave no answer. The caller counts it and shows the policy as failing.
@@ -100,7 +119,7 @@ func Compile(policies []*Policy, overrides []Override, detectors []string) (*Set
 			errs = append(errs, err)
 			continue
 		}
-		e := Effective{Policy: p, Severity: cmp.Or(o.Severity, p.Severity), Mode: cmp.Or(o.Mode, p.Mode)}
+		e := Effective{Policy: p, Severity: cmp.Or(o.Severity, p.Severity), Mode: cmp.Or(o.Mode, p.Mode), Standing: prog.standing}
 		s.all = append(s.all, e)
 		if e.Mode != ModeOff {
 			s.active = append(s.active, compiled{program: prog, severity: e.Severity, shadow: e.Mode == ModeShadow})
@@ -177,10 +196,9 @@ func (s *Set) about(in *Input) []int {
 func (s *Set) hash() (string, error) {
 	h := sha256.New()
 	for _, e := range s.all {
-		p := e.Policy
-		line, err := json.Marshal([]any{p.ID, p.Version, p.Title, p.Kind, p.On, p.About, p.When, e.Severity, e.Mode})
+		line, err := e.line()
 		if err != nil {
-			return "", fmt.Errorf("hash policy %s: %w", p.ID, err)
+			return "", err
 		}
 		h.Write(append(line, '\n'))
 	}

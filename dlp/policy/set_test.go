@@ -309,3 +309,52 @@ func TestEvaluateFromManyGoroutines(t *testing.T) {
 	}
 	wait.Wait()
 }
+
+func TestThePoliciesOfASetSayWhatTheyCountAndByWhatTheyDecide(t *testing.T) {
+	text := func(severity, when, guide string) *Policy {
+		t.Helper()
+		p, err := Parse([]byte(`id: custom.a
+version: 1
+title: A
+severity: ` + severity + `
+description: Made up.
+guide: ` + guide + `
+on: {records: [user]}
+when: ` + when + `
+tests:
+  - {name: none, input: {record: {kind: user}}, want: false}
+`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	effective := func(p *Policy) Effective {
+		t.Helper()
+		s, err := Compile([]*Policy{p}, nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.Policies()[0]
+	}
+	const counts = `text("a") == "b" && (standing("user", "", "") > 3 || standing("role", "id", text("b")) == 0 || standing("user", "role", "x") == 1)`
+	e := effective(text("high", counts, "Look."))
+	if diff := cmp.Diff([]string{"role", "user"}, e.Standing); diff != "" {
+		t.Errorf("it counts (-want +got):\n%s", diff)
+	}
+	plain := effective(text("high", `text("a") == "b"`, "Look."))
+	if len(plain.Standing) != 0 {
+		t.Errorf("it counts %v", plain.Standing)
+	}
+	seen := map[string]bool{}
+	for _, o := range []Effective{e, plain, effective(text("low", counts, "Look."))} {
+		d, err := o.Decides()
+		if err != nil || len(d) != 32 || seen[d] {
+			t.Errorf("decides by %q, %v", d, err)
+		}
+		seen[d] = true
+	}
+	if d, err := effective(text("high", counts, "Look again.")).Decides(); err != nil || !seen[d] {
+		t.Errorf("another guide decides otherwise: %q, %v", d, err)
+	}
+}

@@ -117,23 +117,18 @@ func RecordChanges(ctx context.Context, q Querier, in ChangeQuery) ([]RecordChan
 	})
 }
 
-// RecordStreams returns the streams that hold records of a kind now, or held one.
-func RecordStreams(ctx context.Context, q Querier, connectionID string) (map[string][]string, error) {
-	rows, err := q.QueryContext(ctx, `SELECT DISTINCT kind, stream FROM records WHERE workspace_id = $1 AND connection_id = $2 ORDER BY kind, stream`, Workspace, connectionID)
+// RecordStreams returns the streams that hold a kind of records now.
+func RecordStreams(ctx context.Context, q Querier, connectionID, kind string) ([]string, error) {
+	rows, err := q.QueryContext(ctx, `SELECT DISTINCT stream FROM records WHERE workspace_id = $1 AND connection_id = $2 AND kind = $3 AND valid_to = 0 ORDER BY stream`, Workspace, connectionID, kind)
 	if err != nil {
 		return nil, fmt.Errorf("list the streams of records: %w", err)
 	}
-	out := map[string][]string{}
-	_, err = collect(rows, func(r *sql.Rows) (struct{}, error) {
-		var kind, stream string
-		err := r.Scan(&kind, &stream)
-		out[kind] = append(out[kind], stream)
-		return struct{}{}, err
+	return collect(rows, func(r *sql.Rows) (stream string, err error) {
+		if err := r.Scan(&stream); err != nil {
+			return "", fmt.Errorf("list the streams of records: %w", err)
+		}
+		return stream, nil
 	})
-	if err != nil {
-		return nil, fmt.Errorf("list the streams of records: %w", err)
-	}
-	return out, nil
 }
 
 // PostureRuns returns which version of each posture policy has judged the records of a stream that stand.

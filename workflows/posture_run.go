@@ -1,0 +1,257 @@
+package workflows
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/outband/outband/connectors"
+	"github.com/outband/outband/dlp/policy"
+	"github.com/outband/outband/internal/store"
+)
+
+// switchedOff is the version under which a policy is noted that is in force no longer: when it comes back, it is asked again.
+const switchedOff = "off"
+
+// judgeFor is how long the beginning of a scan waits for posture policies that are new.
+const judgeFor = 30 * time.Second
+
+// giving returns the snapshots of a connection that give a kind of records. They are those of the streams whose manifest names the kind, or of
+// those that hold records of it where none does.
+func giving(ctx context.Context, q store.Querier, m *connectors.Manifest, connectionID, kind string) ([]store.Snapshot, error) {
+	var streams []string
+	for _, s := range m.Streams {
+		if slices.Contains(s.Records, kind) {
+			streams = append(streams, s.ID)
+		}
+	}
+	if len(streams) == 0 {
+		var err error
+		if streams, err = store.RecordStreams(ctx, q, connectionID, kind); err != nil {
+			return nil, err
+		}
+	}
+	var out []store.Snapshot
+	for _, stream := range streams {
+		s, err := store.GetSnapshot(ctx, q, connectionID, stream)
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, s)
+	}
+	return out, nil
+}
+
+// standing is what a policy's standing() answers. Of a kind that was never read whole it is 0: in half a list most are missing. Values are compared
+// as they are stored, masked.
+func (p *page) standing(ctx context.Context, q store.Querier, kind, field, value string) (int64, error) {
+	m, err := p.Open.Manifest(p.connection.Connector)
+	if err != nil {
+		return 0, err
+	}
+	snapshots, err := giving(ctx, q, m, p.connection.ID, kind)
+	if err != nil || len(snapshots) == 0 || slices.ContainsFunc(snapshots, func(s store.Snapshot) bool { return s.WholeAt.IsZero() }) {
+		return 0, err
+	}
+	if field != "id" {
+		value = p.mask(value)
+	}
+	return store.CountStanding(ctx, q, p.connection.ID, kind, field, value)
+}
+
+// answerable returns those of the policies whose standing() can be answered: all that it counts was read whole and is available.
+func (p *page) answerable(ctx context.Context, q store.Querier, policies []policy.Effective) (out []policy.Effective, err error) {
+	m, err := p.Open.Manifest(p.connection.Connector)
+	if err != nil {
+		return nil, err
+	}
+	known := map[string]bool{}
+	for _, e := range policies {
+		answers := true
+		for _, kind := range e.Standing {
+			if _, asked := known[kind]; !asked {
+				snapshots, err := giving(ctx, q, m, p.connection.ID, kind)
+				if err != nil {
+					return nil, err
+				}
+				known[kind] = len(snapshots) > 0 && !slices.ContainsFunc(snapshots, func(s store.Snapshot) bool {
+					return s.WholeAt.IsZero() || s.State == store.SnapshotUnavailable
+				})
+			}
+			answers = answers && known[kind]
+		}
+		if answers {
+			out = append(out, e)
+		}
+	}
+	return out, nil
+}
+
+// noteJudged stores that policies have judged the records of a stream, and which are in force no longer.
+func (p *page) noteJudged(ctx context.Context, tx *store.Tx, judge *judges, stream string, policies []policy.Effective) error {
+	done, err := store.PostureRuns(ctx, tx, p.connection.ID, stream)
+	if err != nil {
+		return err
+	}
+	for _, e := range policies {
+		version, err := e.Decides()
+		if err != nil {
+			return err
+		}
+		if done[e.Policy.ID] == version {
+			continue
+		}
+		if err := store.PutPostureRun(ctx, tx, p.connection.ID, stream, e.Policy.ID, version); err != nil {
+			return err
+		}
+	}
+	for id, version := range done {
+		if _, ok := judge.byID[id]; ok || version == switchedOff {
+			continue
+		}
+		if err := store.PutPostureRun(ctx, tx, p.connection.ID, stream, id, switchedOff); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pending returns, for a stream, the posture policies that have not judged its records as they are in force now, and whether one was judged that is
+// in force no longer.
+func (p *page) pending(ctx context.Context, q store.Querier, judge *judges, stream string) (out []policy.Effective, off bool, err error) {
+	done, err := store.PostureRuns(ctx, q, p.connection.ID, stream)
+	if err != nil {
+		return nil, false, err
+	}
+	late, err := p.answerable(ctx, q, judge.late)
+	if err != nil {
+		return nil, false, err
+	}
+	for _, e := range slices.Concat(judge.each, late) {
+		version, err := e.Decides()
+		if err != nil {
+			return nil, false, err
+		}
+		if done[e.Policy.ID] != version {
+			out = append(out, e)
+		}
+	}
+	for id, version := range done {
+		if _, ok := judge.byID[id]; !ok && version != switchedOff {
+			off = true
+		}
+	}
+	return out, off, nil
+}
+
+// judgeNew asks the posture policies that are new, or were changed, about the records that stand, without a call to the app. It makes findings and closes
+// none: only a snapshot that was read tells that a cause is gone. Being killed, it begins again with the stream that it was at.
+func (a *Activities) judgeNew(ctx context.Context, c store.Connection) error {
+	p := &page{Activities: a, connection: c, rules: a.Rules.Current()}
+	judge := p.judges()
+	snapshots, err := store.Snapshots(ctx, a.DB.Read(), c.ID)
+	if err != nil {
+		return err
+	}
+	for _, s := range snapshots {
+		if s.State != store.SnapshotWhole && s.State != store.SnapshotPartial {
+			continue // Nothing was read to its end, or it is not available: then its policies rest.
+		}
+		policies, off, err := p.pending(ctx, a.DB.Read(), judge, s.Stream)
+		if err != nil {
+			return err
+		}
+		if len(policies) == 0 && !off {
+			continue
+		}
+		if err := p.judgeStream(ctx, judge, s.Stream, policies); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *page) judgeStream(ctx context.Context, judge *judges, stream string, policies []policy.Effective) (err error) {
+	if ctx, p.lease, err = p.hold(ctx, store.LeasePrefix(p.connection.ID)+"posture/"+stream); err != nil {
+		return err
+	}
+	defer p.end(ctx)
+	if err := p.judgeStored(ctx, judge, stream, policies, time.Time{}); err != nil {
+		return err
+	}
+	return p.last(ctx, func(tx *store.Tx) error { return p.noteJudged(ctx, tx, judge, stream, policies) })
+}
+
+// judgeBriefly is judgeNew at the beginning of a scan, which does not wait long for it and does not fail with it: what is left is done at the next.
+func (a *Activities) judgeBriefly(ctx context.Context, c store.Connection) {
+	ctx, cancel := context.WithTimeout(ctx, judgeFor)
+	defer cancel()
+	err := a.Rules.Follow(ctx)
+	if err == nil {
+		err = a.judgeNew(ctx, c)
+	}
+	var held *store.LeaseHeldError
+	if err != nil && !errors.As(err, &held) {
+		a.Log.Warn("new posture policies could not be asked", "connection", c.ID, "code", "OB-3020", "err", err)
+	}
+}
+
+// JudgeInput is empty: what is to be judged stands in the store.
+type JudgeInput struct{}
+
+// JudgePosture asks the posture policies that are new about the records of all connections.
+func (a *Activities) JudgePosture(ctx context.Context) error {
+	ctx, stop := working(ctx)
+	defer stop()
+	// Another process may have changed them just now.
+	if err := a.Rules.Reload(ctx); err != nil {
+		return ActivityError(err)
+	}
+	connections, err := store.ListConnections(ctx, a.DB.Read())
+	if err != nil {
+		return ActivityError(err)
+	}
+	for _, c := range connections {
+		if err := a.judgeNew(ctx, c); err != nil {
+			return ActivityError(err)
+		}
+	}
+	return nil
+}
+
+// Suspended returns the connections for which a posture policy rests, because the app does not give the records that it is about: by now at least one of the
+// kinds comes from no stream that is available. snapshots are of all connections; manifest returns that of a connection.
+func Suspended(e policy.Effective, snapshots []store.Snapshot, manifest func(connectionID string) *connectors.Manifest) []string {
+	out := []string{}
+	byConnection := map[string]map[string]string{} // states by stream
+	for _, s := range snapshots {
+		if byConnection[s.ConnectionID] == nil {
+			byConnection[s.ConnectionID] = map[string]string{}
+		}
+		byConnection[s.ConnectionID][s.Stream] = s.State
+	}
+	for id, states := range byConnection {
+		m := manifest(id)
+		if m == nil || e.Policy.Kind != policy.KindPosture {
+			continue
+		}
+		for _, kind := range slices.Concat(e.Policy.On.Records, e.Standing) {
+			given, available := false, false
+			for _, s := range m.Streams {
+				if state, read := states[s.ID]; read && slices.Contains(s.Records, kind) {
+					given, available = true, available || state != store.SnapshotUnavailable
+				}
+			}
+			if given && !available {
+				out = append(out, id)
+				break
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
+}
