@@ -48,7 +48,9 @@ func simulatorClaudeCommand() *cobra.Command {
 	f.BoolVar(&o.LocalOff, "local-sessions-off", false, "answer 404 for local sessions")
 	f.DurationVar(&o.TokenTTL, "token-ttl", claudesim.DefaultTokenTTL, "how long the page tokens of transcripts go")
 	f.BoolVar(&o.HugeFile, "huge-file", false, "add a text file of 120 MiB")
-	f.StringVar(&o.FaultsFile, "faults", "", "YAML or JSON `file` of faults")
+	f.StringVar(&o.FaultsFile, "faults", "", "YAML or JSON `file` of faults and incidents")
+	f.IntVar(&o.FaultPercent, "fault-percent", 0, "spoil so many of a hundred answers, with faults of all kinds that go away by themselves")
+	f.BoolVar(&o.Control, "control", false, "answer under /simulator/ with metrics, truth and what was served when")
 	f.StringVar(&o.TruthFile, "truth", "", "`file` to write what is planted to")
 	f.StringVar(&o.KeysFile, "keys", "", "JSON `file` of the keys to take (default: the demo keys)")
 	return cmd
