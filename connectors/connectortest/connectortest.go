@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -65,13 +66,17 @@ func Run(t *testing.T, c connectors.Connector) {
 	s.update = *update
 	for _, check := range Checks() {
 		t.Run(check.ID, func(t *testing.T) {
+			t.Parallel()
 			if check.streams == nil {
 				s.run(t, check, connectors.Stream{})
 				return
 			}
 			for _, stream := range s.manifest.Streams {
 				if check.streams(stream) {
-					t.Run(stream.ID, func(t *testing.T) { s.run(t, check, stream) })
+					t.Run(stream.ID, func(t *testing.T) {
+						t.Parallel()
+						s.run(t, check, stream)
+					})
 				}
 			}
 		})
@@ -113,6 +118,10 @@ type suite struct {
 	folder    string
 	key       string
 	update    bool
+
+	once  sync.Once
+	pages []*exchange
+	texts []string // see texts
 }
 
 func newSuite(c connectors.Connector, folder string) (*suite, error) {
@@ -131,15 +140,20 @@ func newSuite(c connectors.Connector, folder string) (*suite, error) {
 type run struct {
 	T
 	*suite
-	stream  connectors.Stream // zero: the check is about the connector
-	server  *server
-	content []string // strings of the recordings that must not be in an error
+	stream connectors.Stream // zero: the check is about the connector
+	server *server
 }
 
 func (s *suite) run(t T, check Check, stream connectors.Stream) {
 	r := &run{T: t, suite: s, stream: stream}
-	r.server = newServer(t, s.folder)
-	r.content = r.server.texts()
+	s.once.Do(func() {
+		s.pages = loadExchanges(t, s.folder)
+		s.texts = texts(s.pages)
+	})
+	if s.pages == nil {
+		t.Fatalf("the recordings cannot be read")
+	}
+	r.server = newServer(t, s.pages)
 	check.test(r)
 }
 
@@ -236,7 +250,7 @@ func (r *run) clean(text string) {
 	if strings.Contains(text, r.key) || strings.Contains(text, canary) {
 		r.Errorf("the text holds the key or a byte of the reply: %s", text)
 	}
-	for _, c := range r.content {
+	for _, c := range r.texts {
 		if strings.Contains(text, c) {
 			r.Errorf("the text holds %d bytes of content", len(c))
 		}

@@ -194,8 +194,8 @@ func tooBig(r *run) {
 	}
 	const calls = 16 // A connector may ask for fewer rows, halving them, but not for ever.
 	for _, at := range r.whole() {
-		if seen[at.request.path] {
-			continue
+		if seen[at.request.path] || !r.isJSON(at.request.file) {
+			continue // A recorded refusal has no rows that could be too many.
 		}
 		seen[at.request.path] = true
 		r.server.serve(big)
@@ -236,6 +236,10 @@ func cancelled(r *run) {
 		}
 	}
 	for name, call := range calls {
+		r.server.serve(nil)
+		if err := call(r.Context(), r.source()); err != nil || r.server.count() == 0 {
+			continue // A Fetch that calls nobody cannot be stopped by a context.
+		}
 		ctx, cancel := context.WithCancel(r.Context())
 		cancel()
 		r.server.serve(nil)
@@ -271,8 +275,11 @@ const patience = 4 * time.Second
 // gone lets the content of an item answer that it no longer exists.
 func gone(r *run) {
 	for _, item := range r.needContents() {
-		parts, _ := r.fetch(item) // Only its calls are of interest.
+		parts, err := r.fetch(item)
 		eager := r.server.count() > 0
+		if err != nil {
+			continue // It cannot be read as it is recorded.
+		}
 		r.server.serve(refusal(http.StatusNotFound))
 		if eager {
 			_, err := r.fetchNow(item)

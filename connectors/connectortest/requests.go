@@ -29,7 +29,7 @@ func (r *run) everything() []request {
 			made = append(made, s.server.requests()...)
 		}
 	}
-	r.server.serve(nil)
+	r.server.serve(r.anyQuery()) // An estimate asks for other spans than those that are recorded.
 	if tester, ok := r.source().(connectors.Tester); ok {
 		_, _ = tester.Test(r.Context(), func(connectors.Step) {}) // As above.
 	}
@@ -190,7 +190,7 @@ func (r *run) staysIn(forms []form, id string) {
 // independent runs two sources of two connections at the same time.
 func independent(r *run) {
 	want := r.whole()
-	other := newServer(r, r.folder)
+	other := newServer(r, r.pages)
 	items := r.contents()
 	r.server.serve(nil)
 	servers := []*server{r.server, other}

@@ -137,16 +137,23 @@ type server struct {
 	total  int
 }
 
-func newServer(t T, folder string) *server {
+// loadExchanges reads the recordings of a folder.
+func loadExchanges(t T, folder string) (pages []*exchange) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(folder, "pages", "*.json"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no recorded pages in %s/pages (%v)", folder, err)
 	}
-	s := &server{t: t}
 	for _, f := range files {
-		s.pages = append(s.pages, loadExchange(t, f))
+		pages = append(pages, loadExchange(t, f))
 	}
+	return pages
+}
+
+// newServer serves recordings, which it does not change.
+func newServer(t T, pages []*exchange) *server {
+	t.Helper()
+	s := &server{t: t, pages: pages}
 	s.Server = httptest.NewServer(s)
 	t.Cleanup(s.Close)
 	return s
@@ -266,9 +273,9 @@ func isTime(s *string) bool {
 }
 
 // texts returns the strings of the recordings that would be recognised in an error: those that no sentence of ours could hold by chance.
-func (s *server) texts() []string {
+func texts(pages []*exchange) []string {
 	seen := map[string]bool{}
-	for _, e := range s.pages {
+	for _, e := range pages {
 		if e.JSON == nil {
 			if len(e.Text) >= 12 {
 				seen[e.Text] = true
