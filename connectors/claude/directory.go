@@ -182,11 +182,8 @@ var collaboratorRecord = records(func(ids []string, r *collaboratorRow) (connect
 		who = connectors.Actor{ID: r.UserID, Type: "user"}
 	}
 	principal := either(r.UserID, r.GroupID, r.OrganizationUUID, r.OrganizationRole)
-	id := ""
-	if r.Type != "" {
-		// A user's id can be null: the account is gone, and the share stays.
-		id = joined(ids[0], r.Type, either(principal, timeField(r.GrantedAt), "unknown"))
-	}
+	// A user's id can be null: the account is gone, and the share stays.
+	id := joined(ids[0], either(principal, timeField(r.GrantedAt)))
 	return record("project_collaborator", id, ids[0], "", moment(r.GrantedAt), who, facts{
 		"project_id": ids[0], "type": r.Type, "role": r.Role, "principal_id": principal, "granted_at": timeField(r.GrantedAt),
 	}), ""

@@ -31,8 +31,12 @@ type message struct {
 // Fetch implements connectors.Fetcher. What does not follow the spec is left out and makes an error after everything else was given.
 func (s *source) Fetch(ctx context.Context, item connectors.Item) iter.Seq2[connectors.Part, error] {
 	return func(yield func(connectors.Part, error) bool) {
-		var err error
 		give := func(p connectors.Part) bool { return yield(p, nil) }
+		err := ended(ctx) // Not every kind makes a call before its parts are opened.
+		if err != nil {
+			yield(connectors.Part{}, err)
+			return
+		}
 		switch item.Kind {
 		case connectors.KindChat:
 			err = s.fetchChat(ctx, item, give)
@@ -53,6 +57,13 @@ func (s *source) Fetch(ctx context.Context, item connectors.Item) iter.Seq2[conn
 			yield(connectors.Part{}, err)
 		}
 	}
+}
+
+func ended(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return &connectors.Error{Kind: connectors.KindTransient, Message: "The reading was stopped.", Err: err}
+	}
+	return nil
 }
 
 // errStopped says that the caller wants no more parts; it does not leave the package.

@@ -27,17 +27,23 @@ type session struct {
 	UpdatedAt        string `json:"updated_at"`
 }
 
-// Prefixes tell local from remote sessions, also when nothing but the id was kept.
+// remotePrefix begins the ids of remote sessions.
 const remotePrefix = "cse_"
 
 // statusPending is the status of a remote session that has no transcript yet.
 const statusPending = "pending"
 
-func sessionsPath(id string) string {
-	if strings.HasPrefix(id, remotePrefix) {
-		return root + "apps/sessions/remote/" + segment(id) + "/messages"
+// isRemote tells the kind of a session: by its version, which has the status, or by its id where there is no version.
+func isRemote(item connectors.Item) bool {
+	return strings.Contains(item.Version, "/") || item.Version == "" && strings.HasPrefix(item.ID, remotePrefix)
+}
+
+func sessionPath(item connectors.Item) string {
+	kind := "local/"
+	if isRemote(item) {
+		kind = "remote/"
 	}
-	return root + "apps/sessions/local/" + segment(id) + "/messages"
+	return root + "apps/sessions/" + kind + segment(item.ID) + "/messages"
 }
 
 // localSessions lists by the time of change, which has a lower bound only; slices of history go by the time of creation, which has both.
@@ -147,7 +153,7 @@ func (s *source) fetchSession(ctx context.Context, item connectors.Item, yield f
 		}
 		return q
 	}
-	path, bad, restarted := sessionsPath(item.ID), 0, false
+	path, bad, restarted := sessionPath(item), 0, false
 	limit := messageLimit
 	for at := (place{}); ; {
 		got, err := s.page(ctx, path, byToken, query(), limit, at.Page)
@@ -202,7 +208,7 @@ func (s *source) fetchSession(ctx context.Context, item connectors.Item, yield f
 // sessionError tells a remote session that has not begun from one that is gone; both get the same answer.
 func sessionError(item connectors.Item, err error) error {
 	var e *connectors.Error
-	if !errors.As(err, &e) || e.Kind != connectors.KindGone || !strings.HasPrefix(item.ID, remotePrefix) {
+	if !errors.As(err, &e) || e.Kind != connectors.KindGone || !isRemote(item) {
 		return err
 	}
 	_, status, known := strings.Cut(item.Version, "/")

@@ -84,7 +84,9 @@ func (s *source) usagePage(ctx context.Context, w *keyWalk, page *connectors.Pag
 	query := url.Values{"starting_at": {from.Format(time.RFC3339)}, "bucket_width": {"1d"}, "group_by[]": {"api_key_id"}}
 	got, err := s.page(ctx, adminRoot+"usage_report/messages", byToken, query, usageDays+1, w.At.Page)
 	if absent(err) {
-		*w = keyWalk{Keys: true} // The keys are there without it.
+		// The keys are there without it. What is known of them is not all that there was, so that nothing may be closed by it.
+		*w = keyWalk{Keys: true}
+		page.Missing = []string{wholeTenant}
 		return nil
 	}
 	if err != nil {
@@ -144,6 +146,10 @@ func (w *keyWalk) use(key string, ago int) {
 
 func (s *source) keyPage(ctx context.Context, w *keyWalk, page *connectors.Page) error {
 	got, err := s.page(ctx, adminRoot+"api_keys", byCursor, url.Values{}, s.pageSize[streamAPIKeys], w.At.Page)
+	if absent(err) {
+		page.Missing = []string{wholeTenant}
+		return nil
+	}
 	if err != nil {
 		return err
 	}

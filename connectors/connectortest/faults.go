@@ -231,7 +231,12 @@ func cancelled(r *run) {
 	}
 	if len(items) > 0 {
 		calls["Fetch"] = func(ctx context.Context, s connectors.Source) error {
-			_, err := collect(s.(connectors.Fetcher).Fetch(ctx, items[0]))
+			parts, err := collect(s.(connectors.Fetcher).Fetch(ctx, items[0]))
+			for _, p := range parts {
+				if err == nil && p.Open != nil {
+					err = opened(ctx, p) // The call of a file may be this one.
+				}
+			}
 			return err
 		}
 	}
@@ -267,6 +272,14 @@ func cancelled(r *run) {
 		}
 		cancel()
 	}
+}
+
+func opened(ctx context.Context, p connectors.Part) error {
+	body, err := p.Open(ctx)
+	if err != nil {
+		return err
+	}
+	return body.Close()
 }
 
 // patience is how long a call that should have ended is waited for.

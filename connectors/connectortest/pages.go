@@ -102,7 +102,12 @@ func samePage(r *run) {
 // emptied takes the rows out of a reply. The last page of a list then names no place either.
 func emptied(last bool) func(any) any {
 	return func(doc any) any {
-		if _, set, ok := rowsOf(doc); ok {
+		// An object may hold several lists of rows.
+		for {
+			rows, set, ok := rowsOf(doc)
+			if !ok || len(rows) == 0 {
+				break
+			}
 			doc = set([]any{})
 		}
 		if m, ok := doc.(map[string]any); ok && last {

@@ -161,6 +161,11 @@ func withoutAdded(p connectors.Page) connectors.Page {
 			item.Record = &record
 			item.Version = "" // It may be made of the fields.
 		}
+		if item.Parts != nil {
+			// A row whose fields are all content gives those that are not known too.
+			item.Parts = slices.DeleteFunc(slices.Clone(item.Parts), func(p connectors.Part) bool { return strings.Contains(p.Path, added) })
+			item.Version = "" // As above.
+		}
 		out.Items = append(out.Items, item)
 	}
 	return out
