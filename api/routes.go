@@ -50,6 +50,10 @@ func (a *API) routes() []route {
 		stream("watch-scan", "/scans/{id}/events", anyone, "Follow a scan until it ends", a.watchScan, "text/event-stream"),
 		get("get-coverage", "/coverage", anyone, "What was read, scanned and skipped, for each connection and stream", a.coverage),
 
+		get("list-records", "/records", evidence, "List users, roles, settings, keys and shares as they are, or as they were at a time", a.listRecords),
+		get("list-record-history", "/records/history", evidence, "List the versions of a record, the newest first", a.recordHistory),
+		get("list-record-changes", "/records/changes", evidence, "List what appeared, changed and ended between snapshots, the newest first", a.recordChanges),
+
 		get("list-findings", "/findings", anyone, "List findings without instances", a.listFindings),
 		get("get-finding", "/findings/{id}", evidence, "Get a finding with its first 1000 instances", a.getFinding),
 		patch("update-finding", "/findings/{id}", triage, "Change the status of a finding", a.updateFinding),

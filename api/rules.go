@@ -12,6 +12,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/outband/outband/api/problem"
+	"github.com/outband/outband/connectors"
 	"github.com/outband/outband/dlp/policy"
 	"github.com/outband/outband/internal/store"
 )
@@ -35,6 +36,7 @@ type Policy struct {
 	Tests           int       `json:"tests" doc:"How many tests the policy carries; they passed when it was loaded."`
 	TestNames       []string  `json:"test_names"`
 	Source          string    `json:"source" enum:"built-in,file,custom" doc:"Comes with Outband, is in policies.dir, or is in the store."`
+	SuspendedFor    []string  `json:"suspended_for" doc:"Connections whose app does not give the records that the policy is about: it rests there, and closes nothing."`
 	Failures        int64     `json:"failures" doc:"Evaluations that gave no answer since the process started; over 0: the policy is failing."`
 }
 
@@ -52,10 +54,15 @@ func (a *API) rendered(ctx context.Context, all ...policy.Effective) ([]Policy, 
 		return nil, err
 	}
 	failures := a.d.PolicyFailures()
+	snapshots, manifest, err := a.snapshots(ctx)
+	if err != nil {
+		return nil, err
+	}
 	out := make([]Policy, 0, len(all))
 	for _, e := range all {
 		p := render(e)
 		p.Failures = failures[p.ID]
+		p.SuspendedFor = suspendedFor(e, snapshots, manifest)
 		switch {
 		case a.builtIn[p.ID]:
 			p.Source = sourceBuiltIn
@@ -68,6 +75,53 @@ func (a *API) rendered(ctx context.Context, all ...policy.Effective) ([]Policy, 
 	}
 	slices.SortFunc(out, func(x, y Policy) int { return strings.Compare(x.ID, y.ID) })
 	return out, nil
+}
+
+// snapshots are the last ones of all connections, with the manifest of each connection.
+func (a *API) snapshots(ctx context.Context) ([]store.Snapshot, func(connectionID string) *connectors.Manifest, error) {
+	all, err := store.ListConnections(ctx, a.d.DB.Read())
+	if err != nil {
+		return nil, nil, err
+	}
+	manifests := map[string]*connectors.Manifest{}
+	for _, c := range all {
+		manifests[c.ID] = a.manifest(c.Connector)
+	}
+	snapshots, err := store.Snapshots(ctx, a.d.DB.Read(), "")
+	return snapshots, func(id string) *connectors.Manifest { return manifests[id] }, err
+}
+
+// suspendedFor returns the connections for which a posture policy rests, because the app does not give the records that it is about: by now at least one of the
+// kinds comes from no stream that is available. snapshots are of all connections; manifest returns that of a connection.
+func suspendedFor(e policy.Effective, snapshots []store.Snapshot, manifest func(connectionID string) *connectors.Manifest) []string {
+	out := []string{}
+	byConnection := map[string]map[string]string{} // states by stream
+	for _, s := range snapshots {
+		if byConnection[s.ConnectionID] == nil {
+			byConnection[s.ConnectionID] = map[string]string{}
+		}
+		byConnection[s.ConnectionID][s.Stream] = s.State
+	}
+	for id, states := range byConnection {
+		m := manifest(id)
+		if m == nil || e.Policy.Kind != policy.KindPosture {
+			continue
+		}
+		for _, kind := range slices.Concat(e.Policy.On.Records, e.Standing) {
+			given, available := false, false
+			for _, s := range m.Streams {
+				if state, read := states[s.ID]; read && slices.Contains(s.Records, kind) {
+					given, available = true, available || state != store.SnapshotUnavailable
+				}
+			}
+			if given && !available {
+				out = append(out, id)
+				break
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 func render(e policy.Effective) Policy {

@@ -222,36 +222,3 @@ func (a *Activities) JudgePosture(ctx context.Context) error {
 	}
 	return nil
 }
-
-// Suspended returns the connections for which a posture policy rests, because the app does not give the records that it is about: by now at least one of the
-// kinds comes from no stream that is available. snapshots are of all connections; manifest returns that of a connection.
-func Suspended(e policy.Effective, snapshots []store.Snapshot, manifest func(connectionID string) *connectors.Manifest) []string {
-	out := []string{}
-	byConnection := map[string]map[string]string{} // states by stream
-	for _, s := range snapshots {
-		if byConnection[s.ConnectionID] == nil {
-			byConnection[s.ConnectionID] = map[string]string{}
-		}
-		byConnection[s.ConnectionID][s.Stream] = s.State
-	}
-	for id, states := range byConnection {
-		m := manifest(id)
-		if m == nil || e.Policy.Kind != policy.KindPosture {
-			continue
-		}
-		for _, kind := range slices.Concat(e.Policy.On.Records, e.Standing) {
-			given, available := false, false
-			for _, s := range m.Streams {
-				if state, read := states[s.ID]; read && slices.Contains(s.Records, kind) {
-					given, available = true, available || state != store.SnapshotUnavailable
-				}
-			}
-			if given && !available {
-				out = append(out, id)
-				break
-			}
-		}
-	}
-	slices.Sort(out)
-	return out
-}

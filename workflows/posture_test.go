@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -370,26 +369,6 @@ func TestANewPolicyJudgesWhatStandsAtOnce(t *testing.T) {
 	log := b.count(`SELECT COUNT(*) FROM finding_log`)
 	judge()
 	b.equal("nothing is left to judge", log, b.count(`SELECT COUNT(*) FROM finding_log`))
-}
-
-func TestAStreamThatIsNotAvailableSuspendsItsPolicies(t *testing.T) {
-	e := policy.Effective{Policy: &policy.Policy{Kind: policy.KindPosture, On: policy.On{Records: []string{"setting"}}}, Standing: []string{"user"}}
-	m := &connectors.Manifest{Streams: []connectors.Stream{{ID: "settings", Records: []string{"setting"}}, {ID: "users", Records: []string{"user"}}, {ID: "more", Records: []string{"user"}}}}
-	state := func(connection, stream, state string) store.Snapshot {
-		return store.Snapshot{ConnectionID: connection, Stream: stream, State: state}
-	}
-	got := Suspended(e, []store.Snapshot{
-		state("con_1", "settings", store.SnapshotWhole), state("con_1", "users", store.SnapshotUnavailable), state("con_1", "more", store.SnapshotPartial),
-		state("con_2", "settings", store.SnapshotUnavailable), state("con_3", "users", store.SnapshotUnavailable), state("con_4", "users", ""), state("con_5", "settings", store.SnapshotUnavailable),
-	}, func(id string) *connectors.Manifest {
-		if id == "con_5" {
-			return nil
-		}
-		return m
-	})
-	if !slices.Equal(got, []string{"con_2", "con_3"}) {
-		t.Errorf("suspended for %v", got)
-	}
 }
 
 // TestPostureIsTheSameWhereverItIsCut cuts two snapshots at each of their transactions, goes on, and compares with what was never cut.

@@ -16,7 +16,7 @@ import (
 const (
 	SnapshotWhole       = "whole"
 	SnapshotPartial     = "partial"     // some scopes were not given
-	SnapshotUnavailable = "unavailable" // the app does not give the stream to this tenant now
+	SnapshotUnavailable = "unavailable" // the app does not give the stream to this tenant now, or none of its scopes
 )
 
 // missedGone is after how many whole snapshots in a row that do not hold a record it is gone.
@@ -171,14 +171,19 @@ func EndSnapshot(ctx context.Context, tx *Tx, s Snapshot, missing []string, abse
 			return nil, err
 		}
 	}
-	now.EndedAt, now.State, now.Missing = after(tx.Now(), Micros(now.BeganAt)-1), SnapshotWhole, missing
-	if len(missing) > 0 {
-		now.State = SnapshotPartial
-	} else {
-		now.WholeAt = now.EndedAt
-	}
-	if err := tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM records WHERE workspace_id = $1 AND connection_id = $2 AND stream = $3 AND valid_to = 0`, Workspace, s.ConnectionID, s.Stream).Scan(&now.Records); err != nil {
+	var seen int64
+	if err := tx.QueryRowContext(ctx, `SELECT COUNT(*), COALESCE(SUM(CASE WHEN seen_at >= $4 THEN 1 ELSE 0 END), 0) FROM records WHERE workspace_id = $1 AND connection_id = $2 AND stream = $3 AND valid_to = 0`,
+		Workspace, s.ConnectionID, s.Stream, Micros(now.BeganAt)).Scan(&now.Records, &seen); err != nil {
 		return nil, fmt.Errorf("count records: %w", err)
+	}
+	now.EndedAt, now.State, now.Missing = after(tx.Now(), Micros(now.BeganAt)-1), SnapshotWhole, missing
+	switch {
+	case len(missing) > 0 && seen == 0:
+		now.State = SnapshotUnavailable // Whatever was asked for is not there.
+	case len(missing) > 0:
+		now.State = SnapshotPartial
+	default:
+		now.WholeAt = now.EndedAt
 	}
 	return ended, putSnapshot(ctx, tx, now)
 }

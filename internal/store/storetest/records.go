@@ -129,6 +129,10 @@ func recordsEnd(s *suite) {
 	if got := state(); got.State != store.SnapshotPartial || !slices.Equal(got.Missing, []string{"b"}) || !got.WholeAt.After(whole) || got.WholeAt.After(got.BeganAt) || got.Records != 3 {
 		s.Errorf("a partial snapshot: %+v", got)
 	}
+	s.equal("one in which every scope is missing", []string(nil), s.snapshot([]string{"a", "b"}, true, nil))
+	if got := state(); got.State != store.SnapshotUnavailable || got.Records != 3 || got.WholeAt.After(got.BeganAt) {
+		s.Errorf("a snapshot of nothing: %+v", got)
+	}
 	s.equal("what is not listed is not known to be gone", []string(nil), s.snapshot(nil, false, without))
 	s.equal("one that is read to its end, at last", []string{"b/1"}, s.snapshot(nil, true, without))
 	if got := state(); got.State != store.SnapshotWhole || got.Missing != nil || got.Records != 2 || got.Reading() {

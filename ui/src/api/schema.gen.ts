@@ -505,6 +505,57 @@ export interface paths {
         patch: operations["update-policy"];
         trace?: never;
     };
+    "/api/v1/records": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List users, roles, settings, keys and shares as they are, or as they were at a time */
+        get: operations["list-records"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/records/changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List what appeared, changed and ended between snapshots, the newest first */
+        get: operations["list-record-changes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/records/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the versions of a record, the newest first */
+        get: operations["list-record-history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/scans": {
         parameters: {
             query?: never;
@@ -1282,6 +1333,16 @@ export interface components {
             /** @description Empty on the last page. */
             next_cursor: string;
         };
+        ListRecord: {
+            items: components["schemas"]["Record"][];
+            /** @description Empty on the last page. */
+            next_cursor: string;
+        };
+        ListRecordChange: {
+            items: components["schemas"]["RecordChange"][];
+            /** @description Empty on the last page. */
+            next_cursor: string;
+        };
         ListScan: {
             items: components["schemas"]["Scan"][];
             /** @description Empty on the last page. */
@@ -1442,6 +1503,8 @@ export interface components {
              * @enum {string}
              */
             source: "built-in" | "file" | "custom";
+            /** @description Connections whose app does not give the records that the policy is about: it rests there, and closes nothing. */
+            suspended_for: string[];
             test_names: string[];
             /**
              * Format: int64
@@ -1500,6 +1563,68 @@ export interface components {
             id: string;
             name: string;
             removed: boolean;
+        };
+        Record: {
+            /** @description Who it is about, or who made it, by the names of today. */
+            actor: components["schemas"]["RecordActor"];
+            connection_id: string;
+            /** @description What a detector finds in a text is masked. */
+            fields: {
+                [key: string]: unknown;
+            };
+            /** @description The vendor's own, or made of the vendor's own. */
+            id: string;
+            kind: string;
+            /** @description What a finding about it points to. */
+            resource: components["schemas"]["Resource"];
+            /** @description The part of the snapshot in which it is listed, such as an organisation. */
+            scope: string;
+            /**
+             * Format: date-time
+             * @description The beginning of the last snapshot that held it so.
+             */
+            seen_at: string | null;
+            stream: string;
+            /**
+             * Format: date-time
+             * @description When Outband first read it so.
+             */
+            valid_from: string | null;
+            /**
+             * Format: date-time
+             * @description When Outband read it otherwise, or found it gone; null: it stands.
+             */
+            valid_to: string | null;
+        };
+        RecordActor: {
+            email: string;
+            id: string;
+            name: string;
+            type: string;
+        };
+        RecordChange: {
+            actor: components["schemas"]["RecordActor"];
+            /** @description Empty for what ended. */
+            after: {
+                [key: string]: unknown;
+            };
+            /**
+             * Format: date-time
+             * @description When Outband read it.
+             */
+            at: string | null;
+            /** @description Empty for what appeared. */
+            before: {
+                [key: string]: unknown;
+            };
+            connection_id: string;
+            id: string;
+            kind: string;
+            resource: components["schemas"]["Resource"];
+            scope: string;
+            stream: string;
+            /** @enum {string} */
+            type: "appeared" | "changed" | "ended";
         };
         Ref: {
             id: string;
@@ -1687,6 +1812,7 @@ export interface components {
             order: string;
             /** Format: int64 */
             page_size: number;
+            records?: string[];
             reread_every?: string;
             settle?: string;
             title: string;
@@ -3153,6 +3279,123 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Policy"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-records": {
+        parameters: {
+            query: {
+                /** @description As they were then. Absent: now. */
+                as_of?: string;
+                connection_id: string;
+                /** @description The next_cursor of the page before. */
+                cursor?: string;
+                /** @description One record. */
+                id?: string;
+                /** @description Such as user, role or setting. Absent: of all kinds. */
+                kind?: string;
+                /** @description Items of one page. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListRecord"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-record-changes": {
+        parameters: {
+            query: {
+                connection_id: string;
+                /** @description The next_cursor of the page before. */
+                cursor?: string;
+                /** @description Read at this time or later. */
+                from?: string;
+                /** @description Items of one page. */
+                limit?: number;
+                /** @description Read before this time. */
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListRecordChange"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-record-history": {
+        parameters: {
+            query: {
+                connection_id: string;
+                /** @description The next_cursor of the page before. */
+                cursor?: string;
+                id: string;
+                kind: string;
+                /** @description Items of one page. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListRecord"];
                 };
             };
             /** @description Error */
