@@ -29,6 +29,9 @@ hosts: [api.fake.example]
 auth: {header: x-api-key}
 replies: {request_id: request-id, error_type: error.type, error_message: error.message}
 limits: {requests_per_minute: 1000, vendor_requests_per_minute: 1000, max_response_bytes: 1000000, max_file_bytes: 1000000}
+key_kinds:
+  - {prefix: fake-, kind: main, title: Key, usable: true}
+  - {prefix: other-, kind: other, title: Another key, usable: true}
 credentials:
   - {id: api_key, title: Key, type: string, secret: true, required: true}
 config:
@@ -37,6 +40,8 @@ config:
 streams:
   - {id: chats, title: Chats, kind: content, cursor: cursor, order: updated_at asc, page_size: 3, lookback: 2m}
   - {id: activities, title: Activities, kind: activities, cursor: window, order: created_at asc, page_size: 3, lookback: 10m, settle: 2m}
+  - {id: projects, title: Projects, kind: content, cursor: window, order: updated_at asc, page_size: 3, lookback: 10m, settle: 2m, every: 15m, keys: [other]}
+  - {id: pages, title: Pages, kind: content, cursor: snapshot, absent: gone, order: id asc, page_size: 3, every: 6h, keys: [other]}
   - {id: users, title: Users, kind: records, cursor: snapshot, absent: gone, order: id asc, page_size: 3, every: 6h}
 `
 
@@ -44,7 +49,10 @@ streams:
 type app struct {
 	mu      sync.Mutex
 	chats   []connectors.Item
+	others  map[string][]connectors.Item // by stream
 	texts   map[string][]string          // by chat
+	places  bool                         // the source goes on from a place: messages have times then, a minute apart from testDay on
+	given   []string                     // messages whose content was fetched
 	files   map[string][]connectors.Item // by chat
 	bytes   map[string][]byte            // by file
 	feed    []connectors.Item
@@ -94,11 +102,14 @@ func (a *app) Read(_ context.Context, stream string, after connectors.Cursor) (c
 			return connectors.Page{}, err
 		}
 	}
-	if stream == "users" {
-		return a.snapshot(s)
+	if stream == "users" || stream == "pages" {
+		return a.snapshot(stream, s)
 	}
-	all := a.chats
-	if stream == "activities" {
+	all := a.others[stream]
+	switch stream {
+	case "chats":
+		all = a.chats
+	case "activities":
 		all = a.feed
 	}
 	page := connectors.Page{Next: after}
@@ -117,17 +128,20 @@ func (a *app) Read(_ context.Context, stream string, after connectors.Cursor) (c
 	return page, nil
 }
 
-func (a *app) snapshot(s connectors.Slice) (connectors.Page, error) {
+func (a *app) snapshot(stream string, s connectors.Slice) (connectors.Page, error) {
 	from := 0
 	if s.After != "" {
 		if _, err := fmt.Sscan(s.After, &from); err != nil {
 			return connectors.Page{}, err
 		}
 	}
-	to := min(from+fakePage, len(a.rows))
-	return connectors.Page{
-		Items: a.rows[from:to], Next: connectors.Slice{After: fmt.Sprint(to)}.Cursor(), More: to < len(a.rows), Missing: a.missing[from],
-	}, nil
+	rows := a.rows
+	if stream != "users" {
+		rows = a.others[stream]
+	}
+	from = min(from, len(rows))
+	to := min(from+fakePage, len(rows))
+	return connectors.Page{Items: rows[from:to], Next: connectors.Slice{After: fmt.Sprint(to)}.Cursor(), More: to < len(rows), Missing: a.missing[from]}, nil
 }
 
 func (a *app) Fetch(_ context.Context, item connectors.Item) iter.Seq2[connectors.Part, error] {
@@ -146,10 +160,8 @@ func (a *app) Fetch(_ context.Context, item connectors.Item) iter.Seq2[connector
 			yield(part(connectors.PartFile, connectors.Ref{Kind: connectors.KindFile, ID: item.ID}, "", content), nil)
 			return
 		}
-		for i, text := range texts {
-			if !yield(part(connectors.PartUserText, connectors.Ref{Kind: "message", ID: fmt.Sprintf("%s/%d", item.ID, i)}, "content/0", []byte(text)), nil) {
-				return
-			}
+		if !a.messages(item, texts, yield) {
+			return
 		}
 		for _, f := range files {
 			f.Resource = item.Resource
@@ -158,6 +170,35 @@ func (a *app) Fetch(_ context.Context, item connectors.Item) iter.Seq2[connector
 			}
 		}
 	}
+}
+
+func (a *app) messages(item connectors.Item, texts []string, yield func(connectors.Part, error) bool) bool {
+	since := -1
+	if a.places && item.Since != "" {
+		if _, err := fmt.Sscan(item.Since, &since); err != nil {
+			return yield(connectors.Part{}, &connectors.Error{Kind: connectors.KindCursorExpired, Status: 400})
+		}
+	}
+	for i, text := range texts {
+		ref := connectors.Ref{Kind: "message", ID: fmt.Sprintf("%s/%d", item.ID, i)}
+		if item.Kind == connectors.KindDocument {
+			ref = connectors.Ref{Kind: item.Kind, ID: item.ID}
+		}
+		m := part(connectors.PartUserText, ref, "content/0", []byte(text))
+		if a.places {
+			m.At, m.Again = testDay.Add(time.Duration(i)*time.Minute), i <= since
+			if m.Again && !item.Again {
+				continue
+			}
+		}
+		a.mu.Lock()
+		a.given = append(a.given, ref.ID)
+		a.mu.Unlock()
+		if !yield(m, nil) {
+			return false
+		}
+	}
+	return !a.places || yield(connectors.Part{Kind: connectors.PartPlace, Path: fmt.Sprint(len(texts) - 1)}, nil)
 }
 
 func part(kind string, ref connectors.Ref, path string, content []byte) connectors.Part {
@@ -171,6 +212,7 @@ type bench struct {
 	*Activities
 	t          *testing.T
 	app        *app
+	source     connectors.Source // instead of app, if set
 	connection store.Connection
 	scan       store.Scan
 	now        time.Time
@@ -194,7 +236,12 @@ func newBench(t *testing.T) *bench {
 	check(t, err)
 	rules, err := NewRules(ctx, db, "", nil)
 	check(t, err)
-	source := connectors.Connector{Manifest: []byte(fakeManifest), Open: func(connectors.Client) connectors.Source { return b.app }}
+	source := connectors.Connector{Manifest: []byte(fakeManifest), Open: func(connectors.Client) connectors.Source {
+		if b.source != nil {
+			return b.source
+		}
+		return b.app
+	}}
 	opener, err := NewOpener([]connectors.Connector{source}, db, v, nil, "Outband/test")
 	check(t, err)
 	fp, fpID := v.FingerprintKey()
@@ -290,24 +337,46 @@ func (b *bench) count(query string, args ...any) (n int) {
 	return n
 }
 
+// counts is the ledger by stream and outcome, units by unit and outcome.
 func (b *bench) counts() map[string]int64 {
+	b.t.Helper()
+	return b.ledger(func(c store.Count) string { return c.Stream })
+}
+
+func (b *bench) units() map[string]int64 {
+	b.t.Helper()
+	return b.ledger(func(c store.Count) string { return c.Unit })
+}
+
+func (b *bench) ledger(of func(store.Count) string) map[string]int64 {
 	b.t.Helper()
 	list, err := store.Counts(b.t.Context(), b.DB.Read(), b.connection.ID)
 	check(b.t, err)
 	out := map[string]int64{}
 	for _, c := range list {
-		key := c.Stream + " " + c.Outcome
+		key := of(c) + " " + c.Outcome
 		if c.Reason != "" {
 			key += " " + c.Reason
 		}
-		out[key] = c.N
+		out[key] += c.N
 	}
 	return out
 }
 
-// selfPage says that there is more, and leads to itself.
-type selfPage struct{}
+// circle leads round through so many pages.
+type circle int
 
-func (selfPage) Read(_ context.Context, _ string, after connectors.Cursor) (connectors.Page, error) {
-	return connectors.Page{Next: after, More: true}, nil
+func (c circle) Read(_ context.Context, _ string, after connectors.Cursor) (connectors.Page, error) {
+	s, err := after.Slice()
+	if err != nil {
+		return connectors.Page{}, err
+	}
+	at := 0
+	if s.After != "" {
+		if _, err := fmt.Sscan(s.After, &at); err != nil {
+			return connectors.Page{}, err
+		}
+	}
+	s.After = fmt.Sprint(at%int(c) + 1)
+	return connectors.Page{Next: s.Cursor(), More: true}, nil
 }

@@ -32,30 +32,42 @@ func (p *page) workActivities(ctx context.Context, items []connectors.Item) erro
 			}
 			units[i] = u
 		}
+		var again []connectors.Item
 		err := p.write(ctx, func(tx *store.Tx) error {
+			var fresh []connectors.Item
+			again = again[:0]
 			for i, item := range batch {
-				if err := p.activity(ctx, tx, item, units[i]); err != nil {
+				known, err := p.activity(ctx, tx, item, units[i])
+				if err != nil {
 					return err
 				}
+				if known {
+					again = append(again, item)
+				} else {
+					fresh = append(fresh, item)
+				}
 			}
-			return nil
+			return p.touch(ctx, tx, fresh)
 		})
 		if err != nil {
 			return err
+		}
+		for _, item := range again {
+			p.listedAgain(item)
 		}
 	}
 	return nil
 }
 
-// activity stores one activity. One that is stored already is the overlap of two windows and changes nothing.
-func (p *page) activity(ctx context.Context, tx *store.Tx, item connectors.Item, u *unit) error {
+// activity stores one activity. One that is known, because it is stored already, is the overlap of two windows and changes nothing.
+func (p *page) activity(ctx context.Context, tx *store.Tx, item connectors.Item, u *unit) (known bool, err error) {
 	masked := make(map[string]string, len(item.Activity.Fields))
 	for k, v := range item.Activity.Fields {
 		masked[k] = p.mask(v)
 	}
 	fields, err := json.Marshal(masked)
 	if err != nil {
-		return fmt.Errorf("encode an activity: %w", err)
+		return false, fmt.Errorf("encode an activity: %w", err)
 	}
 	if item.Resource.ID == "" {
 		item.Resource = p.account()
@@ -64,11 +76,11 @@ func (p *page) activity(ctx context.Context, tx *store.Tx, item connectors.Item,
 	what.activity = policy.Activity{Type: item.Activity.Type, Fields: item.Activity.Fields}
 	actor, err := findings.UpsertActor(ctx, tx, p.Keys.Findings, p.connection.ID, what.actor)
 	if err != nil {
-		return err
+		return false, err
 	}
-	known, err := store.HasActivity(ctx, tx, p.connection.ID, item.ID)
+	known, err = store.HasActivity(ctx, tx, p.connection.ID, item.ID)
 	if err != nil || known {
-		return err
+		return known, err
 	}
 	// Judged before it is stored: recent() counts what came before it.
 	outcome, reason, scanned := store.OutcomeScanned, "", int64(1)
@@ -76,18 +88,20 @@ func (p *page) activity(ctx context.Context, tx *store.Tx, item connectors.Item,
 	if errors.Is(err, findings.ErrInvalid) {
 		outcome, reason, scanned = store.OutcomeSkipped, connectors.SkipMalformed, 0 // Nothing of it was stored; the rest of the page goes on (invariant 5).
 	} else if err != nil {
-		return err
+		return false, err
 	}
 	err = store.PutActivity(ctx, tx, store.Activity{
 		ConnectionID: p.connection.ID, ID: item.ID, Type: item.Activity.Type, At: item.At, ActorKey: actor, ResourceKind: item.Resource.Kind, ResourceID: item.Resource.ID, Fields: string(fields),
 	})
 	if err != nil {
-		return err
+		return false, err
 	}
-	if err := store.AddCount(ctx, tx, p.connection.ID, store.Count{Stream: p.ref.Stream, Unit: item.Kind, Outcome: outcome, Reason: reason, At: item.At, N: 1}); err != nil {
-		return err
+	for _, c := range p.line(nil, store.Count{Stream: p.ref.Stream, Unit: item.Kind, Outcome: outcome, Reason: reason, At: item.At, N: 1}) {
+		if err := store.AddCount(ctx, tx, p.connection.ID, c); err != nil {
+			return false, err
+		}
 	}
-	return store.AddProgress(ctx, tx, p.scanID, 1, scanned, 1-scanned, 0)
+	return false, store.AddProgress(ctx, tx, p.scanID, 1, scanned, 1-scanned, 0)
 }
 
 // account is the organisation behind the connection: what an activity is about that names nothing else.

@@ -35,7 +35,7 @@ func TestAScanStoresFindingsAndScanningAgainAppendsNothing(t *testing.T) {
 	if got := b.count(`SELECT COUNT(*) FROM findings`); got != 4 {
 		t.Errorf("%d findings, want 4", got)
 	}
-	if diff := cmp.Diff(map[string]int64{"chats scanned": 8}, b.counts()); diff != "" {
+	if diff := cmp.Diff(map[string]int64{"chat scanned": 8, "message scanned": 16}, b.units()); diff != "" {
 		t.Errorf("coverage (-want +got):\n%s", diff)
 	}
 	log := b.count(`SELECT COUNT(*) FROM finding_log`)
@@ -92,7 +92,7 @@ func TestAFileInThreeChatsIsFetchedOnceAndReportedThrice(t *testing.T) {
 	if got := b.count(`SELECT COUNT(DISTINCT resource_id) FROM findings`); got != 3 {
 		t.Errorf("reported in %d chats, want 3", got)
 	}
-	if diff := cmp.Diff(map[string]int64{"chats scanned": 3, "files scanned": 1}, b.counts()); diff != "" {
+	if diff := cmp.Diff(map[string]int64{"chat scanned": 3, "message scanned": 3, "file scanned": 1}, b.units()); diff != "" {
 		t.Errorf("coverage (-want +got):\n%s", diff)
 	}
 }
@@ -115,8 +115,8 @@ func TestFilesThatAreNotScannedAreCountedWithAReason(t *testing.T) {
 		t.Errorf("the large file was fetched %d times within its page", n)
 	}
 	b.waiting()
-	want := map[string]int64{"chats scanned": 1, "files scanned": 2, "files skipped unsupported_type": 1, "files skipped deleted_before_scan": 1}
-	if diff := cmp.Diff(want, b.counts()); diff != "" {
+	want := map[string]int64{"chat scanned": 1, "message scanned": 1, "file scanned": 2, "file skipped unsupported_type": 1, "file skipped deleted_before_scan": 1}
+	if diff := cmp.Diff(want, b.units()); diff != "" {
 		t.Errorf("coverage (-want +got):\n%s", diff)
 	}
 	if got := b.count(`SELECT COUNT(*) FROM findings`); got != 1 {
@@ -163,7 +163,7 @@ func TestAnItemThatStaysBadFailsAfterThreeDays(t *testing.T) {
 		b.now = b.now.Add(6 * time.Hour)
 		b.waiting()
 	}
-	if diff := cmp.Diff(map[string]int64{"chats failed OB-3001": 1}, b.counts()); diff != "" {
+	if diff := cmp.Diff(map[string]int64{"chat failed OB-3001": 1}, b.units()); diff != "" {
 		t.Errorf("coverage (-want +got):\n%s", diff)
 	}
 	if n := b.app.fetches["chat_1"]; n < 5 || n > 20 {
@@ -234,7 +234,7 @@ func TestADeletedChat(t *testing.T) {
 	b.app.chat("chat_2", testDay.Add(time.Second), leaking)
 	b.app.chats[1].Deleted = true
 	check(t, b.live("chats"))
-	if diff := cmp.Diff(map[string]int64{"chats scanned": 1, "chats skipped deleted_before_scan": 1}, b.counts()); diff != "" {
+	if diff := cmp.Diff(map[string]int64{"chat scanned": 1, "message scanned": 1, "chat skipped deleted_before_scan": 1}, b.units()); diff != "" {
 		t.Errorf("coverage (-want +got):\n%s", diff)
 	}
 	b.app.chat("chat_1", testDay.Add(time.Minute))
@@ -258,7 +258,7 @@ func TestWindowsOverlapAndCountEachActivityOnce(t *testing.T) {
 		b.app.feed = append(b.app.feed, activityItem(fmt.Sprintf("act_%d", i), testDay.Add(time.Duration(i-8)*time.Minute), "claude_project_sharing_updated", map[string]string{"audience.0.type": "public", "note": leaking}))
 	}
 	check(t, b.live("activities"))
-	if diff := cmp.Diff(map[string]int64{"activities scanned": 7}, b.counts()); diff != "" {
+	if diff := cmp.Diff(map[string]int64{"activity scanned": 7}, b.units()); diff != "" {
 		t.Errorf("coverage (-want +got):\n%s", diff)
 	}
 	findings := b.count(`SELECT COUNT(*) FROM findings`)
@@ -273,7 +273,7 @@ func TestWindowsOverlapAndCountEachActivityOnce(t *testing.T) {
 	b.app.feed = append(b.app.feed[:5:5], append([]connectors.Item{late}, b.app.feed[5:]...)...)
 	b.now = b.now.Add(5 * time.Minute)
 	check(t, b.live("activities"))
-	if got := b.counts()["activities scanned"]; got != 8 {
+	if got := b.units()["activity scanned"]; got != 8 {
 		t.Errorf("%d activities read, want 8 with the late one and none twice", got)
 	}
 	intervals, err := store.Intervals(t.Context(), b.DB.Read(), b.connection.ID, store.IntervalRead)
@@ -291,7 +291,7 @@ func TestAnActivityThatCannotBeStoredDoesNotHoldTheFeed(t *testing.T) {
 	}
 	b.app.feed[0].Resource.ID = strings.Repeat("x", 5000)
 	check(t, b.live("activities"))
-	if diff := cmp.Diff(map[string]int64{"activities scanned": 1, "activities skipped malformed": 1}, b.counts()); diff != "" {
+	if diff := cmp.Diff(map[string]int64{"activity scanned": 1, "activity skipped malformed": 1}, b.units()); diff != "" {
 		t.Errorf("coverage (-want +got):\n%s", diff)
 	}
 	if got := b.count(`SELECT COUNT(*) FROM findings`); got != 1 {
@@ -380,20 +380,6 @@ func TestAnExpiredCursorRestartsItsSlice(t *testing.T) {
 	check(t, b.live("chats"))
 	if got := b.count(`SELECT COUNT(*) FROM findings`); got != 5 {
 		t.Errorf("%d findings, want 5", got)
-	}
-}
-
-func TestAPageThatLeadsToItselfIsNoLoop(t *testing.T) {
-	b := newBench(t)
-	s := &selfPage{}
-	p := &page{Activities: b.Activities, connection: b.connection, source: s, stream: connectors.Stream{ID: "chats", Cursor: connectors.CursorOpen}, ref: SliceRef{"chats", store.LaneLive, liveSlice}}
-	p.checkpoint = store.Checkpoint{CheckpointKey: store.CheckpointKey{ConnectionID: b.connection.ID, Stream: "chats", Lane: "live", Slice: "live"}, Cursor: string(connectors.Slice{From: testDay}.Cursor())}
-	ctx, held, err := b.hold(t.Context(), sliceLease(b.connection.ID, p.ref))
-	check(t, err)
-	p.lease = held
-	defer p.end(ctx)
-	if _, err := p.read(ctx); connectors.KindOf(err) != connectors.KindMalformed {
-		t.Errorf("got %v", err)
 	}
 }
 

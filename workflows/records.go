@@ -253,6 +253,9 @@ func (p *page) recordKind(ctx context.Context, tx *store.Tx, judge *judges, kind
 		case now == nil:
 			continue // Done before the page was read again.
 		case fresh:
+			if r.item.Kind != connectors.KindRecord {
+				break // Its content is counted, and the record is a part of it.
+			}
 			stored++
 			if err := store.AddCount(ctx, tx, p.connection.ID, store.Count{Stream: p.ref.Stream, Unit: kind, Outcome: store.OutcomeScanned, At: r.item.At, N: 1}); err != nil {
 				return 0, err
@@ -270,6 +273,9 @@ func (p *page) recordKind(ctx context.Context, tx *store.Tx, judge *judges, kind
 	}
 	if err := store.SeeRecords(ctx, tx, p.connection.ID, kind, seen, began); err != nil {
 		return 0, err
+	}
+	if p.stream.Kind != connectors.StreamRecords {
+		return stored, nil
 	}
 	return stored, store.AddCount(ctx, tx, p.connection.ID, store.Count{Stream: p.ref.Stream, Unit: kind, Outcome: store.OutcomeOverlap, N: int64(len(seen))})
 }

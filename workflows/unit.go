@@ -21,7 +21,13 @@ type unit struct {
 	file    policy.File
 	matches []dlp.Match
 	places  []matchPlace // of each match
+	texts   int          // that were scanned
+	skipped string       // why the app has no content for it, if it has none
+	again   bool         // every part of it was given, and counted, before
 }
+
+// empty reports whether there was nothing to scan.
+func (u *unit) empty() bool { return u.skipped != "" && u.texts == 0 }
 
 type matchPlace struct {
 	Part, Path string

@@ -59,6 +59,8 @@ type PageResult struct {
 	Done    bool // the slice is read to its end as of now
 	Stopped bool // the connection was paused or removed
 	Items   int
+
+	Unavailable bool // the app does not give it to this tenant
 }
 
 // ItemRef names a deferred or quarantined item.
