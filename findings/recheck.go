@@ -17,6 +17,7 @@ import (
 const (
 	ReasonNoLongerSo     = "no longer so"
 	ReasonNoLongerListed = "no longer listed"
+	ReasonReverted       = "taken back"
 )
 
 // kindPosture is the kind of the findings that have causes.
@@ -192,6 +193,21 @@ func closeFinding(ctx context.Context, tx *store.Tx, id, reason string) (bool, e
 	}
 	rec.Status = to
 	return true, record(ctx, tx, rec, TypeClosed, "", reason)
+}
+
+// CloseReverted closes a finding whose cause was taken back at a time, such as a share that was revoked. One that is not there, that has an instance
+// of a later time, or about which a person decided, stays as it is. It returns whether it closed it.
+func CloseReverted(ctx context.Context, tx *store.Tx, id string, at time.Time) (bool, error) {
+	rec, known, err := load(ctx, tx, id)
+	if err != nil || !known || rec.LastOccurredAt > TimeOf(at) {
+		return false, err
+	}
+	to, ok := transitions[rec.Status][eventRecheck]
+	if !ok {
+		return false, nil
+	}
+	rec.Status = to
+	return true, record(ctx, tx, rec, TypeClosed, "", ReasonReverted)
 }
 
 // placeholders adds values to args and returns their places in a statement.

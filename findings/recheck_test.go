@@ -210,3 +210,57 @@ func TestManyCausesCloseInBatches(t *testing.T) {
 	dropped, closed := p.run(nil, ids, nil)
 	p.equal("closed", []int{len(ids), len(ids) / 25}, []int{dropped, closed})
 }
+
+func TestCloseReverted(t *testing.T) {
+	shared := func(day int) Commit {
+		return one(Detection{
+			PolicyID: "share", PolicyVersion: 1, Kind: "activity", Severity: "high", Title: "Shared", Resource: Resource{Kind: "project", ID: "p1"},
+			Instances: []NewInstance{{Resource: Ref{"activity", fmt.Sprint("act_", day)}, At: time.Date(2026, 11, day, 0, 0, 0, 0, time.UTC)}},
+		})
+	}
+	id := testKeys.FindingID("con_a", Ref{"project", "p1"}, "share")
+	for _, tc := range []struct {
+		name   string
+		status string // that a person sets first
+		day    int    // on which it is taken back; it was shared on the 3rd and the 5th
+		closed bool
+		want   string
+	}{
+		{"later", "", 6, true, StatusClosed},
+		{"at the same time", "", 5, true, StatusClosed},
+		{"before the last share", "", 4, false, StatusOpen},
+		{"somebody works on it", StatusInProgress, 6, true, StatusClosed},
+		{"somebody accepted it", StatusAcceptedRisk, 6, false, StatusAcceptedRisk},
+		{"somebody resolved it", StatusResolved, 6, false, StatusResolved},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			db := open(t)
+			commit(t, db, shared(3))
+			commit(t, db, shared(5))
+			if tc.status != "" {
+				set(t, db, Change{FindingID: id, Status: tc.status, Reason: "known", Actor: "usr_1"})
+			}
+			revert := func(id string) (closed bool) {
+				t.Helper()
+				err := db.Write(context.Background(), func(tx *store.Tx) (err error) {
+					closed, err = CloseReverted(context.Background(), tx, id, time.Date(2026, 11, tc.day, 0, 0, 0, 0, time.UTC))
+					return err
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				return closed
+			}
+			if revert("fnd_none") {
+				t.Error("a finding that is not there was closed")
+			}
+			if closed := revert(id); closed != tc.closed || get(t, db, id).Status != tc.want || revert(id) {
+				t.Errorf("closed %v and %s, want %v and %s, once", closed, get(t, db, id).Status, tc.closed, tc.want)
+			}
+			commit(t, db, shared(9))
+			if got := get(t, db, id).Status; tc.want == StatusClosed && got != StatusOpen {
+				t.Errorf("shared again: %s", got)
+			}
+		})
+	}
+}

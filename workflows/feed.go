@@ -84,7 +84,10 @@ func (p *page) activity(ctx context.Context, tx *store.Tx, item connectors.Item,
 	}
 	// Judged before it is stored: recent() counts what came before it.
 	outcome, reason, scanned := store.OutcomeScanned, "", int64(1)
-	err = p.found(ctx, tx, p.detect(ctx, tx, u, what))
+	broken := p.detect(ctx, tx, u, what)
+	if err = p.found(ctx, tx, broken); err == nil {
+		err = p.revert(ctx, tx, u, what, broken)
+	}
 	if errors.Is(err, findings.ErrInvalid) {
 		outcome, reason, scanned = store.OutcomeSkipped, connectors.SkipMalformed, 0 // Nothing of it was stored; the rest of the page goes on (invariant 5).
 	} else if err != nil {

@@ -68,13 +68,7 @@ func (p *page) about(item connectors.Item) about {
 // detect evaluates the policies on a unit and returns the detections that belong to what. It runs inside the item's transaction, so that a policy
 // sees what is stored.
 func (p *page) detect(ctx context.Context, tx *store.Tx, u *unit, what about) []findings.Detection {
-	in := policy.Input{
-		Item:       policy.Item{Kind: u.ref.Kind, At: u.at},
-		Resource:   policy.Resource{Kind: what.resource.Kind, ID: what.resource.ID, Name: what.resource.Name, Owner: what.resource.Owner, Visibility: what.resource.Visibility, Project: what.resource.Project},
-		Actor:      policy.Actor{ID: what.actor.ID, Email: what.actor.Email, Type: what.actor.Type, Role: what.actor.Role, Groups: what.groups, External: what.external},
-		Connection: policy.Connection{ID: p.connection.ID, Name: p.connection.Name, Connector: p.connection.Connector},
-		File:       u.file, Activity: what.activity, Now: tx.Now(), Matches: u.matches,
-	}
+	in := p.input(tx, u, what)
 	decisions, failures := p.rules.Evaluate(in, p.lookups(ctx, tx, u, what))
 	p.Rules.failed(failures)
 	var out []findings.Detection
@@ -99,6 +93,17 @@ func (p *page) detect(ctx context.Context, tx *store.Tx, u *unit, what about) []
 		out = append(out, f)
 	}
 	return out
+}
+
+// input is what policies may know of a unit.
+func (p *page) input(tx *store.Tx, u *unit, what about) policy.Input {
+	return policy.Input{
+		Item:       policy.Item{Kind: u.ref.Kind, At: u.at},
+		Resource:   policy.Resource{Kind: what.resource.Kind, ID: what.resource.ID, Name: what.resource.Name, Owner: what.resource.Owner, Visibility: what.resource.Visibility, Project: what.resource.Project},
+		Actor:      policy.Actor{ID: what.actor.ID, Email: what.actor.Email, Type: what.actor.Type, Role: what.actor.Role, Groups: what.groups, External: what.external},
+		Connection: policy.Connection{ID: p.connection.ID, Name: p.connection.Name, Connector: p.connection.Connector},
+		File:       u.file, Activity: what.activity, Now: tx.Now(), Matches: u.matches,
+	}
 }
 
 // lookups answer a policy's questions to the store, as of the transaction.

@@ -24,9 +24,11 @@ func feed(query url.Values) list {
 
 // objects are the fields that name what an activity is about, the most telling first.
 var objects = []struct{ field, kind string }{
+	// A share is an object of its own, with a life of its own: a chat may have several, and each is taken back apart.
+	{"claude_chat_snapshot_id", "chat_snapshot"}, {"share_id", "session_share"},
 	{"claude_chat_id", "chat"}, {"claude_file_id", "file"}, {"claude_gen_file_id", "file"}, {"claude_project_id", "project"},
 	{"claude_project_document_id", "document"}, {"claude_artifact_id", "artifact"}, {"claude_published_artifact_id", "artifact"},
-	{"claude_chat_snapshot_id", "chat_snapshot"}, {"share_id", "session_share"}, {"design_project_id", "design_project"}, {"session_id", "session"},
+	{"design_project_id", "design_project"}, {"session_id", "session"},
 	{"cowork_session_id", "session"}, {"agent_id", "agent"}, {"mcp_server_id", "mcp_server"}, {"mcp_directory_server_id", "mcp_server"},
 	{"skill_id", "skill"}, {"plugin_id", "plugin"}, {"submission_id", "plugin_submission"}, {"marketplace_id", "marketplace"},
 	{"extension_id", "extension"}, {"command_id", "command"}, {"guide_id", "guide"}, {"integration_id", "integration"},

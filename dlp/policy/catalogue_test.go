@@ -96,7 +96,16 @@ func TestActivityPoliciesSpeakOfWhatThereIs(t *testing.T) {
 				t.Errorf("policy %s: no activity has the type %s", p.ID, glob)
 			}
 		}
-		for _, m := range askedFields.FindAllStringSubmatch(p.When, -1) {
+		text := p.When
+		if p.ClosedBy != nil {
+			text += p.ClosedBy.When
+			for _, name := range p.ClosedBy.Activities {
+				if _, ok := types[name]; !ok {
+					t.Errorf("policy %s: no activity that closes its findings has the type %s", p.ID, name)
+				}
+			}
+		}
+		for _, m := range askedFields.FindAllStringSubmatch(text, -1) {
 			if !of[m[1]] {
 				t.Errorf("policy %s asks for the field %s, which none of its types has", p.ID, m[1])
 			}

@@ -23,7 +23,7 @@ type Result struct {
 
 // RunTests compiles one policy and runs the tests in its file. The error is why it does not compile; red tests are in the results.
 func RunTests(p *Policy, detectors []string) ([]Result, error) {
-	prog, err := compile(p, detectors)
+	prog, err := compileAll(p, detectors)
 	if err != nil {
 		return nil, err
 	}
@@ -39,9 +39,13 @@ func runTests(prog *program) []Result {
 		if t.WantError {
 			r.Want = "error"
 		}
-		if prog.policy.On.admits(&t.input) {
+		run, admitted := prog, prog.policy.On.admits(&t.input)
+		if t.Closing {
+			run, admitted = prog.closing, prog.closing != nil && slices.Contains(prog.policy.ClosedBy.Activities, t.input.Activity.Type)
+		}
+		if admitted {
 			look := t.lookups()
-			got, err := prog.run(&unit{in: &t.input, look: &look}, t.input.withinHints())
+			got, err := run.run(&unit{in: &t.input, look: &look}, t.input.withinHints())
 			r.Got, r.Err = fmt.Sprint(got), err
 			if err != nil {
 				r.Got = "error"

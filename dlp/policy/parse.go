@@ -41,8 +41,9 @@ type Policy struct {
 	Kind        string   `json:"kind"`
 	Guide       string   `json:"guide"` // what to do; the placeholder {resource.url} stands for the link into the SaaS app
 	On          On       `json:"on"`
-	About       string   `json:"about,omitempty"`  // AboutActor: the finding is about who did it; empty: about the resource
-	When        string   `json:"when"`             // CEL
+	About       string   `json:"about,omitempty"` // AboutActor: the finding is about who did it; empty: about the resource
+	When        string   `json:"when"`            // CEL
+	ClosedBy    *Closing `json:"closed_by,omitempty"`
 	Mode        string   `json:"mode"`             // ModeOn unless the file says otherwise
 	Locked      bool     `json:"locked,omitempty"` // it cannot be muted: see CheckOverride
 	References  []string `json:"references,omitempty"`
@@ -50,6 +51,15 @@ type Policy struct {
 
 	source []byte
 	when   place
+}
+
+// Closing says which activities take back what an activity policy found: one about the same resource, later than all that broke the policy, closes
+// the finding.
+type Closing struct {
+	Activities []string `json:"activities"`     // exact types
+	When       string   `json:"when,omitempty"` // CEL over that activity, without questions to the store; empty: every one
+
+	when place
 }
 
 // On says which units a policy looks at. Exactly one of its lists is set, and it decides the kind of the policy.
@@ -64,6 +74,7 @@ type Test struct {
 	Name      string `json:"name"`
 	Want      bool   `json:"want"`
 	WantError bool   `json:"want_error,omitempty"` // the expression must fail, whatever Want says
+	Closing   bool   `json:"closing,omitempty"`    // Want is about closed_by, not about the policy
 
 	input  Input
 	total  int64
@@ -164,7 +175,7 @@ func syntaxError(err error) error {
 }
 
 func (d *decoder) policy(root *yaml.Node, p *Policy) {
-	var kind, about *yaml.Node
+	var kind, about, closing *yaml.Node
 	seen := d.mapping(root, "a policy", map[string]func(*yaml.Node){
 		"id": func(n *yaml.Node) {
 			p.ID = d.form(n, idForm, "lower-case words joined by dots, such as content.card_numbers")
@@ -182,6 +193,7 @@ func (d *decoder) policy(root *yaml.Node, p *Policy) {
 		"when":       func(n *yaml.Node) { p.When, p.when = d.expression(n, p.source) },
 		"mode":       func(n *yaml.Node) { p.Mode = d.oneOf(n, ModeOn, ModeShadow, ModeOff) },
 		"locked":     func(n *yaml.Node) { p.Locked = d.boolean(n) },
+		"closed_by":  func(n *yaml.Node) { closing, p.ClosedBy = n, d.closing(n, p.source) },
 		"references": func(n *yaml.Node) { p.References = d.references(n) },
 		"tests":      func(n *yaml.Node) { p.Tests = d.tests(n) },
 	})
@@ -203,6 +215,9 @@ func (d *decoder) policy(root *yaml.Node, p *Policy) {
 	p.Kind = want
 	if about != nil && want != KindActivity {
 		d.fail(about, "about: is for policies over activities")
+	}
+	if closing != nil && (want != KindActivity || p.About != "") {
+		d.fail(closing, "closed_by: is for policies over activities whose findings are about the resource")
 	}
 	for i := range p.Tests {
 		p.Tests[i].complete(p.On)
@@ -248,6 +263,20 @@ func (d *decoder) on(n *yaml.Node) On {
 		d.fail(n, "on: takes exactly one of items, activities and records")
 	}
 	return o
+}
+
+func (d *decoder) closing(n *yaml.Node, source []byte) *Closing {
+	c := &Closing{}
+	seen := d.mapping(n, "closed_by", map[string]func(*yaml.Node){
+		"activities": func(n *yaml.Node) {
+			c.Activities = d.list(n, func(n *yaml.Node) string { return d.form(n, kindForm, "a type such as share_revoked") })
+		},
+		"when": func(n *yaml.Node) { c.When, c.when = d.expression(n, source) },
+	})
+	if seen != nil && !seen["activities"] {
+		d.fail(n, "closed_by needs activities")
+	}
+	return c
 }
 
 func (d *decoder) guide(n *yaml.Node) string {
@@ -305,6 +334,7 @@ func (d *decoder) tests(n *yaml.Node) []Test {
 			"name":       func(n *yaml.Node) { t.Name = d.text(n, maxTitle) },
 			"input":      func(n *yaml.Node) { d.input(n, &t) },
 			"want":       func(n *yaml.Node) { t.Want = d.boolean(n) },
+			"closes":     func(n *yaml.Node) { t.Closing, t.Want = true, d.boolean(n) },
 			"want_error": func(n *yaml.Node) { t.WantError = d.boolean(n) },
 		})
 		switch {
@@ -314,7 +344,9 @@ func (d *decoder) tests(n *yaml.Node) []Test {
 			d.fail(n, "a test needs a name")
 		case names[t.Name]:
 			d.fail(n, "two tests have the name %q", t.Name)
-		case !seen["want"] && !t.WantError:
+		case seen["closes"] && (seen["want"] || seen["want_error"]):
+			d.fail(n, "test %q is about closed_by or about the policy, not both", t.Name)
+		case !seen["want"] && !t.WantError && !t.Closing:
 			d.fail(n, "test %q needs want: true or false", t.Name)
 		}
 		names[t.Name] = true

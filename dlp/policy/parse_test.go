@@ -79,7 +79,7 @@ func TestParseErrors(t *testing.T) {
 		{"broken YAML", "id: a\n  b: [\n", "line 2: mapping values are not allowed in this context"},
 		{"a second document", good + "---\nid: x\n", "line 31, column 1: a file holds one policy; this is a second document"},
 		{"an unknown key", swap("title: Example", "title: Example\nseverty: high"),
-			`policy content.example: line 4, column 1: unknown key "severty" in a policy; the keys are about, description, guide, id, kind, locked, mode, on, references, severity, tests, title, version, when`},
+			`policy content.example: line 4, column 1: unknown key "severty" in a policy; the keys are about, closed_by, description, guide, id, kind, locked, mode, on, references, severity, tests, title, version, when`},
 		{"a key twice", swap("version: 2", "version: 2\nversion: 3"), `policy content.example: line 3, column 1: the key "version" stands here twice`},
 		{"a missing key", swap("guide: Open {resource.url}.\n", ""), `policy content.example: line 1, column 1: the key "guide" is missing`},
 		{"an id that is none", swap("content.example", "Content"), `line 1, column 5: "Content" is not lower-case words joined by dots, such as content.card_numbers`},

@@ -22,6 +22,8 @@ type program struct {
 	info      *ast.SourceInfo
 	selectors []namedSelector
 	standing  []string // kinds of records that it counts, sorted
+	asks      bool     // it has questions to the store
+	closing   *program // of closed_by; nil: there is none
 }
 
 // namedSelector is a selector with the literals that it was made of.
@@ -81,6 +83,26 @@ func compile(p *Policy, detectors []string) (out *program, err error) {
 	return out, nil
 }
 
+// compileAll compiles the expression of one policy and that of its closed_by.
+func compileAll(p *Policy, detectors []string) (*program, error) {
+	out, err := compile(p, detectors)
+	if err != nil || p.ClosedBy == nil {
+		return out, err
+	}
+	c := *p
+	c.When, c.when = p.ClosedBy.When, p.ClosedBy.when
+	if c.When == "" {
+		c.When = "true"
+	}
+	if out.closing, err = compile(&c, detectors); err != nil {
+		return nil, err
+	}
+	if out.closing.asks {
+		return nil, c.fault(nil, ErrInvalid, "closed_by: asks the store; it may look at its activity alone")
+	}
+	return out, nil
+}
+
 // collect gathers the selectors of the expression: they count, and they say which matches are a finding's evidence. It gathers the kinds of records
 // that the expression counts too.
 func (p *program) collect(tree *ast.AST, detectors []string) error {
@@ -90,6 +112,10 @@ func (p *program) collect(tree *ast.AST, detectors []string) error {
 			return
 		}
 		call := e.AsCall()
+		switch call.FunctionName() {
+		case fnTotal, fnRecent, fnStanding:
+			p.asks = true
+		}
 		var least types.Double
 		switch call.FunctionName() {
 		case fnCount, fnDistinct, fnKinds, fnConfidence:

@@ -38,7 +38,7 @@ func (e Effective) Decides() (string, error) {
 
 func (e Effective) line() ([]byte, error) {
 	p := e.Policy
-	line, err := json.Marshal([]any{p.ID, p.Version, p.Title, p.Kind, p.On, p.About, p.When, e.Severity, e.Mode})
+	line, err := json.Marshal([]any{p.ID, p.Version, p.Title, p.Kind, p.On, p.About, p.When, p.ClosedBy, e.Severity, e.Mode})
 	if err != nil {
 		return nil, fmt.Errorf("hash policy %s: %w", p.ID, err)
 	}
@@ -61,6 +61,7 @@ type Set struct {
 	others   []int            // content policies for AnyItem, for the kinds that no policy names
 	types    map[string][]int // activity policies by exact type
 	globs    []globbed        // activity policies by glob
+	closing  map[string][]int // activity policies by the types that close their findings
 	recorded map[string][]int // posture policies by kind of record
 }
 
@@ -100,13 +101,13 @@ func Compile(policies []*Policy, overrides []Override, detectors []string) (*Set
 		byID[o.PolicyID] = o
 	}
 	sorted := slices.SortedFunc(slices.Values(policies), func(a, b *Policy) int { return cmp.Compare(a.ID, b.ID) })
-	s := &Set{items: map[string][]int{}, types: map[string][]int{}, recorded: map[string][]int{}}
+	s := &Set{items: map[string][]int{}, types: map[string][]int{}, closing: map[string][]int{}, recorded: map[string][]int{}}
 	for i, p := range sorted {
 		if i > 0 && sorted[i-1].ID == p.ID {
 			errs = append(errs, p.fault(nil, ErrInvalid, "two policies have this id"))
 			continue
 		}
-		prog, err := compile(p, detectors)
+		prog, err := compileAll(p, detectors)
 		if err == nil {
 			err = red(p, runTests(prog))
 		}
@@ -152,6 +153,11 @@ func (s *Set) index() {
 				s.types[glob] = append(s.types[glob], i)
 			} else {
 				s.globs = append(s.globs, globbed{glob, i})
+			}
+		}
+		if c := s.active[i].policy.ClosedBy; c != nil {
+			for _, typ := range c.Activities {
+				s.closing[typ] = append(s.closing[typ], i)
 			}
 		}
 		for _, kind := range s.active[i].policy.On.Records {
@@ -237,4 +243,31 @@ func (s *Set) Evaluate(in Input, look Lookups) ([]Decision, []Failure) {
 		})
 	}
 	return decisions, failures
+}
+
+// Closes returns the ids, in order, of the policies whose findings about its resource this activity takes back. One whose expression failed takes
+// nothing back and is a Failure.
+func (s *Set) Closes(in Input) (ids []string, failures []Failure) {
+	small := in.withinHints()
+	u := unit{in: &in, look: &Lookups{}}
+	for _, i := range s.closing[in.Activity.Type] {
+		c := &s.active[i]
+		closes, err := c.closing.run(&u, small)
+		switch {
+		case err != nil:
+			failures = append(failures, Failure{PolicyID: c.policy.ID, Err: err})
+		case closes:
+			ids = append(ids, c.policy.ID)
+		}
+	}
+	return ids, failures
+}
+
+// ClosedBy returns the types of activities that may take back a finding of a policy; none: nothing does.
+func (s *Set) ClosedBy(policyID string) []string {
+	i, found := slices.BinarySearchFunc(s.active, policyID, func(c compiled, id string) int { return cmp.Compare(c.policy.ID, id) })
+	if !found || s.active[i].policy.ClosedBy == nil {
+		return nil
+	}
+	return s.active[i].policy.ClosedBy.Activities
 }

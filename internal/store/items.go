@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -236,6 +237,30 @@ func CountActivities(ctx context.Context, q Querier, connectionID, typeGlob, act
 		total += n
 	}
 	return total, nil
+}
+
+// LaterActivities returns the stored activities of these types on one resource after a time, the newest first, at most limit of them.
+func LaterActivities(ctx context.Context, q Querier, connectionID, resourceKind, resourceID string, types []string, after time.Time, limit int) ([]Activity, error) {
+	if len(types) == 0 {
+		return nil, nil
+	}
+	args := []any{Workspace, connectionID, resourceKind, resourceID, Micros(after)}
+	in := places(&args, types)
+	args = append(args, limit)
+	rows, err := q.QueryContext(ctx, `SELECT id, type, at, actor_key, fields FROM activities WHERE workspace_id = $1 AND connection_id = $2 AND resource_kind = $3 AND resource_id = $4 AND at > $5 AND type IN (`+in+
+		`) ORDER BY at DESC, id LIMIT $`+strconv.Itoa(len(args)), args...)
+	if err != nil {
+		return nil, fmt.Errorf("list activities: %w", err)
+	}
+	return collect(rows, func(r *sql.Rows) (Activity, error) {
+		a := Activity{ConnectionID: connectionID, ResourceKind: resourceKind, ResourceID: resourceID}
+		var at int64
+		if err := r.Scan(&a.ID, &a.Type, &at, &a.ActorKey, &a.Fields); err != nil {
+			return a, fmt.Errorf("read activity: %w", err)
+		}
+		a.At = FromMicros(at)
+		return a, nil
+	})
 }
 
 // PurgeActivities deletes activities older than before, at most limit rows, and returns how many went.

@@ -167,6 +167,34 @@ func activityCounts(s *suite) {
 	}
 }
 
+func activitiesLater(s *suite) {
+	for i, a := range []store.Activity{
+		{Type: "shared", ResourceKind: "chat", ResourceID: "r1"},
+		{Type: "revoked", ResourceKind: "chat", ResourceID: "r1"},
+		{Type: "revoked", ResourceKind: "project", ResourceID: "r1"},
+		{Type: "revoked", ResourceKind: "chat", ResourceID: "r2"},
+		{Type: "deleted", ResourceKind: "chat", ResourceID: "r1"},
+		{Type: "viewed", ResourceKind: "chat", ResourceID: "r1"},
+	} {
+		a.ConnectionID, a.ID, a.At, a.Fields = "con_1", fmt.Sprint(i), stored.Add(time.Duration(i)*time.Minute), `{"a":"b"}`
+		s.activity(a)
+	}
+	later := func(types []string, after time.Time, limit int) (ids string) {
+		for _, a := range must[[]store.Activity](s)(store.LaterActivities(s.Context(), s.Read(), "con_1", "chat", "r1", types, after, limit)) {
+			ids += a.ID
+			if a.Fields != `{"a":"b"}` || a.ResourceID != "r1" || a.At.IsZero() {
+				s.Errorf("activity %+v", a)
+			}
+		}
+		return ids
+	}
+	types := []string{"revoked", "deleted", "shared"}
+	s.equal("of the types, the newest first", "410", later(types, time.Time{}, 10))
+	s.equal("the time itself is outside", "4", later(types, stored.Add(time.Minute), 10))
+	s.equal("no more than asked for", "4", later(types, time.Time{}, 1))
+	s.equal("of no type", "", later(nil, time.Time{}, 10))
+}
+
 func activityPurge(s *suite) {
 	for i := range 5 {
 		s.activity(store.Activity{ConnectionID: "con_1", ID: fmt.Sprint(i), Type: "x", At: stored.Add(time.Duration(i) * time.Hour), Fields: "{}"})

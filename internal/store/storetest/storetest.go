@@ -35,6 +35,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.DB) {
 		{"the stream of a kind", streamOf},
 		{"an activity is stored once", activityOnce},
 		{"activities are counted", activityCounts},
+		{"later activities on a resource", activitiesLater},
 		{"activities are purged in batches", activityPurge},
 		{"the coverage ledger adds up", coverageCounts},
 		{"intervals", intervals},
