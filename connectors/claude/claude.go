@@ -10,6 +10,7 @@ import (
 	"errors"
 	"net/url"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/outband/outband/connectors"
@@ -62,11 +63,17 @@ var (
 	_ connectors.Estimator = (*source)(nil)
 )
 
-func open(c connectors.Client) connectors.Source {
+// parsed is the manifest, which a source only reads.
+var parsed = sync.OnceValue(func() *connectors.Manifest {
 	m, err := connectors.ParseManifest(manifest)
 	if err != nil {
 		panic(err) // The manifest is part of this program.
 	}
+	return m
+})
+
+func open(c connectors.Client) connectors.Source {
+	m := parsed()
 	s := &source{client: c, manifest: m, pageSize: map[string]int{}, now: time.Now}
 	for _, stream := range m.Streams {
 		s.pageSize[stream.ID] = stream.PageSize

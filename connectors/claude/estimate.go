@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -45,7 +46,11 @@ func (s *source) Estimate(ctx context.Context, from, to time.Time) (connectors.E
 		{stream: streamLocal, path: "apps/sessions/local", by: byToken, at: "created_at", rows: 500, desc: true},
 		{stream: streamRemote, path: "apps/sessions/remote", by: byToken, at: "created_at", rows: 500, desc: true},
 	}
+	kind := either(s.client.KeyHint(), keyCompliance)
 	for _, l := range lists {
+		if stream, ok := s.manifest.Stream(l.stream); !ok || !slices.Contains(stream.Keys, kind) {
+			continue // This kind of key does not read it.
+		}
 		n, special, exact, err := s.sample(ctx, l, from, to)
 		if left(err) {
 			continue // What the key or the tenant does not have costs nothing.

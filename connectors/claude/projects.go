@@ -11,7 +11,7 @@ import (
 	"github.com/outband/outband/connectors"
 )
 
-// project is a project of the list, and with its last three fields the detail of one.
+// project is a project of the list, and with its last fields the detail of one.
 type project struct {
 	ID               string `json:"id"`
 	Name             string `json:"name"`
@@ -24,6 +24,7 @@ type project struct {
 
 	Description  string `json:"description"`
 	Instructions string `json:"instructions"`
+	Attachments  *int64 `json:"attachments_count"`
 }
 
 // Visibilities of a project.
@@ -85,6 +86,9 @@ func (s *source) fetchProject(ctx context.Context, item connectors.Item, yield f
 		if t.text != "" && !yield(textPart(t.kind, of, t.path, t.text, whole.At)) {
 			return errStopped
 		}
+	}
+	if p.Attachments != nil && *p.Attachments == 0 {
+		return nil // There is no list to ask for.
 	}
 	var at place
 	for bad := 0; ; {
