@@ -120,6 +120,7 @@ type Dependencies struct {
 	PolicyFailures  func() map[string]int64     // evaluations without an answer since the start, by policy; nil: none are counted here
 	Runner          Runner
 	TestConnection  TestFunc
+	Estimate        EstimateFunc
 	CheckURL        func(string) error                     // whether an address may be called; its error does not hold the address
 	Health          func(context.Context) map[string]Check // of everything but the store, e.g. "temporal"
 	Egress          []string                               // the CIDRs of egress.allow, to show
@@ -205,7 +206,7 @@ func New(cfg Configuration, d Dependencies) (*API, error) {
 func (d *Dependencies) check() error {
 	for name, missing := range map[string]bool{
 		"DB": d.DB == nil, "Vault": d.Vault == nil, "Findings": d.Findings == nil, "Deliverer": d.Deliverer == nil, "Detectors": d.Detectors == nil,
-		"Policies": d.Policies == nil, "PoliciesChanged": d.PoliciesChanged == nil, "Runner": d.Runner == nil, "TestConnection": d.TestConnection == nil,
+		"Policies": d.Policies == nil, "PoliciesChanged": d.PoliciesChanged == nil, "Runner": d.Runner == nil, "TestConnection": d.TestConnection == nil, "Estimate": d.Estimate == nil,
 		"CheckURL": d.CheckURL == nil, "Health": d.Health == nil, "UI": d.UI == nil, "Log": d.Log == nil, "Now": d.Now == nil,
 	} {
 		if missing {

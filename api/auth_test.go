@@ -25,7 +25,8 @@ var (
 	matrix    = map[string]string{
 		"list-connectors": mAll, "list-connections": mAll, "create-connection": mAdmin, "test-connection": mAdmin, "get-connection": mAll, "update-connection": mAdmin,
 		"delete-connection": mAdmin, "scan-connection": "responder admin service", "pause-connection": mAdmin, "resume-connection": mAdmin, "list-scans": mAll, "get-scan": mAll,
-		"watch-scan": mAll, "get-coverage": mAll, "list-findings": mAll, "get-finding": mEvidence, "update-finding": mTriage, "list-instances": mEvidence,
+		"watch-scan": mAll, "get-coverage": mAll, "get-coverage-calendar": mAll, "list-deleted": mEvidence, "get-backfill": mAll, "pause-backfill": mAdmin, "resume-backfill": mAdmin, "estimate-backfill": mAdmin,
+		"list-findings": mAll, "get-finding": mEvidence, "update-finding": mTriage, "list-instances": mEvidence,
 		"list-finding-history": mEvidence, "update-findings": mTriage, "count-findings": mAll, "count-people": mAll, "chart-findings": mAll, "export-findings": mEvidence,
 		"list-destinations": mAll, "create-destination": mAdmin, "test-destination": mAdmin, "get-destination": mAll, "update-destination": mAdmin, "delete-destination": mAdmin,
 		"list-deliveries": mEvidence, "list-finding-deliveries": mEvidence, "preview-destination": mEvidence, "replay-deliveries": mAdmin, "list-detectors": mAll, "list-policies": mAll, "get-policy": mAll, "get-detector": mAll, "update-policy": "author admin", "list-tokens": mAudit,

@@ -35,6 +35,8 @@ type UpdateConnectionInput struct {
 		Config   map[string]any    `json:"config,omitempty" doc:"Settings to change; null: the default."`
 		Secrets  map[string]string `json:"secrets,omitempty" writeOnly:"true" doc:"Secrets to replace. They must be of the same organisation."`
 		Schedule *Schedule         `json:"schedule,omitempty"`
+
+		BackfillFrom Optional[string] `json:"backfill_from,omitzero" doc:"RFC 3339. How far back history is read: an earlier day adds what is before, a later one stops there; null: no history. What was read stays."`
 	}
 }
 
@@ -63,7 +65,7 @@ func (a *API) createConnection(ctx context.Context, in *CreateConnectionInput) (
 		return nil, testProblem(steps, err)
 	}
 	c := store.Connection{
-		Name: b.Name, Connector: m.ID, AccountID: a.accountID(m, account, secrets), AccountName: account.Name, KeyKind: account.KeyKind, Config: config,
+		Name: b.Name, Connector: m.ID, AccountID: a.accountID(m, account, secrets), AccountName: account.Name, KeyKind: account.KeyKind, Config: config, Key: a.factsOf(account),
 		Every: every, BackfillFrom: from, State: store.ConnectionActive,
 	}
 	if c.Name == "" {
@@ -184,12 +186,18 @@ func (a *API) updateConnection(ctx context.Context, in *UpdateConnectionInput) (
 	if b.Name != nil {
 		wrong = append(wrong, name(*b.Name)...)
 	}
+	from := c.BackfillFrom
+	if b.BackfillFrom.Set {
+		from, more = backfill(b.BackfillFrom, a.d.DB.Now())
+		wrong = append(wrong, more...)
+	}
 	if len(wrong) > 0 {
 		return nil, problem.Invalid(wrong...)
 	}
 	tested := len(secrets) > 0 || !maps.Equal(config, c.Config)
+	var facts store.KeyFacts
 	if tested {
-		if err := a.testChange(ctx, m, c, config, secrets); err != nil {
+		if facts, err = a.testChange(ctx, m, c, config, secrets); err != nil {
 			return nil, err
 		}
 	}
@@ -204,6 +212,12 @@ func (a *API) updateConnection(ctx context.Context, in *UpdateConnectionInput) (
 		}
 		if every != c.Every {
 			c.Every, changed["schedule"] = every, "changed"
+		}
+		if !from.Equal(c.BackfillFrom) {
+			c.BackfillFrom, changed["backfill_from"] = from, "changed"
+		}
+		if tested {
+			c.Key = facts
 		}
 		if !maps.Equal(config, c.Config) {
 			c.Config, changed["config"] = config, "changed"
@@ -234,27 +248,43 @@ func (a *API) updateConnection(ctx context.Context, in *UpdateConnectionInput) (
 
 // testChange tests new settings and secrets together with the stored ones. They must be of the same organisation, or its findings would mix with
 // those of another.
-func (a *API) testChange(ctx context.Context, m *connectors.Manifest, c store.Connection, config map[string]string, secrets map[string]secret.Value) error {
-	all := map[string]secret.Value{}
-	for _, f := range m.Secrets {
-		sealed, err := store.GetCredential(ctx, a.d.DB.Read(), c.ID, f.ID)
-		if errors.Is(err, store.ErrNotFound) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		if all[f.ID], err = a.d.Vault.Unseal(sealed, c.ID, f.ID); err != nil {
-			return err
-		}
+func (a *API) testChange(ctx context.Context, m *connectors.Manifest, c store.Connection, config map[string]string, secrets map[string]secret.Value) (store.KeyFacts, error) {
+	all, err := a.unseal(ctx, m, c.ID)
+	if err != nil {
+		return store.KeyFacts{}, err
 	}
 	maps.Copy(all, secrets)
 	account, steps, err := a.runTest(ctx, m, config, all, nil)
 	if err != nil {
-		return testProblem(steps, err)
+		return store.KeyFacts{}, testProblem(steps, err)
 	}
 	if a.accountID(m, account, all) != c.AccountID || account.KeyKind != c.KeyKind {
-		return problem.New(http.StatusConflict, problem.CodeOtherAccount, "The key is of another organisation or of another kind than the one that is connected. Use a key of the same organisation and kind, or make a new connection.")
+		return store.KeyFacts{}, problem.New(http.StatusConflict, problem.CodeOtherAccount, "The key is of another organisation or of another kind than the one that is connected. Use a key of the same organisation and kind, or make a new connection.")
 	}
-	return nil
+	return a.factsOf(account), nil
+}
+
+// unseal opens the stored secrets of a connection, in the process that calls with them (invariant 8).
+func (a *API) unseal(ctx context.Context, m *connectors.Manifest, connectionID string) (map[string]secret.Value, error) {
+	out := map[string]secret.Value{}
+	for _, f := range m.Secrets {
+		sealed, err := store.GetCredential(ctx, a.d.DB.Read(), connectionID, f.ID)
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if out[f.ID], err = a.d.Vault.Unseal(sealed, connectionID, f.ID); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// factsOf is what a test said of a key, as it is kept.
+func (a *API) factsOf(account connectors.Account) store.KeyFacts {
+	return store.KeyFacts{
+		MissingScopes: account.MissingScopes, SurplusScopes: account.SurplusScopes, Streams: account.Streams, Organizations: account.Organizations, Since: account.Since, TestedAt: a.d.DB.Now(),
+	}
 }

@@ -34,7 +34,10 @@ type ConnectionTest struct {
 	OK            bool              `json:"ok"`
 	Account       *AccountRef       `json:"account,omitempty" doc:"The organisation behind the key, if the test came that far."`
 	Streams       []string          `json:"streams" doc:"What can be read with this key."`
-	MissingScopes []string          `json:"missing_scopes"`
+	MissingScopes []string          `json:"missing_scopes" doc:"What cannot be read with this key."`
+	SurplusScopes []string          `json:"surplus_scopes" doc:"What the key may do beyond what is asked for: a smaller key would do."`
+	Organizations []string          `json:"organizations" doc:"Ids of all organisations that the key reaches."`
+	Since         *string           `json:"since" format:"date-time" doc:"The oldest thing that can be read; null: not known."`
 	Steps         []connectors.Step `json:"steps" doc:"In the order they ran."`
 }
 
@@ -96,7 +99,7 @@ func accepts(header, mediaType string) bool {
 // tryConnection tests a connection. A test that fails is no error but a result that says why.
 func (a *API) tryConnection(ctx context.Context, m *connectors.Manifest, config map[string]string, secrets map[string]secret.Value, show func(connectors.Step)) (ConnectionTest, error) {
 	account, steps, err := a.runTest(ctx, m, config, secrets, show)
-	out := ConnectionTest{OK: err == nil, Steps: steps, Streams: some(account.Streams), MissingScopes: some(account.MissingScopes)}
+	out := ConnectionTest{OK: err == nil, Steps: steps, Streams: some(account.Streams), MissingScopes: some(account.MissingScopes), SurplusScopes: some(account.SurplusScopes), Organizations: some(account.Organizations), Since: stamp(account.Since)}
 	if account.ID != "" {
 		out.Account = &AccountRef{ID: account.ID, Name: account.Name, KeyKind: account.KeyKind}
 	}

@@ -21,9 +21,11 @@ type Connection struct {
 	Name         string         `json:"name"`
 	Connector    string         `json:"connector"`
 	Account      AccountRef     `json:"account" doc:"The organisation behind the key."`
+	Key          KeyFacts       `json:"key" doc:"What the last test of the key said of it."`
 	Config       map[string]any `json:"config" doc:"As the connector's config schema says."`
 	Schedule     Schedule       `json:"schedule"`
 	BackfillFrom *string        `json:"backfill_from" format:"date-time" doc:"How far back history is read; null: not at all."`
+	Paused       bool           `json:"backfill_paused" doc:"The reading of the history is paused; what is new is read all the same."`
 	State        string         `json:"state" enum:"active,paused,needs_attention"`
 	StateCode    string         `json:"state_code" doc:"Why it needs attention; empty otherwise."`
 	StateMessage string         `json:"state_message" doc:"What to do about it, in one sentence."`
@@ -31,6 +33,22 @@ type Connection struct {
 	LastScan     Nullable[Scan] `json:"last_scan" doc:"The newest scan; null: there is none yet."`
 	CreatedAt    *string        `json:"created_at" format:"date-time"`
 	UpdatedAt    *string        `json:"updated_at" format:"date-time"`
+}
+
+// KeyFacts is what the last test of a connection's key said of it.
+type KeyFacts struct {
+	MissingScopes []string `json:"missing_scopes" doc:"What cannot be read with this key."`
+	SurplusScopes []string `json:"surplus_scopes" doc:"What the key may do beyond what is asked for: a smaller key would do."`
+	Streams       []string `json:"streams" doc:"What can be read with it."`
+	Organizations []string `json:"organizations" doc:"Ids of all organisations that it reaches."`
+	Since         *string  `json:"since" format:"date-time" doc:"The oldest thing that can be read; null: not known."`
+	TestedAt      *string  `json:"tested_at" format:"date-time" doc:"null: by a version of Outband that did not keep this."`
+}
+
+func keyFacts(k store.KeyFacts) KeyFacts {
+	return KeyFacts{
+		MissingScopes: some(k.MissingScopes), SurplusScopes: some(k.SurplusScopes), Streams: some(k.Streams), Organizations: some(k.Organizations), Since: stamp(k.Since), TestedAt: stamp(k.TestedAt),
+	}
 }
 
 // Secrets says by field what is known of the secrets of a connection or destination.
@@ -68,7 +86,7 @@ type Schedule struct {
 // connection is the public form of a connection, with its newest scan and what is known of its secrets.
 func (a *API) connection(ctx context.Context, c store.Connection) (Connection, error) {
 	out := Connection{
-		ID: c.ID, Name: c.Name, Connector: c.Connector, Account: AccountRef{ID: c.AccountID, Name: c.AccountName, KeyKind: c.KeyKind}, Config: map[string]any{},
+		ID: c.ID, Name: c.Name, Connector: c.Connector, Account: AccountRef{ID: c.AccountID, Name: c.AccountName, KeyKind: c.KeyKind}, Key: keyFacts(c.Key), Config: map[string]any{}, Paused: c.BackfillPaused,
 		Schedule: Schedule{Every: every(c.Every)}, BackfillFrom: stamp(c.BackfillFrom), State: c.State, StateCode: c.StateCode, StateMessage: c.StateMessage,
 		CreatedAt: stamp(c.CreatedAt), UpdatedAt: stamp(c.UpdatedAt),
 	}

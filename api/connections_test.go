@@ -50,8 +50,11 @@ func TestConnectionLife(t *testing.T) {
 	want := map[string]any{
 		"name": "Acme (Example Org)", "connector": "acme", "account": map[string]any{"id": "org-1", "name": "Example Org", "key_kind": "compliance"},
 		"config":   map[string]any{"base_url": "https://api.example.com", "requests_per_minute": 60000.0},
-		"schedule": map[string]any{"every": "5m"}, "backfill_from": "2026-02-08T12:00:00.000Z", "state": "active", "state_code": "", "state_message": "",
+		"schedule": map[string]any{"every": "5m"}, "backfill_from": "2026-02-08T12:00:00.000Z", "backfill_paused": false, "state": "active", "state_code": "", "state_message": "",
 		"secrets": map[string]any{"api_key": map[string]any{"set": true, "rotated_at": "2026-03-10T12:00:00.000Z"}},
+		"key": map[string]any{
+			"missing_scopes": []any{}, "surplus_scopes": []any{}, "streams": []any{"chats", "activities"}, "organizations": []any{}, "since": nil, "tested_at": "2026-03-10T12:00:00.000Z",
+		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("connection (-want +got):\n%s", diff)

@@ -152,6 +152,16 @@ type fakeTester struct {
 	err     error
 	config  map[string]string
 	key     string
+
+	estimate    connectors.Estimate
+	estimateErr error
+	asked       store.Connection // of which an estimate was asked
+	from, to    time.Time
+}
+
+func (f *fakeTester) guess(_ context.Context, c store.Connection, secrets map[string]secret.Value, from, to time.Time) (connectors.Estimate, error) {
+	f.asked, f.key, f.from, f.to = c, secrets["api_key"].Reveal(), from, to
+	return f.estimate, f.estimateErr
 }
 
 func (f *fakeTester) test(_ context.Context, _ string, config map[string]string, secrets map[string]secret.Value, report func(connectors.Step)) (connectors.Account, error) {
@@ -204,7 +214,7 @@ func newKit(t *testing.T, cfg Configuration) *kit {
 		Detectors: func() []dlp.Detector {
 			return []dlp.Detector{{ID: "secret.example", Title: "Example key", Kind: dlp.KindToken, Severity: "high"}, {ID: "card.example", Title: "Example card", Kind: dlp.KindScanner, Severity: "medium"}}
 		},
-		Policies: k.policies, PoliciesChanged: func(context.Context) error { return k.runner.note("policies", "") }, Runner: k.runner, TestConnection: k.tester.test,
+		Policies: k.policies, PoliciesChanged: func(context.Context) error { return k.runner.note("policies", "") }, Runner: k.runner, TestConnection: k.tester.test, Estimate: k.tester.guess,
 		CheckURL: func(raw string) error {
 			if strings.Contains(raw, "10.0.0.") {
 				return errors.New("the address is private and not in egress.allow")

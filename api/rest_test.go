@@ -197,7 +197,7 @@ func TestCanary(t *testing.T) {
 		`{"connector":"acme","secrets":{"api_key":"` + canaryKey + `"},"config":{"` + canaryKey + `":"` + canaryKey + `"}}`, `{"connector":"acme","secrets":{"api_key":"` + canaryKey + ` ` + canaryKey + `"}}`,
 		`{"connector":"acme","secrets":{"api_key":"` + canaryKey + `"},"schedule":{"every":"` + canaryKey + `"}}`, `{"connector":"acme","secrets":{"api_key":"x"},"backfill_from":"` + canaryKey + `"}`,
 	} {
-		for _, path := range []string{"/api/v1/connections", "/api/v1/connections/test"} {
+		for _, path := range []string{"/api/v1/connections", "/api/v1/connections/test", "/api/v1/connections/backfill/estimate"} {
 			if r := k.do(admin, "POST", path, body); r.status < 400 {
 				t.Errorf("POST %s %s: status %d", path, body, r.status)
 			}
@@ -205,6 +205,7 @@ func TestCanary(t *testing.T) {
 	}
 	k.do(admin, "PATCH", "/api/v1/connections/"+con, `{"secrets":{"api_key":"`+canaryKey+`"}}`).want(200)
 	k.do(admin, "POST", "/api/v1/connections/test", `{"connector":"acme","secrets":{"api_key":"`+canaryKey+`"}}`).want(200)
+	k.do(admin, "POST", "/api/v1/connections/backfill/estimate", `{"connector":"acme","secrets":{"api_key":"`+canaryKey+`"}}`).want(200)
 	dst := k.do(admin, "POST", "/api/v1/destinations", `{"name":"d","config":{"url":"https://siem.example.com"},"secrets":{"signing_key":"`+canarySigning+`"}}`).want(201).text("id")
 	k.do(admin, "PATCH", "/api/v1/destinations/"+dst, `{"secrets":{"signing_key":"`+canarySigning+`"}}`).want(200)
 	k.do(admin, "PATCH", "/api/v1/destinations/"+dst, `{"secrets":{"signing_key":"`+canarySigning+`!"}}`).problem(422, problem.CodeInput)
@@ -219,6 +220,9 @@ func TestCanary(t *testing.T) {
 				if item.Get.OperationID != "list-record-history" {
 					path = strings.Split(path, "&")[0]
 				}
+			}
+			if strings.HasSuffix(path, "/calendar") {
+				path += "?connection_id=" + con
 			}
 			k.do(admin, "GET", path, "").want(200)
 		}

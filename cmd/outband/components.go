@@ -161,7 +161,7 @@ func (in *instance) api(p *parts) (*api.API, error) {
 		engine = p.index
 	}
 	return api.New(api.DefaultConfiguration(), api.Dependencies{
-		DB: in.db, Vault: in.vault, Connectors: all.All(), Findings: search.NewSwitch(p.reader, engine), Deliverer: p.deliverer, Runner: p.runner, TestConnection: p.opener.Test,
+		DB: in.db, Vault: in.vault, Connectors: all.All(), Findings: search.NewSwitch(p.reader, engine), Deliverer: p.deliverer, Runner: p.runner, TestConnection: p.opener.Test, Estimate: p.opener.Estimate,
 		Detectors: func() []dlp.Detector { return p.detectors },
 		Policies: func(ctx context.Context) ([]policy.Effective, error) {
 			err := p.rules.Follow(ctx)

@@ -27,6 +27,7 @@ type Connection struct {
 	AccountName    string
 	KeyKind        string
 	Config         map[string]string
+	Key            KeyFacts
 	Every          time.Duration
 	BackfillFrom   time.Time // zero: no history
 	BackfillPaused bool
@@ -38,13 +39,23 @@ type Connection struct {
 	DeletedAt      time.Time
 }
 
-const connectionColumns = `id, name, connector, account_id, account_name, key_kind, config, every_us, backfill_from, state, state_code, state_message, created_at, updated_at, backfill_paused, deleted_at`
+// KeyFacts is what the last test of a connection's key said of it. All of it may be empty: not known.
+type KeyFacts struct {
+	MissingScopes []string  `json:"missing_scopes,omitempty"` // what cannot be read
+	SurplusScopes []string  `json:"surplus_scopes,omitempty"` // what the key may do beyond what is asked for
+	Streams       []string  `json:"streams,omitempty"`        // what can be read with it
+	Organizations []string  `json:"organizations,omitempty"`  // ids of all that the key reaches
+	Since         time.Time `json:"since,omitzero"`           // the oldest thing that can be read
+	TestedAt      time.Time `json:"tested_at,omitzero"`
+}
+
+const connectionColumns = `id, name, connector, account_id, account_name, key_kind, config, every_us, backfill_from, state, state_code, state_message, created_at, updated_at, backfill_paused, key_facts, deleted_at`
 
 func scanConnection(row interface{ Scan(...any) error }) (Connection, error) {
 	var c Connection
-	var config string
+	var config, facts string
 	var every, backfill, created, updated, paused, deleted int64
-	if err := row.Scan(&c.ID, &c.Name, &c.Connector, &c.AccountID, &c.AccountName, &c.KeyKind, &config, &every, &backfill, &c.State, &c.StateCode, &c.StateMessage, &created, &updated, &paused, &deleted); err != nil {
+	if err := row.Scan(&c.ID, &c.Name, &c.Connector, &c.AccountID, &c.AccountName, &c.KeyKind, &config, &every, &backfill, &c.State, &c.StateCode, &c.StateMessage, &created, &updated, &paused, &facts, &deleted); err != nil {
 		if errors.Is(err, sql.ErrNoRows) {
 			return c, fmt.Errorf("connection: %w", ErrNotFound)
 		}
@@ -52,6 +63,11 @@ func scanConnection(row interface{ Scan(...any) error }) (Connection, error) {
 	}
 	if err := json.Unmarshal([]byte(config), &c.Config); err != nil {
 		return c, fmt.Errorf("decode the settings of connection %s: %w", c.ID, err)
+	}
+	if facts != "" {
+		if err := json.Unmarshal([]byte(facts), &c.Key); err != nil {
+			return c, fmt.Errorf("decode what is known of the key of connection %s: %w", c.ID, err)
+		}
 	}
 	c.BackfillPaused = paused != 0
 	c.Every = time.Duration(every) * time.Microsecond
@@ -65,6 +81,10 @@ func CreateConnection(ctx context.Context, tx *Tx, c Connection) (Connection, er
 	config, err := json.Marshal(c.Config)
 	if err != nil {
 		return c, fmt.Errorf("encode settings: %w", err)
+	}
+	facts, err := json.Marshal(c.Key)
+	if err != nil {
+		return c, fmt.Errorf("encode what is known of a key: %w", err)
 	}
 	now := tx.Now()
 	old, err := scanConnection(tx.QueryRowContext(ctx, `SELECT `+connectionColumns+` FROM connections WHERE workspace_id = $1 AND connector = $2 AND account_id = $3 AND key_kind = $4`,
@@ -81,12 +101,12 @@ func CreateConnection(ctx context.Context, tx *Tx, c Connection) (Connection, er
 	}
 	c.UpdatedAt, c.DeletedAt = now, time.Time{}
 	_, err = tx.ExecContext(ctx, `INSERT INTO connections (workspace_id, `+connectionColumns+`)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, 0)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, 0)
 		ON CONFLICT (workspace_id, id) DO UPDATE SET name = excluded.name, account_name = excluded.account_name, config = excluded.config, every_us = excluded.every_us,
 			backfill_from = excluded.backfill_from, state = excluded.state, state_code = excluded.state_code, state_message = excluded.state_message,
-			created_at = excluded.created_at, updated_at = excluded.updated_at, backfill_paused = excluded.backfill_paused, deleted_at = 0`,
+			created_at = excluded.created_at, updated_at = excluded.updated_at, backfill_paused = excluded.backfill_paused, key_facts = excluded.key_facts, deleted_at = 0`,
 		Workspace, c.ID, c.Name, c.Connector, c.AccountID, c.AccountName, c.KeyKind, string(config), c.Every.Microseconds(), Micros(c.BackfillFrom),
-		c.State, c.StateCode, c.StateMessage, Micros(c.CreatedAt), Micros(c.UpdatedAt), truth(c.BackfillPaused))
+		c.State, c.StateCode, c.StateMessage, Micros(c.CreatedAt), Micros(c.UpdatedAt), truth(c.BackfillPaused), string(facts))
 	if err != nil {
 		return c, fmt.Errorf("store connection: %w", err)
 	}
@@ -107,15 +127,19 @@ func ListConnections(ctx context.Context, q Querier) ([]Connection, error) {
 	return collect(rows, func(r *sql.Rows) (Connection, error) { return scanConnection(r) })
 }
 
-// UpdateConnection stores the name, settings, schedule, history start and state of c.
+// UpdateConnection stores the name, settings, schedule, history start, state and what is known of the key of c.
 func UpdateConnection(ctx context.Context, tx *Tx, c Connection) error {
 	config, err := json.Marshal(c.Config)
 	if err != nil {
 		return fmt.Errorf("encode settings: %w", err)
 	}
-	return one(tx.ExecContext(ctx, `UPDATE connections SET name = $1, account_id = $2, account_name = $3, key_kind = $4, config = $5, every_us = $6, backfill_from = $7, state = $8, state_code = $9, state_message = $10, updated_at = $11, backfill_paused = $12
-		WHERE workspace_id = $13 AND id = $14 AND deleted_at = 0`,
-		c.Name, c.AccountID, c.AccountName, c.KeyKind, string(config), c.Every.Microseconds(), Micros(c.BackfillFrom), c.State, c.StateCode, c.StateMessage, Micros(tx.Now()), truth(c.BackfillPaused), Workspace, c.ID))("connection " + c.ID)
+	facts, err := json.Marshal(c.Key)
+	if err != nil {
+		return fmt.Errorf("encode what is known of a key: %w", err)
+	}
+	return one(tx.ExecContext(ctx, `UPDATE connections SET name = $1, account_id = $2, account_name = $3, key_kind = $4, config = $5, every_us = $6, backfill_from = $7, state = $8, state_code = $9, state_message = $10, updated_at = $11, backfill_paused = $12, key_facts = $13
+		WHERE workspace_id = $14 AND id = $15 AND deleted_at = 0`,
+		c.Name, c.AccountID, c.AccountName, c.KeyKind, string(config), c.Every.Microseconds(), Micros(c.BackfillFrom), c.State, c.StateCode, c.StateMessage, Micros(tx.Now()), truth(c.BackfillPaused), string(facts), Workspace, c.ID))("connection " + c.ID)
 }
 
 // SetConnectionState stores the state that a scan found. A pause made by a person is not overwritten.

@@ -94,6 +94,9 @@ func Calendar(ctx context.Context, q store.Querier, c store.Connection, streams 
 		line := StreamDays{Stream: id, Days: make([]Day, 0, len(days))}
 		for _, d := range days {
 			x := Day{Date: d.From.Format(time.DateOnly), State: s.day(d)}
+			if s.Stream.Cursor == connectors.CursorSnapshot {
+				x.State = s.snapshotDay(d, c.CreatedAt, now)
+			}
 			if t := tallies[id][x.Date]; t != nil {
 				x.Tally = *t
 			}
@@ -130,4 +133,18 @@ func (s *Summary) day(d Span) string {
 		return DayPartial
 	}
 	return DayComplete
+}
+
+// snapshotDay is the state of one day of a stream that is read as a whole: a day with a snapshot is complete, and one without shows nothing of what
+// changed and was changed back in it.
+func (s *Summary) snapshotDay(d Span, since, now time.Time) string {
+	switch {
+	case len(within(s.Intervals, d)) > 0:
+		return DayComplete
+	case !d.To.After(since) || d.From.After(now) || s.WatermarkAt.IsZero():
+		return DayNone
+	case d.To.After(s.WatermarkAt):
+		return DayPartial
+	}
+	return DayGap
 }

@@ -96,10 +96,11 @@ type Summary struct {
 	Units         map[string]*Tally // by unit
 	Late, Overlap int64
 	Gaps          []Gap
-	Intervals     []Span // read to their end, oldest first
-	Pending       []Span // history that is not read yet
-	BackfillOpen  int    // slices of it
-	Error         string // code of what the live lane stumbled over last
+	Intervals     []Span          // read to their end, oldest first
+	Pending       []Span          // history that is not read yet
+	BackfillOpen  int             // slices of it
+	Error         string          // code of what the live lane stumbled over last
+	Snapshot      *store.Snapshot // of a stream that is read as a whole, nil: none ended yet
 	State         string
 	Reasons       []Notice // why it is not green, the alerts first
 }
@@ -119,6 +120,7 @@ type facts struct {
 	waiting     []store.Count
 	gaps, read  []store.Interval
 	checkpoints []store.Checkpoint
+	snapshots   []store.Snapshot
 }
 
 // Of returns the coverage of a connection, sorted by stream: of the streams given, and of every other that was ever counted.
@@ -166,6 +168,9 @@ func (f *facts) load(ctx context.Context, q store.Querier) (err error) {
 		return err
 	}
 	if f.waiting, err = store.CountItems(ctx, q, id); err != nil {
+		return err
+	}
+	if f.snapshots, err = store.Snapshots(ctx, q, id); err != nil {
 		return err
 	}
 	return f.loadTimes(ctx, q)

@@ -25,6 +25,11 @@ func (f *facts) progress(s *Summary) {
 			s.WatermarkAt = cp.WatermarkAt
 		}
 	}
+	for i := range f.snapshots {
+		if f.snapshots[i].Stream == s.Stream.ID && f.snapshots[i].State != "" {
+			s.Snapshot = &f.snapshots[i]
+		}
+	}
 	if !s.WatermarkAt.IsZero() {
 		s.Lag = max(f.now.Sub(s.WatermarkAt), 0)
 	}
@@ -100,6 +105,9 @@ func (f *facts) judge(s *Summary) {
 func (f *facts) unreadable(s *Summary) (Notice, bool) {
 	if keys := s.Stream.Keys; len(keys) > 0 && !slices.Contains(keys, f.connection.KeyKind) {
 		return Notice{CodeOtherKey, fmt.Sprintf("This stream is not readable with a key of the kind %s.", f.connection.KeyKind)}, true
+	}
+	if s.Snapshot != nil && s.Snapshot.State == store.SnapshotUnavailable {
+		return Notice{CodeUnavailable, "The app does not give this to your organisation now. What was known before stays as it is, and it is asked for again."}, true
 	}
 	return Notice{}, false
 }
@@ -189,6 +197,9 @@ func (f *facts) notes(s *Summary) (out []Notice) {
 		out = append(out, Notice{CodeHistoryPaused, "The reading of the history is paused."})
 	} else if s.BackfillOpen > 0 {
 		out = append(out, Notice{CodeHistory, "The history is being read, the newest day first."})
+	}
+	if s.Snapshot != nil && s.Snapshot.State == store.SnapshotPartial {
+		out = append(out, Notice{CodePartial, "The last snapshot lacks a part that the app did not give: nothing of that part is closed or taken for gone."})
 	}
 	if s.Quarantined > 0 {
 		out = append(out, Notice{CodeQuarantined, "Some items could not be scanned and are tried again, for 72 hours."})

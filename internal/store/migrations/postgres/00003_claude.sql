@@ -29,6 +29,8 @@ ALTER TABLE item_places ADD COLUMN visibility TEXT COLLATE "C" NOT NULL DEFAULT 
 ALTER TABLE item_places ADD COLUMN project TEXT COLLATE "C" NOT NULL DEFAULT '';
 
 ALTER TABLE connections ADD COLUMN backfill_paused BIGINT NOT NULL DEFAULT 0;
+-- What the last test of the key said of it, as JSON: scopes, organisations, since when there is data.
+ALTER TABLE connections ADD COLUMN key_facts TEXT COLLATE "C" NOT NULL DEFAULT '';
 
 -- Rows of snapshots, with their past: a row stands from valid_from until valid_to, which is 0 for the one that stands now. fields and about are JSON
 -- with every string masked; about is what a finding points to. digest, keyed, is of the fields as they were read, and tells whether they changed.

@@ -1,0 +1,73 @@
+package api
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/outband/outband/findings"
+	"github.com/outband/outband/findings/cursor"
+	"github.com/outband/outband/internal/store"
+)
+
+// Deleted is something that a user deleted before it was scanned, whole or in part.
+type Deleted struct {
+	ConnectionID string          `json:"connection_id"`
+	Stream       string          `json:"stream"`
+	Kind         string          `json:"kind" doc:"chat, file, …"`
+	ID           string          `json:"id" doc:"The app's own."`
+	Actor        findings.Person `json:"actor" doc:"Whose it was; empty where the app did not say."`
+	Whole        bool            `json:"whole" doc:"Nothing of it was scanned; false: what was there before was."`
+	At           *string         `json:"at" format:"date-time" doc:"The app's time of it; null: not known."`
+	DeletedAt    *string         `json:"deleted_at" format:"date-time" doc:"When it was deleted; where only its absence told of it, when that was seen."`
+}
+
+// DeletedInput narrows the list of what was deleted.
+type DeletedInput struct {
+	ListInput
+	ConnectionID string `query:"connection_id" maxLength:"128" doc:"Absent: of all connections."`
+}
+
+// listDeleted lists what was deleted before a scan. It names people, so that a read of it is one of evidence.
+func (a *API) listDeleted(ctx context.Context, in *DeletedInput) (*ListOutput[Deleted], error) {
+	q := a.d.DB.Read()
+	place := cursor.Place{Bind: cursor.Bind("deleted", in.ConnectionID)}
+	var before time.Time
+	if in.Cursor != "" {
+		var err error
+		if place, err = cursor.Decode(in.Cursor, place.Bind); err != nil {
+			return nil, badCursor()
+		}
+		before = store.FromMicros(place.Number)
+	}
+	all, err := store.ListDeleted(ctx, q, in.ConnectionID, before, place.ID, in.Limit+1)
+	if err != nil {
+		return nil, err
+	}
+	next := ""
+	if len(all) > in.Limit {
+		all = all[:in.Limit]
+		last := all[in.Limit-1]
+		place.Number, place.ID = store.Micros(last.DeletedAt), last.ID
+		next = place.Encode()
+	}
+	out := make([]Deleted, 0, len(all))
+	for _, i := range all {
+		who, err := findings.GetActor(ctx, q, i.ActorKey)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) { // Whoever was erased is nobody.
+			return nil, err
+		}
+		out = append(out, Deleted{
+			ConnectionID: i.ConnectionID, Stream: i.Stream, Kind: i.Kind, ID: i.ID, Actor: findings.Person{ID: who.ID, Email: who.Email}, At: stamp(i.At), Whole: i.State == store.ItemSkipped, DeletedAt: stamp(i.DeletedAt),
+		})
+	}
+	object := in.ConnectionID
+	if object == "" {
+		object = "connections"
+	}
+	if err := a.auditRead(ctx, "coverage.deleted", object, nil); err != nil {
+		return nil, err
+	}
+	return listed(out, next), nil
+}
