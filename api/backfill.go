@@ -22,9 +22,9 @@ type Backfill struct {
 	ConnectionID string   `json:"connection_id"`
 	From         *string  `json:"from" format:"date-time" doc:"How far back history is read; null: not at all."`
 	Paused       bool     `json:"paused"`
-	Done         int      `json:"done" doc:"Slices, a day of a stream each, that are read to their end."`
-	Total        int      `json:"total"`
-	OldestReadAt *string  `json:"oldest_read_at" format:"date-time" doc:"All streams that have a history are read back to here without a break; null: none has one."`
+	Done         int64    `json:"done" doc:"Slices, a day of a stream each, that are read to their end."`
+	Total        int64    `json:"total"`
+	OldestReadAt *string  `json:"oldest_read_at" format:"date-time" doc:"Everything is read back to here without a break; null: not even the newest day of the history is."`
 	SecondsLeft  *float64 `json:"seconds_left" doc:"At the pace of the last slices; null: not known, paused, or done."`
 }
 

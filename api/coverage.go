@@ -127,12 +127,12 @@ func (a *API) coverage(ctx context.Context, in *CoverageInput) (*ListOutput[Cove
 	return listed(out, page.Body.NextCursor), nil
 }
 
-// streams are those of a connection's connector.
-func (a *API) streams(c store.Connection) []connectors.Stream {
+// streams is the manifest of a connection's connector; one that is not part of this program has no streams.
+func (a *API) streams(c store.Connection) *connectors.Manifest {
 	if m := a.manifest(c.Connector); m != nil {
-		return m.Streams
+		return m
 	}
-	return nil
+	return &connectors.Manifest{}
 }
 
 func streamCoverage(s coverage.Summary) Coverage {
@@ -227,7 +227,7 @@ func (a *API) coverageCalendar(ctx context.Context, in *CalendarInput) (*Output[
 		return nil, err
 	}
 	titles := map[string]string{}
-	for _, s := range streams {
+	for _, s := range streams.Streams {
 		titles[s.ID] = s.Title
 	}
 	out := Calendar{

@@ -200,7 +200,7 @@ func TestBackfill(t *testing.T) {
 	id := k.connect(admin)
 	path := "/api/v1/connections/" + id + "/backfill"
 	got := k.do(admin, "GET", path, "").want(200)
-	if got.text("total") != "62" || got.text("done") != "0" || got.text("paused") != "false" || got.text("oldest_read_at") != "2026-03-10T11:00:00.000Z" || got.object()["seconds_left"] != nil {
+	if got.text("total") != "62" || got.text("done") != "0" || got.text("paused") != "false" || got.object()["oldest_read_at"] != nil || got.object()["seconds_left"] != nil {
 		t.Errorf("backfill is %s", got.body)
 	}
 	for _, slice := range []string{"2026-03-10", "2026-03-09", "2026-03-07"} {

@@ -55,9 +55,9 @@ func (r Range) days() []Span {
 
 // Calendar returns, for each stream, what was read of each day of a range. Whether a day is complete follows the zone of the range; the counts are
 // of UTC days, as the ledger keeps them.
-func Calendar(ctx context.Context, q store.Querier, c store.Connection, streams []connectors.Stream, r Range, now time.Time) ([]StreamDays, error) {
+func Calendar(ctx context.Context, q store.Querier, c store.Connection, m *connectors.Manifest, r Range, now time.Time) ([]StreamDays, error) {
 	f := facts{connection: c, thresholds: DefaultThresholds(), now: now}
-	if err := f.loadTimes(ctx, q); err != nil {
+	if err := f.loadTimes(ctx, q, m); err != nil {
 		return nil, fmt.Errorf("calendar of connection %s: %w", c.ID, err)
 	}
 	days := r.days()
@@ -69,7 +69,7 @@ func Calendar(ctx context.Context, q store.Querier, c store.Connection, streams 
 		return nil, fmt.Errorf("calendar of connection %s: %w", c.ID, err)
 	}
 	by := map[string]connectors.Stream{}
-	for _, s := range streams {
+	for _, s := range m.Streams {
 		by[s.ID] = s
 	}
 	tallies := map[string]map[string]*Tally{}

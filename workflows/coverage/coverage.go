@@ -12,6 +12,7 @@ import (
 
 	"github.com/outband/outband/connectors"
 	"github.com/outband/outband/internal/store"
+	"github.com/outband/outband/workflows"
 )
 
 // States of a stream.
@@ -99,6 +100,7 @@ type Summary struct {
 	Intervals     []Span          // read to their end, oldest first
 	Pending       []Span          // history that is not read yet
 	BackfillOpen  int             // slices of it
+	Unavailable   bool            // the app does not give the stream to this tenant now
 	Error         string          // code of what the live lane stumbled over last
 	Snapshot      *store.Snapshot // of a stream that is read as a whole, nil: none ended yet
 	State         string
@@ -121,12 +123,13 @@ type facts struct {
 	gaps, read  []store.Interval
 	checkpoints []store.Checkpoint
 	snapshots   []store.Snapshot
+	reads       map[string]bool // the streams that the connection reads
 }
 
-// Of returns the coverage of a connection, sorted by stream: of the streams given, and of every other that was ever counted.
-func Of(ctx context.Context, q store.Querier, c store.Connection, streams []connectors.Stream, t Thresholds, now time.Time) ([]Summary, error) {
+// Of returns the coverage of a connection, sorted by stream: of the streams of its connector, and of every other that was ever counted.
+func Of(ctx context.Context, q store.Querier, c store.Connection, m *connectors.Manifest, t Thresholds, now time.Time) ([]Summary, error) {
 	f := facts{connection: c, thresholds: t, now: now}
-	if err := f.load(ctx, q); err != nil {
+	if err := f.load(ctx, q, m); err != nil {
 		return nil, fmt.Errorf("coverage of connection %s: %w", c.ID, err)
 	}
 	by := map[string]*Summary{}
@@ -136,7 +139,7 @@ func Of(ctx context.Context, q store.Querier, c store.Connection, streams []conn
 		}
 		return by[stream]
 	}
-	for _, s := range streams {
+	for _, s := range m.Streams {
 		at(s.ID).Stream = s
 	}
 	for _, n := range f.counts {
@@ -158,7 +161,7 @@ func Of(ctx context.Context, q store.Querier, c store.Connection, streams []conn
 	return out, nil
 }
 
-func (f *facts) load(ctx context.Context, q store.Querier) (err error) {
+func (f *facts) load(ctx context.Context, q store.Querier, m *connectors.Manifest) (err error) {
 	id := f.connection.ID
 	if f.counts, err = store.Counts(ctx, q, id); err != nil {
 		return err
@@ -173,12 +176,20 @@ func (f *facts) load(ctx context.Context, q store.Querier) (err error) {
 	if f.snapshots, err = store.Snapshots(ctx, q, id); err != nil {
 		return err
 	}
-	return f.loadTimes(ctx, q)
+	return f.loadTimes(ctx, q, m)
 }
 
 // loadTimes reads what tells which times were read.
-func (f *facts) loadTimes(ctx context.Context, q store.Querier) (err error) {
+func (f *facts) loadTimes(ctx context.Context, q store.Querier, m *connectors.Manifest) (err error) {
 	id := f.connection.ID
+	reads, err := workflows.Streams(ctx, q, f.connection, m)
+	if err != nil {
+		return err
+	}
+	f.reads = map[string]bool{}
+	for _, s := range reads {
+		f.reads[s.ID] = true
+	}
 	if f.gaps, err = store.Intervals(ctx, q, id, store.IntervalGap); err != nil {
 		return err
 	}

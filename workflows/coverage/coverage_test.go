@@ -11,16 +11,17 @@ import (
 
 	"github.com/outband/outband/connectors"
 	"github.com/outband/outband/internal/store"
+	"github.com/outband/outband/workflows"
 )
 
 var (
-	now     = time.Date(2026, time.March, 10, 12, 0, 0, 0, time.UTC)
-	made    = now.Add(-12 * time.Hour) // its live lane begins at 23:00 of the 9th
-	streams = []connectors.Stream{
+	now    = time.Date(2026, time.March, 10, 12, 0, 0, 0, time.UTC)
+	made   = now.Add(-12 * time.Hour) // its live lane begins at 23:00 of the 9th
+	claude = &connectors.Manifest{Keys: []connectors.KeyKind{{Kind: "compliance"}, {Kind: "admin"}}, Streams: []connectors.Stream{
 		{ID: "activities", Cursor: connectors.CursorWindow},
 		{ID: "admin_members", Cursor: connectors.CursorSnapshot, Keys: []string{"admin"}},
 		{ID: "users", Cursor: connectors.CursorSnapshot, Every: connectors.Duration(6 * time.Hour)},
-	}
+	}}
 )
 
 // world is a store with one connection of which everything up to a minute ago was read, its history of two days too.
@@ -51,7 +52,7 @@ func newWorld(t *testing.T) *world {
 	})
 	w.live("activities", now.Add(-time.Minute), 0)
 	w.live("users", now.Add(-5*time.Hour), 0)
-	for _, slice := range History(w.c, streams[0]) {
+	for _, slice := range workflows.HistorySlices(w.c, claude.Streams[0]) {
 		w.slice("activities", slice.Name, true)
 	}
 	w.write(func(ctx context.Context, tx *store.Tx) error {
@@ -114,7 +115,7 @@ func (w *world) exec(query string, args ...any) {
 
 func (w *world) of(stream string) Summary {
 	w.t.Helper()
-	all, err := Of(w.t.Context(), w.db.Read(), w.c, streams, DefaultThresholds(), now)
+	all, err := Of(w.t.Context(), w.db.Read(), w.c, claude, DefaultThresholds(), now)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -148,6 +149,35 @@ func TestAStreamThatIsReadIsGreen(t *testing.T) {
 	}
 	w.wants("users", Green)
 	w.wants("admin_members", Grey, CodeOtherKey)
+}
+
+func TestAStreamThatIsNotReadIsGrey(t *testing.T) {
+	w := newWorld(t)
+	w.put(store.Checkpoint{CheckpointKey: store.CheckpointKey{ConnectionID: w.c.ID, Stream: "activities", Lane: store.LaneLive, Slice: "live"}, WatermarkAt: now.Add(-time.Minute), Error: workflows.Unavailable})
+	w.exec(`DELETE FROM coverage_intervals`)
+	if s := w.wants("activities", Grey, CodeUnavailable); len(s.Gaps) != 0 || s.Error != "" {
+		t.Errorf("what the app does not give has gaps %v and the error %q", s.Gaps, s.Error)
+	}
+	w.write(func(ctx context.Context, tx *store.Tx) error {
+		return store.SnapshotNotAvailable(ctx, tx, w.c.ID, "users")
+	})
+	w.wants("users", Grey, CodeUnavailable)
+
+	// Of a stream that both kinds of keys read, the connection with the first of them does.
+	both := &connectors.Manifest{Keys: claude.Keys, Streams: []connectors.Stream{{ID: "activities", Cursor: connectors.CursorWindow, Keys: []string{"compliance", "admin"}}}}
+	other := w.c
+	other.KeyKind = "admin"
+	w.write(func(ctx context.Context, tx *store.Tx) (err error) {
+		other, err = store.CreateConnection(ctx, tx, other)
+		return err
+	})
+	all, err := Of(t.Context(), w.db.Read(), other, both, DefaultThresholds(), now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(all) != 1 || all[0].State != Grey || !slices.Equal(codes(all[0].Reasons), []string{CodeOtherConnected}) {
+		t.Errorf("for the other connection it is %+v", all)
+	}
 }
 
 func TestAHoleMadeByHandIsRed(t *testing.T) {
@@ -290,7 +320,7 @@ func TestCalendar(t *testing.T) {
 		store.Count{Stream: "activities", Unit: "activity", Outcome: store.OutcomeScanned, At: day0(8).Add(time.Hour), N: 3},
 		store.Count{Stream: "activities", Unit: "activity", Outcome: store.OutcomeSkipped, Reason: store.ReasonDeleted, At: day0(8), N: 1},
 	)
-	got, err := Calendar(t.Context(), w.db.Read(), w.c, streams[:1], Range{day0(5), day0(12)}, now)
+	got, err := Calendar(t.Context(), w.db.Read(), w.c, &connectors.Manifest{Streams: claude.Streams[:1]}, Range{day0(5), day0(12)}, now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -304,7 +334,7 @@ func TestCalendar(t *testing.T) {
 	}
 	// An hour later in the day begins the hole of the 9th for a person whose days begin an hour later.
 	zone := time.FixedZone("", -3600)
-	if got, err = Calendar(t.Context(), w.db.Read(), w.c, streams[:1], Range{time.Date(2026, 3, 8, 0, 0, 0, 0, zone), time.Date(2026, 3, 10, 0, 0, 0, 0, zone)}, now); err != nil {
+	if got, err = Calendar(t.Context(), w.db.Read(), w.c, &connectors.Manifest{Streams: claude.Streams[:1]}, Range{time.Date(2026, 3, 8, 0, 0, 0, 0, zone), time.Date(2026, 3, 10, 0, 0, 0, 0, zone)}, now); err != nil {
 		t.Fatal(err)
 	}
 	if a, b := got[0].Days[0].State, got[0].Days[1].State; a != DayGap || b != DayComplete {

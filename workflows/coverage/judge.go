@@ -3,11 +3,15 @@ package coverage
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/outband/outband/connectors"
 	"github.com/outband/outband/internal/store"
+	"github.com/outband/outband/workflows"
 )
+
+const day = 24 * time.Hour
 
 // stoppedAfter is after how many pages in a row that could not be read a stream stands still.
 const stoppedAfter = 3
@@ -18,7 +22,11 @@ func (f *facts) progress(s *Summary) {
 		if cp.Stream != s.Stream.ID || cp.Lane != store.LaneLive {
 			continue
 		}
-		if cp.Error != "" {
+		switch cp.Error {
+		case "":
+		case workflows.Unavailable:
+			s.Unavailable = true
+		default:
 			s.Error = cp.Error
 		}
 		if cp.WatermarkAt.After(s.WatermarkAt) {
@@ -63,7 +71,7 @@ func (f *facts) spans(s *Summary) {
 // due is all time of which a stream should be read by now, and the slices of it that are history still to be read. A snapshot holds what is, not
 // what was: no time of it is due.
 func (f *facts) due(s *Summary) (due, pending []Span) {
-	if s.Stream.Cursor == "" || s.Stream.Cursor == connectors.CursorSnapshot {
+	if s.Stream.Cursor == "" || s.Stream.Cursor == connectors.CursorSnapshot || !f.reads[s.Stream.ID] || s.Unavailable {
 		return nil, nil
 	}
 	done := map[string]bool{}
@@ -72,14 +80,15 @@ func (f *facts) due(s *Summary) (due, pending []Span) {
 			done[cp.Slice] = true
 		}
 	}
-	for _, slice := range History(f.connection, s.Stream) {
-		due = append(due, slice.Span)
+	for _, slice := range workflows.HistorySlices(f.connection, s.Stream) {
+		span := Span{slice.From, slice.To}
+		due = append(due, span)
 		if !done[slice.Name] {
-			pending = append(pending, slice.Span)
+			pending = append(pending, span)
 		}
 	}
 	if !s.WatermarkAt.IsZero() {
-		due = append(due, Span{LiveStart(f.connection), s.WatermarkAt})
+		due = append(due, Span{workflows.LiveStart(f.connection), s.WatermarkAt})
 	}
 	return due, pending
 }
@@ -103,10 +112,13 @@ func (f *facts) judge(s *Summary) {
 
 // unreadable says why a stream is not read at all.
 func (f *facts) unreadable(s *Summary) (Notice, bool) {
-	if keys := s.Stream.Keys; len(keys) > 0 && !slices.Contains(keys, f.connection.KeyKind) {
-		return Notice{CodeOtherKey, fmt.Sprintf("This stream is not readable with a key of the kind %s.", f.connection.KeyKind)}, true
+	if s.Stream.Cursor != "" && !f.reads[s.Stream.ID] {
+		if slices.Contains(s.Stream.Keys, f.connection.KeyKind) {
+			return Notice{CodeOtherConnected, "Another connection of this organisation reads it, with a key that sees more."}, true
+		}
+		return Notice{CodeOtherKey, fmt.Sprintf("It is not readable with a key of the kind %s, but with one of these kinds: %s.", f.connection.KeyKind, strings.Join(s.Stream.Keys, ", "))}, true
 	}
-	if s.Snapshot != nil && s.Snapshot.State == store.SnapshotUnavailable {
+	if s.Unavailable || s.Snapshot != nil && s.Snapshot.State == store.SnapshotUnavailable {
 		return Notice{CodeUnavailable, "The app does not give this to your organisation now. What was known before stays as it is, and it is asked for again."}, true
 	}
 	return Notice{}, false
@@ -122,7 +134,7 @@ func (f *facts) alerts(s *Summary) (out []Notice) {
 		}
 	}
 	if holes > 0 {
-		out = append(out, Notice{CodeHole, "A time that should have been read is in no record of what was read. Change backfill_from of the connection to an earlier day to read it again, and report it: this is a fault of Outband or of its database."})
+		out = append(out, Notice{CodeHole, "Nothing says that this time was read. Scans read it again; if it comes back, report it: it is a fault of Outband, or of its database."})
 	}
 	if gaps > 0 {
 		out = append(out, Notice{CodeGap, "A page of this time could not be read. It is tried again in every scan; the code beside it says why."})

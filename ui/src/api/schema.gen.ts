@@ -58,6 +58,57 @@ export interface paths {
         patch: operations["update-connection"];
         trace?: never;
     };
+    "/api/v1/connections/{id}/backfill": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How far the reading of the history is */
+        get: operations["get-backfill"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/connections/{id}/backfill/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stop reading history until resumed; what is new is read all the same */
+        post: operations["pause-backfill"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/connections/{id}/backfill/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Read history again */
+        post: operations["resume-backfill"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/connections/{id}/pause": {
         parameters: {
             query?: never;
@@ -109,6 +160,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/connections/backfill/estimate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Estimate what reading the history takes, of a connection that is saved or not */
+        post: operations["estimate-backfill"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/connections/test": {
         parameters: {
             query?: never;
@@ -150,8 +218,42 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What was read, scanned and skipped, for each connection and stream */
+        /** What was read, scanned and skipped, for each connection and stream, and what is not read */
         get: operations["get-coverage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/coverage/calendar": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was read of each day, for each stream of a connection */
+        get: operations["get-coverage-calendar"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/coverage/deleted": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List what users deleted before it was scanned, the newest first */
+        get: operations["list-deleted"];
         put?: never;
         post?: never;
         delete?: never;
@@ -809,6 +911,67 @@ export interface components {
             /** Format: int64 */
             seq: number;
         };
+        Backfill: {
+            connection_id: string;
+            /**
+             * Format: int64
+             * @description Slices, a day of a stream each, that are read to their end.
+             */
+            done: number;
+            /**
+             * Format: date-time
+             * @description How far back history is read; null: not at all.
+             */
+            from: string | null;
+            /**
+             * Format: date-time
+             * @description Everything is read back to here without a break; null: not even the newest day of the history is.
+             */
+            oldest_read_at: string | null;
+            paused: boolean;
+            /**
+             * Format: double
+             * @description At the pace of the last slices; null: not known, paused, or done.
+             */
+            seconds_left: number | null;
+            /** Format: int64 */
+            total: number;
+        };
+        BackfillEstimate: {
+            /**
+             * Format: int64
+             * @description Of all streams together.
+             */
+            calls: number;
+            /** @description Everything was counted. */
+            exact: boolean;
+            /**
+             * Format: date-time
+             * @description The day from which on history is read; null: none is.
+             */
+            from: string | null;
+            /**
+             * Format: double
+             * @description At that pace, if nothing else uses the budget.
+             */
+            hours: number;
+            /** @description By stream, as far as they were counted. */
+            items: {
+                [key: string]: number;
+            };
+            /** @description false: the connector cannot tell, and the numbers say nothing. */
+            known: boolean;
+            /**
+             * Format: int64
+             * @description What of the present budget is for history: a fifth is left for what is new.
+             */
+            requests_per_minute: number;
+            /**
+             * Format: date-time
+             * @description The oldest thing that the app has kept; null: not known.
+             */
+            since: string | null;
+        };
         Bucket: {
             /** Format: date-time */
             at: string;
@@ -825,6 +988,50 @@ export interface components {
             /** @enum {string} */
             status: "open" | "acknowledged" | "in_progress" | "resolved" | "accepted_risk" | "false_positive";
         };
+        Calendar: {
+            connection_id: string;
+            /** Format: date */
+            from: string;
+            /** @description Sorted by stream. */
+            streams: components["schemas"]["CalendarStream"][];
+            /**
+             * Format: date
+             * @description The last day.
+             */
+            to: string;
+            tz: string;
+        };
+        CalendarDay: {
+            /** Format: date */
+            date: string;
+            /**
+             * Format: int64
+             * @description Of skipped.
+             */
+            deleted_before_scan: number;
+            /** Format: int64 */
+            failed: number;
+            /**
+             * Format: int64
+             * @description Units whose own time is in the UTC day of this date, as in coverage but without what waits and what has no known time.
+             */
+            read: number;
+            /** Format: int64 */
+            scanned: number;
+            /** Format: int64 */
+            skipped: number;
+            /**
+             * @description complete: all of it was read. partial: a part was; the rest is still to come or was not asked for. gap: something is not read that should be. pending: its history is not read yet. none: it need not be read.
+             * @enum {string}
+             */
+            state: "complete" | "partial" | "gap" | "pending" | "none";
+        };
+        CalendarStream: {
+            /** @description Every day of the calendar, oldest first. */
+            days: components["schemas"]["CalendarDay"][];
+            stream: string;
+            title: string;
+        };
         Check: {
             /** @description One sentence for an operator; empty when up. */
             detail: string;
@@ -839,6 +1046,8 @@ export interface components {
              * @description How far back history is read; null: not at all.
              */
             backfill_from: string | null;
+            /** @description The reading of the history is paused; what is new is read all the same. */
+            backfill_paused: boolean;
             /** @description As the connector's config schema says. */
             config: {
                 [key: string]: unknown;
@@ -847,6 +1056,8 @@ export interface components {
             /** Format: date-time */
             created_at: string | null;
             id: string;
+            /** @description What the last test of the key said of it. */
+            key: components["schemas"]["KeyFacts"];
             /** @description The newest scan; null: there is none yet. */
             last_scan: components["schemas"]["Scan"] | null;
             name: string;
@@ -867,12 +1078,22 @@ export interface components {
         ConnectionTest: {
             /** @description The organisation behind the key, if the test came that far. */
             account?: components["schemas"]["AccountRef"];
+            /** @description What cannot be read with this key. */
             missing_scopes: string[];
             ok: boolean;
+            /** @description Ids of all organisations that the key reaches. */
+            organizations: string[];
+            /**
+             * Format: date-time
+             * @description The oldest thing that can be read; null: not known.
+             */
+            since: string | null;
             /** @description In the order they ran. */
             steps: components["schemas"]["Step"][];
             /** @description What can be read with this key. */
             streams: string[];
+            /** @description What the key may do beyond what is asked for: a smaller key would do. */
+            surplus_scopes: string[];
         };
         Connector: {
             /** @description JSON Schema of config. */
@@ -898,6 +1119,8 @@ export interface components {
             value: string;
         };
         Coverage: {
+            /** @description Those of the reasons that somebody should act on. */
+            alerts: components["schemas"]["Notice"][];
             /**
              * Format: int64
              * @description Slices of history that are not read to their end.
@@ -909,16 +1132,22 @@ export interface components {
              * @description Wait for a worker of their own now.
              */
             deferred: number;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description One of the reasons of skipped.
+             */
             deleted_before_scan: number;
-            /** @description Why the stream stands still; empty otherwise. */
+            /** @description Code of what the stream stumbled over last; empty otherwise. */
             error: string;
             /**
              * Format: int64
              * @description Given up after 72 hours of tries.
              */
             failed: number;
+            /** @description Spans that should have been read and are not, oldest first. */
             gaps: components["schemas"]["Gap"][];
+            /** @description Spans that were read to their end, oldest first: the newest 100. Of a snapshot: from its begin to its end. */
+            intervals: components["schemas"]["Interval"][];
             /**
              * Format: double
              * @description From the watermark to now.
@@ -926,26 +1155,47 @@ export interface components {
             lag_seconds: number | null;
             /**
              * Format: int64
-             * @description Appeared behind the watermark and were read again.
+             * @description Appeared behind the watermark and were read all the same.
              */
             late: number;
+            /**
+             * Format: int64
+             * @description Listed again because windows overlap; they are not read again.
+             */
+            overlap: number;
             /**
              * Format: int64
              * @description Could not be scanned and are tried again.
              */
             quarantined: number;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description scanned + skipped + failed + deferred + quarantined.
+             */
             read: number;
+            /** @description Why it is not green; the alerts first. */
+            reasons: components["schemas"]["Notice"][];
             /** Format: int64 */
             scanned: number;
             /** @description By reason. */
             skipped: {
                 [key: string]: number;
             };
+            /** @description Of a stream that is read as a whole: the last one that ended. */
+            snapshot?: components["schemas"]["Snapshot"];
+            /**
+             * @description green: all that should be read is, up to the watermark. amber: something is still to come or wants a look. red: something is not read that should be, or the stream stands still. grey: not available to this tenant, or not readable with this key.
+             * @enum {string}
+             */
+            state: "green" | "amber" | "red" | "grey";
             stream: string;
+            /** @description Of the stream, for people; empty for one that the connector does not name. */
+            title: string;
+            /** @description The same by unit: message, chat, file, activity, … */
+            units: components["schemas"]["UnitCounts"][];
             /**
              * Format: date-time
-             * @description Everything before it has been read; null: nothing yet.
+             * @description Everything before it has been read; of a snapshot: when the last one began. null: nothing yet.
              */
             watermark_at: string | null;
         };
@@ -995,6 +1245,28 @@ export interface components {
             reason?: string;
             /** @enum {string} */
             status: "open" | "acknowledged" | "in_progress" | "resolved" | "accepted_risk" | "false_positive";
+        };
+        Deleted: {
+            /** @description Whose it was; empty where the app did not say. */
+            actor: components["schemas"]["Person"];
+            /**
+             * Format: date-time
+             * @description The app's time of it; null: not known.
+             */
+            at: string | null;
+            connection_id: string;
+            /**
+             * Format: date-time
+             * @description When it was deleted; where only its absence told of it, when that was seen.
+             */
+            deleted_at: string | null;
+            /** @description The app's own. */
+            id: string;
+            /** @description chat, file, … */
+            kind: string;
+            stream: string;
+            /** @description Nothing of it was scanned; false: what was there before was. */
+            whole: boolean;
         };
         Delivery: {
             created_at: string;
@@ -1105,6 +1377,19 @@ export interface components {
             /** @description The id of the connection or destination, or the part: temporal, postgres, elasticsearch. */
             for: string;
             host: string;
+        };
+        EstimateInputBody: {
+            /** @description RFC 3339; absent: 30 days; null: no history. */
+            backfill_from?: string | null;
+            config?: {
+                [key: string]: unknown;
+            };
+            /** @description A saved one; without it, connector and secrets. */
+            connection_id?: string;
+            connector?: string;
+            secrets?: {
+                [key: string]: string;
+            };
         };
         Event: {
             actor?: string;
@@ -1226,6 +1511,7 @@ export interface components {
         Gap: {
             /** Format: date-time */
             from: string | null;
+            /** @description hole: nothing says that it was read; else the code of what its page answered. */
             reason: string;
             /** Format: date-time */
             to: string | null;
@@ -1247,6 +1533,32 @@ export interface components {
             occurred_at: string;
             resource: components["schemas"]["Ref"];
             validated: boolean;
+        };
+        Interval: {
+            /** Format: date-time */
+            from: string | null;
+            /** Format: date-time */
+            to: string | null;
+        };
+        KeyFacts: {
+            /** @description What cannot be read with this key. */
+            missing_scopes: string[];
+            /** @description Ids of all organisations that it reaches. */
+            organizations: string[];
+            /**
+             * Format: date-time
+             * @description The oldest thing that can be read; null: not known.
+             */
+            since: string | null;
+            /** @description What can be read with it. */
+            streams: string[];
+            /** @description What the key may do beyond what is asked for: a smaller key would do. */
+            surplus_scopes: string[];
+            /**
+             * Format: date-time
+             * @description null: by a version of Outband that did not keep this.
+             */
+            tested_at: string | null;
         };
         KeyKind: {
             kind: string;
@@ -1290,6 +1602,11 @@ export interface components {
         };
         ListCoverage: {
             items: components["schemas"]["Coverage"][];
+            /** @description Empty on the last page. */
+            next_cursor: string;
+        };
+        ListDeleted: {
+            items: components["schemas"]["Deleted"][];
             /** @description Empty on the last page. */
             next_cursor: string;
         };
@@ -1440,6 +1757,14 @@ export interface components {
             updated_at: string | null;
             /** @description The page that takes the link. It is shown this once. */
             url: string;
+        };
+        Notice: {
+            /**
+             * @description hole, gap, lag, stopped and skips_rising are alerts.
+             * @enum {string}
+             */
+            code: "hole" | "gap" | "lag" | "stopped" | "skips_rising" | "history_pending" | "history_paused" | "paused" | "not_read_yet" | "retrying" | "quarantined" | "snapshot_partial" | "unavailable" | "other_key" | "other_connection";
+            message: string;
         };
         On: {
             activities?: string[];
@@ -1776,6 +2101,24 @@ export interface components {
             email: string;
             password: string;
         };
+        Snapshot: {
+            /** Format: date-time */
+            ended_at: string | null;
+            /** @description Parts that the app did not give. */
+            missing: string[];
+            /**
+             * Format: int64
+             * @description That stood at its end.
+             */
+            records: number;
+            /** @enum {string} */
+            state: "whole" | "partial" | "unavailable";
+            /**
+             * Format: date-time
+             * @description When the last one ended that was whole; null: none was.
+             */
+            whole_at: string | null;
+        };
         Step: {
             /** @description OB-2xxx when not ok, else empty. */
             code: string;
@@ -1880,7 +2223,39 @@ export interface components {
             revoked_at: string | null;
             role: string;
         };
+        UnitCounts: {
+            /**
+             * Format: int64
+             * @description Wait for a worker of their own now.
+             */
+            deferred: number;
+            /**
+             * Format: int64
+             * @description Given up after 72 hours of tries.
+             */
+            failed: number;
+            /**
+             * Format: int64
+             * @description Could not be scanned and are tried again.
+             */
+            quarantined: number;
+            /**
+             * Format: int64
+             * @description scanned + skipped + failed + deferred + quarantined.
+             */
+            read: number;
+            /** Format: int64 */
+            scanned: number;
+            /** @description By reason. */
+            skipped: {
+                [key: string]: number;
+            };
+            /** @description Empty: counted before units were told apart, or rows that gave no unit. */
+            unit: string;
+        };
         UpdateConnectionInputBody: {
+            /** @description RFC 3339. How far back history is read: an earlier day adds what is before, a later one stops there; null: no history. What was read stays. */
+            backfill_from?: string | null;
             /** @description Settings to change; null: the default. */
             config?: {
                 [key: string]: unknown;
@@ -2150,6 +2525,99 @@ export interface operations {
             };
         };
     };
+    "get-backfill": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Backfill"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "pause-backfill": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Backfill"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "resume-backfill": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Backfill"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "pause-connection": {
         parameters: {
             query?: never;
@@ -2230,6 +2698,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Scan"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "estimate-backfill": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EstimateInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BackfillEstimate"];
                 };
             };
             /** @description Error */
@@ -2337,6 +2838,81 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ListCoverage"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-coverage-calendar": {
+        parameters: {
+            query: {
+                connection_id: string;
+                /** @description First day, 2026-01-31; absent: 89 days before the last. */
+                from?: string;
+                /** @description Absent: all. */
+                stream?: string;
+                /** @description Last day; absent: today. At most 366 days. */
+                to?: string;
+                /** @description Zone in which days begin, such as Europe/Berlin; absent: UTC. The counts are of UTC days all the same. */
+                tz?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Calendar"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-deleted": {
+        parameters: {
+            query?: {
+                /** @description Absent: of all connections. */
+                connection_id?: string;
+                /** @description The next_cursor of the page before. */
+                cursor?: string;
+                /** @description Items of one page. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListDeleted"];
                 };
             };
             /** @description Error */

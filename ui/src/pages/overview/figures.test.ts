@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
+import type { Schemas } from '../../api/client';
 import { bounds, compared, countOf, lagWords, skippedWords, stepsOf, sumCoverage, top } from './figures';
 
 it('the earlier period ends where the later begins and is as long', () => {
@@ -27,7 +28,10 @@ describe('facets', () => {
 });
 
 it('coverage adds up, with its reasons', () => {
-  const stream = { connection_id: 'con', stream: 'chats', watermark_at: null, lag_seconds: null, read: 10, scanned: 7, skipped: { too_big: 1 }, failed: 1, deferred: 1, quarantined: 0, deleted_before_scan: 0, late: 0, backfill_open: 0, gaps: [], error: '' };
+  const stream: Schemas['Coverage'] = {
+    connection_id: 'con', stream: 'chats', title: 'Chats', state: 'amber', reasons: [], alerts: [], units: [], intervals: [], overlap: 0,
+    watermark_at: null, lag_seconds: null, read: 10, scanned: 7, skipped: { too_big: 1 }, failed: 1, deferred: 1, quarantined: 0, deleted_before_scan: 0, late: 0, backfill_open: 0, gaps: [], error: '',
+  };
   const sum = sumCoverage([stream, { ...stream, skipped: { too_big: 1, unsupported_type: 5 }, error: 'x', gaps: [{ from: null, to: null, reason: 'r' }] }]);
   expect(sum).toEqual({ read: 20, scanned: 14, skipped: [['unsupported_type', 5], ['too_big', 2]], waiting: 2, failed: 2, gaps: 1, errors: 1 });
   expect(skippedWords(sum.skipped)).toBe('7 (5 unsupported type, 2 too big)');
