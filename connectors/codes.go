@@ -29,4 +29,5 @@ const (
 	CodeBudget          = "OB-2025"
 	CodeKeyUnrecognized = "OB-2026"
 	CodeUnavailable     = "OB-2027"
+	CodeUnsigned        = "OB-2030"
 )

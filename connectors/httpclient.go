@@ -29,10 +29,12 @@ type Options struct {
 	Secret     secret.Value      // the credential
 	Config     map[string]string // the connection's settings; checked, and defaults filled in
 	Doer       Doer
-	Limiter    *Limiter           // shared by all clients of the connection; see Limiters and RequestsPerMinute
-	UserAgent  string             // "Outband/VERSION"
-	MapError   func(Reply) *Error // the connector's
-	Observe    func(Observation)  // optional, for metrics; called once per call, from many goroutines
+	Limiter    *Limiter            // shared by all clients of the connection; see Limiters and RequestsPerMinute
+	Budgets    map[string]*Limiter // of the manifest's limits.budgets, shared likewise; see WithBudget
+	UserAgent  string              // "Outband/VERSION"
+	Calls      CallLog             // optional: names each request apart in its User-Agent
+	MapError   func(Reply) *Error  // the connector's
+	Observe    func(Observation)   // optional, for metrics; called once per call, from many goroutines
 }
 
 // Observation is what one call took.
@@ -213,11 +215,13 @@ func (c *client) get(ctx context.Context, path string, query url.Values, accept 
 		return nil, nil, err
 	}
 	start := time.Now()
-	if err := c.opt.Limiter.Wait(ctx); err != nil {
+	if err := c.wait(ctx); err != nil {
 		return nil, nil, c.observed(c.unsent(err), time.Since(start), 0)
 	}
 	waited := time.Since(start)
 	ctx, cancel := context.WithTimeout(ctx, timeout)
+	sent := &sending{client: c}
+	ctx = sent.watch(ctx)
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
 	if err != nil {
 		cancel()
@@ -227,7 +231,7 @@ func (c *client) get(ctx context.Context, path string, query url.Values, accept 
 	req.Header.Set("Accept", accept)
 	req.Header.Set(c.manifest.Auth.Header, c.manifest.Auth.Prefix+c.opt.Secret.Reveal())
 	// A retry is a call like any other for the vendor, so it spends from the budget too.
-	resp, err := c.opt.Doer.Do(req, safehttp.Call{Connection: c.opt.Connection, BeforeRetry: c.opt.Limiter.Wait})
+	resp, err := c.opt.Doer.Do(req, safehttp.Call{Connection: c.opt.Connection, BeforeRetry: c.wait, Prepare: sent.sign, Replied: sent.replied})
 	took := time.Since(start) - waited
 	if err != nil {
 		cancel()
@@ -239,18 +243,41 @@ func (c *client) get(ctx context.Context, path string, query url.Values, accept 
 	case resp.StatusCode < 200 || resp.StatusCode > 299:
 		failure = c.failed(resp)
 		if failure.Kind == KindRateLimited {
-			// The other streams of the account would be refused too.
-			c.opt.Limiter.Pause(req.Context(), max(failure.RetryAfter, time.Second))
+			failure.RetryAfter = c.refused(req.Context(), resp, failure.RetryAfter)
 		}
 	case resp.Header.Get("Content-Encoding") != "" && resp.Header.Get("Content-Encoding") != "identity":
 		closeReply(resp.Body)
 		failure = c.malformed(resp, "the reply is encoded in a way that was not asked for")
 	default:
+		if own := c.opt.Budgets[budgetOf(ctx)]; own != nil {
+			own.accepted()
+		}
 		c.observe(Observation{Status: resp.StatusCode, Waited: waited, Took: took})
 		return resp, cancel, nil
 	}
 	cancel()
 	return nil, nil, c.observed(failure, waited, took)
+}
+
+// wait takes a call of the account's budget, and of the one of WithBudget if the context names one.
+func (c *client) wait(ctx context.Context) error {
+	if own := c.opt.Budgets[budgetOf(ctx)]; own != nil {
+		return waitBoth(ctx, own, c.opt.Limiter)
+	}
+	return c.opt.Limiter.Wait(ctx)
+}
+
+// refused stops further calls of the budget that is spent, and returns how long. A stream with a budget of its own was refused for that one unless the
+// headers, which tell of the account's, say that nothing is left of it; what its reply asks to wait is then not to be relied on.
+func (c *client) refused(ctx context.Context, resp *http.Response, asked time.Duration) time.Duration {
+	own := c.opt.Budgets[budgetOf(ctx)]
+	left, err := strconv.Atoi(resp.Header.Get(c.manifest.Replies.Remaining))
+	if own == nil || err == nil && left <= 0 {
+		// The other streams of the account would be refused too.
+		c.opt.Limiter.Pause(ctx, max(asked, time.Second))
+		return asked
+	}
+	return own.refused(ctx, asked)
 }
 
 // target joins the base URL, with or without a path of its own, and a relative path. Ids of the vendor are part of paths; one that could lead to

@@ -22,6 +22,8 @@ const (
 	awayFor = 250 * time.Millisecond
 	// While the vendor's budget is low, others are told the pace at most this often.
 	tellEvery = time.Second
+	// refusedMost bounds the doubling waits of a budget that was refused.
+	refusedMost = 5 * time.Minute
 )
 
 // Limiter makes the calls of one account in this process: it takes them from the account's Budget a second ahead, so that never more than N are made
@@ -47,6 +49,7 @@ type Limiter struct {
 	slowEnd time.Time
 	told    time.Time // when the pace was last told to the budget
 	paused  time.Time // no call before
+	refusal int       // in a row; see refused
 }
 
 // nothing is the answer of a budget that has no call now.
@@ -351,6 +354,27 @@ func (l *Limiter) Pause(ctx context.Context, d time.Duration) {
 	l.mu.Unlock()
 	// Without the store this process pauses alone, and the vendor refuses the others itself.
 	_ = l.budget.Pause(ctx, d)
+}
+
+// refused pauses a budget whose own refusals do not say how long to wait: for a second, doubled each time until a call is accepted, and for what was
+// asked if that is longer. It returns how long.
+func (l *Limiter) refused(ctx context.Context, asked time.Duration) time.Duration {
+	l.mu.Lock()
+	now := time.Now()
+	if !now.Before(l.paused) { // Calls that were under way together are refused together.
+		l.refusal++
+	}
+	d := max(asked, min(time.Second<<min(max(l.refusal-1, 0), 16), refusedMost), l.paused.Sub(now))
+	l.mu.Unlock()
+	l.Pause(ctx, d)
+	return d
+}
+
+// accepted ends the doubling of refused.
+func (l *Limiter) accepted() {
+	l.mu.Lock()
+	l.refusal = 0
+	l.mu.Unlock()
 }
 
 // setRate changes N.

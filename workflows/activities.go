@@ -242,12 +242,13 @@ func (a *Activities) ScanFile(ctx context.Context, in ItemInput) error {
 	return lostOr(ctx, p.retry(ctx, in.Item))
 }
 
-// PurgeActivities deletes masked activities past their time, in small transactions, and what is left of leases and rate budgets that nobody uses.
+// PurgeActivities deletes masked activities past their time, in small transactions, what is left of leases and rate budgets that nobody uses, and what is
+// kept of calls for a time.
 func (a *Activities) PurgeActivities(ctx context.Context) error {
 	ctx, stop := working(ctx)
 	defer stop()
 	err := a.DB.Write(ctx, func(tx *store.Tx) error {
-		return errors.Join(store.PurgeBudgets(ctx, tx), store.PurgeLeases(ctx, tx, tx.Now().Add(-day)))
+		return errors.Join(store.PurgeBudgets(ctx, tx), store.PurgeCalls(ctx, tx), store.PurgeLeases(ctx, tx, tx.Now().Add(-day)))
 	})
 	if err != nil {
 		return ActivityError(err)

@@ -17,8 +17,27 @@ import (
 // feedBatch is how many activities one transaction holds. Each of them is stored whole or not at all.
 const feedBatch = 100
 
-// workActivities stores the activities of a page, masked, and evaluates the policies on those that are new.
+// workActivities deals with the activities of a page. Rows of the app's own log of calls are judged first.
 func (p *page) workActivities(ctx context.Context, items []connectors.Item) error {
+	var calls, rest []connectors.Item
+	for _, item := range items {
+		if item.Activity.Call != nil {
+			calls = append(calls, item)
+			continue
+		}
+		delete(item.Activity.Fields, fieldCall) // The app has no say in it.
+		rest = append(rest, item)
+	}
+	if len(calls) > 0 {
+		if err := p.workCalls(ctx, calls); err != nil {
+			return err
+		}
+	}
+	return p.storeActivities(ctx, rest)
+}
+
+// storeActivities stores activities, masked, and evaluates the policies on those that are new.
+func (p *page) storeActivities(ctx context.Context, items []connectors.Item) error {
 	for batch := range slices.Chunk(items, feedBatch) {
 		units := make([]*unit, len(batch))
 		for i, item := range batch {
@@ -98,6 +117,12 @@ func (p *page) activity(ctx context.Context, tx *store.Tx, item connectors.Item,
 	})
 	if err != nil {
 		return false, err
+	}
+	if c := item.Activity.Call; c != nil && c.KeyID != "" && item.Activity.Fields[fieldCall] == "" {
+		undecided := store.UndecidedCall{ActivityID: item.ID, KeyID: c.KeyID, RequestID: c.RequestID, At: item.At}
+		if err := store.PutUndecidedCall(ctx, tx, p.connection.ID, undecided); err != nil {
+			return false, err
+		}
 	}
 	for _, c := range p.line(nil, store.Count{Stream: p.ref.Stream, Unit: item.Kind, Outcome: outcome, Reason: reason, At: item.At, N: 1}) {
 		if err := store.AddCount(ctx, tx, p.connection.ID, c); err != nil {

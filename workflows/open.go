@@ -18,6 +18,7 @@ type Opener struct {
 	doer      *safehttp.Client
 	limiters  *connectors.Limiters
 	userAgent string
+	calls     *callLogs
 	byID      map[string]entry
 }
 
@@ -28,7 +29,7 @@ type entry struct {
 
 // NewOpener parses the manifests of the connectors.
 func NewOpener(all []connectors.Connector, db *store.DB, v *vault.Vault, doer *safehttp.Client, userAgent string) (*Opener, error) {
-	o := &Opener{vault: v, db: db, doer: doer, userAgent: userAgent, byID: map[string]entry{}}
+	o := &Opener{vault: v, db: db, doer: doer, userAgent: userAgent, calls: newCallLogs(db, v.IDKey()), byID: map[string]entry{}}
 	o.limiters = &connectors.Limiters{Budget: func(key string) connectors.Budget { return &sharedBudget{db, key} }}
 	for _, c := range all {
 		m, err := connectors.ParseManifest(c.Manifest)
@@ -70,8 +71,14 @@ func (o *Opener) Source(ctx context.Context, c store.Connection) (connectors.Sou
 // budget names the rate budget of a connection: one for an account, whatever streams and keys use it.
 func budget(c store.Connection) string { return c.Connector + "/" + c.AccountID }
 
-// Forget drops the breaker of a connection that was removed. Its account's budget stays: what was spent is spent.
-func (o *Opener) Forget(connectionID string) { o.doer.Forget(connectionID) }
+// Forget drops the breaker of a connection that was removed, and ends its run of calls. Its account's budget stays: what was spent is spent.
+func (o *Opener) Forget(ctx context.Context, connectionID string) error {
+	o.doer.Forget(connectionID)
+	return o.calls.forget(ctx, connectionID)
+}
+
+// Stop notes that this process makes no more calls. Without it, as after a kill, what it called last is not known for certain.
+func (o *Opener) Stop(ctx context.Context) error { return o.calls.stop(ctx) }
 
 // Test checks a connection that is not stored, step by step.
 func (o *Opener) Test(ctx context.Context, connectorID string, config map[string]string, secrets map[string]secret.Value, report func(connectors.Step)) (connectors.Account, error) {
@@ -96,15 +103,19 @@ func (o *Opener) open(connectorID, connectionID, budget string, config map[strin
 	if err != nil {
 		return nil, nil, &connectors.Error{Kind: connectors.KindConfig, Code: connectors.CodeSetting, Message: "A setting of the connection is wrong.", Err: err}
 	}
-	rate := e.manifest.RequestsPerMinute(checked)
-	var limiter *connectors.Limiter
-	if budget != "" {
-		limiter = o.limiters.Get(budget, rate)
-	} else {
-		limiter = connectors.NewLimiter(rate)
+	limiter := func(name string, rate int) *connectors.Limiter {
+		if budget == "" {
+			return connectors.NewLimiter(rate)
+		}
+		return o.limiters.Get(budget+name, rate)
+	}
+	budgets := map[string]*connectors.Limiter{}
+	for name, rate := range e.manifest.Limits.Budgets {
+		budgets[name] = limiter("/"+name, rate)
 	}
 	client, err := connectors.NewClient(connectors.Options{
-		Manifest: e.manifest, Connection: connectionID, Secret: key, Config: checked, Doer: o.doer, Limiter: limiter, UserAgent: o.userAgent, MapError: e.connector.MapError,
+		Manifest: e.manifest, Connection: connectionID, Secret: key, Config: checked, Doer: o.doer, Limiter: limiter("", e.manifest.RequestsPerMinute(checked)), Budgets: budgets,
+		UserAgent: o.userAgent, Calls: o.calls.of(connectionID), MapError: e.connector.MapError,
 	})
 	if err != nil {
 		return nil, nil, err

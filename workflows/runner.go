@@ -146,7 +146,9 @@ func (r *Runner) ConnectionRemoved(ctx context.Context, connectionID string) err
 	if err := r.cancelScans(ctx, connectionID); err != nil {
 		return err
 	}
-	r.Activities.Open.Forget(connectionID)
+	if err := r.Activities.Open.Forget(ctx, connectionID); err != nil {
+		return err
+	}
 	_, err = findings.MarkSourceUnknown(ctx, r.DB, connectionID)
 	return err
 }

@@ -146,7 +146,7 @@ func (in *instance) run(ctx context.Context, p *parts, temporal client.Client) e
 		Client: temporal, DB: in.db, Activities: workflows.NewActivities(d), Log: in.log,
 		Work: in.works(), Manage: in.answers(), Index: p.index != nil, Exclusive: embeds(in.cfg),
 	})
-	in.onStop(func(context.Context) error { p.runner.Stop(); return nil })
+	in.onStop(func(ctx context.Context) error { p.runner.Stop(); return p.opener.Stop(ctx) })
 	return p.runner.Start(ctx)
 }
 

@@ -44,6 +44,10 @@ type Call struct {
 	Connection string
 	// BeforeRetry, if set, runs before each try but the first, e.g. to spend from a rate budget. Its error ends the call and is returned as it is.
 	BeforeRetry func(context.Context) error
+	// Prepare, if set, runs on the request of each try before it is sent, the first too. Its error ends the call and is returned as it is.
+	Prepare func(*http.Request) error
+	// Replied, if set, gets the reply of each try. It leaves the body alone.
+	Replied func(*http.Response)
 }
 
 // New makes a client. It makes no call.
@@ -77,7 +81,7 @@ var errServer = errors.New("server error")
 // after a time-out, a 4xx, a 429, or a reply that says x-should-retry: false or asks for a longer wait.
 func (c *Client) Do(req *http.Request, call Call) (*http.Response, error) {
 	run := func() (*http.Response, error) {
-		resp, err := c.try(req, call.BeforeRetry)
+		resp, err := c.try(req, call)
 		if err == nil && resp.StatusCode >= http.StatusInternalServerError {
 			return resp, errServer
 		}
@@ -143,10 +147,19 @@ func upstream(err error) bool {
 	return false
 }
 
-func (c *Client) try(req *http.Request, beforeRetry func(context.Context) error) (*http.Response, error) {
+func (c *Client) try(req *http.Request, call Call) (*http.Response, error) {
+	if call.Prepare != nil {
+		if err := call.Prepare(req); err != nil {
+			closeBody(req)
+			return nil, err
+		}
+	}
 	if req.Method != http.MethodGet && req.Method != http.MethodHead {
 		// What changes something is sent once: a lost reply does not mean that nothing happened.
 		resp, err := c.plain.Do(req)
+		if err == nil && call.Replied != nil {
+			call.Replied(resp)
+		}
 		return resp, Clean(err)
 	}
 	wrapped, err := retryablehttp.FromRequest(req)
@@ -161,12 +174,22 @@ func (c *Client) try(req *http.Request, beforeRetry func(context.Context) error)
 		RetryMax:     retryMax,
 		RetryWaitMin: c.cfg.RetryWaitMin,
 		RetryWaitMax: c.cfg.RetryWaitMax,
-		CheckRetry:   c.again,
+		CheckRetry: func(ctx context.Context, resp *http.Response, err error) (bool, error) {
+			if err == nil && call.Replied != nil {
+				call.Replied(resp)
+			}
+			return c.again(ctx, resp, err)
+		},
 		Backoff:      backoff,
 		ErrorHandler: retryablehttp.PassthroughErrorHandler,
 		PrepareRetry: func(r *http.Request) error {
-			if beforeRetry != nil {
-				hookErr = beforeRetry(r.Context())
+			if call.BeforeRetry != nil {
+				hookErr = call.BeforeRetry(r.Context())
+			}
+			if call.Prepare != nil && hookErr == nil {
+				// The header of the try before may still be read by the connection that broke.
+				r.Header = r.Header.Clone()
+				hookErr = call.Prepare(r)
 			}
 			return hookErr
 		},

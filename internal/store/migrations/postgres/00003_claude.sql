@@ -115,7 +115,8 @@ CREATE INDEX posture_causes_record ON posture_causes (workspace_id, connection_i
 CREATE INDEX posture_causes_fine ON posture_causes (workspace_id, connection_id, stream, fine_at);
 
 -- Own calls: a run is one process that calls with a connection's key. stopped_at is 0 until it ended in order; flushed_at: the ids of its requests
--- are stored up to then.
+-- are stored up to then. connection_id is empty for the tests of keys that are not saved.
+-- proven: the app's log has shown a signature of it.
 CREATE TABLE call_runs (
     workspace_id  TEXT COLLATE "C" NOT NULL,
     run           TEXT COLLATE "C" NOT NULL,
@@ -128,12 +129,13 @@ CREATE TABLE call_runs (
 );
 CREATE INDEX call_runs_connection ON call_runs (workspace_id, connection_id, started_at);
 
--- Numbers of calls that the app's log has shown, each once, and the row that showed it.
+-- Numbers of calls that the app's log has shown, each once, and the row that showed it. A row that only its request proves has its own id as run, and 0.
 CREATE TABLE calls_seen (
     workspace_id TEXT COLLATE "C" NOT NULL,
     run          TEXT COLLATE "C" NOT NULL,
     n            BIGINT NOT NULL,
     activity_id  TEXT COLLATE "C" NOT NULL,
+    request_id   TEXT COLLATE "C" NOT NULL,
     at           BIGINT NOT NULL,
     PRIMARY KEY (workspace_id, run, n)
 );
@@ -157,3 +159,17 @@ CREATE TABLE own_keys (
     first_seen_at BIGINT NOT NULL,
     PRIMARY KEY (workspace_id, connection_id, key_id)
 );
+
+-- Rows of the app's log of calls that nobody can judge yet: made with a key that is not known as the connection's own. They are judged when it is.
+CREATE TABLE calls_undecided (
+    workspace_id  TEXT COLLATE "C" NOT NULL,
+    connection_id TEXT COLLATE "C" NOT NULL,
+    activity_id   TEXT COLLATE "C" NOT NULL,
+    key_id        TEXT COLLATE "C" NOT NULL,
+    request_id    TEXT COLLATE "C" NOT NULL,
+    at            BIGINT NOT NULL,
+    noted_at      BIGINT NOT NULL,
+    PRIMARY KEY (workspace_id, connection_id, activity_id)
+);
+CREATE INDEX calls_undecided_key ON calls_undecided (workspace_id, connection_id, key_id);
+CREATE INDEX calls_undecided_noted ON calls_undecided (workspace_id, noted_at);
