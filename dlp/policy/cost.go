@@ -83,27 +83,12 @@ func (estimator) CallCost(function, _ string, args []ref.Val, _ ref.Val) *uint64
 	return &cost
 }
 
-// traits are what the tree of an expression says about how it must run.
-type traits struct {
-	loops bool // it has a loop
-	large bool // it reads values whose size nothing bounds
-}
-
-func traitsOf(tree *ast.AST) traits {
-	var t traits
+// loops reports whether the expression has a loop.
+func loops(tree *ast.AST) (found bool) {
 	ast.PreOrderVisit(tree.Expr(), ast.NewExprVisitor(func(e ast.Expr) {
-		switch e.Kind() {
-		case ast.ComprehensionKind:
-			t.loops = true
-		case ast.IdentKind:
-			name := e.AsIdent()
-			t.large = t.large || name == "record.fields" || name == "record.before"
-		case ast.CallKind:
-			name := e.AsCall().FunctionName()
-			t.large = t.large || name == fnEntries || name == fnText // The sizes of a record's fields are not among the hints.
-		}
+		found = found || e.Kind() == ast.ComprehensionKind
 	}))
-	return t
+	return found
 }
 
 // checkPatterns looks at every call of matches(). Invariant 9: a pattern out of the SaaS app could be of any size, and it could not be checked
@@ -158,5 +143,34 @@ func (in *Input) withinHints() bool {
 			return false
 		}
 	}
-	return true
+	left := hintEntries
+	return within(in.Record.Fields, &left) && within(in.Record.Before, &left)
+}
+
+// within reports whether a value of a record is within the hints: all its texts, and all its entries together.
+func within(value any, left *int) bool {
+	*left--
+	switch v := value.(type) {
+	case string:
+		return len(v) <= hintText
+	case map[string]any:
+		for name, inner := range v {
+			if *left < 0 || len(name) > hintText || !within(inner, left) {
+				return false
+			}
+		}
+	case []any:
+		for _, inner := range v {
+			if *left < 0 || !within(inner, left) {
+				return false
+			}
+		}
+	case []string:
+		for _, inner := range v {
+			if *left < 0 || !within(inner, left) {
+				return false
+			}
+		}
+	}
+	return *left >= 0
 }

@@ -65,8 +65,9 @@ func TestLimitsAreSetWhereTheyAreNeeded(t *testing.T) {
 		{"a small expression", `kind == "message" && count("x.y") > 0`, true},
 		{"a pattern", `file.name.matches("[.]pem$")`, true},
 		{"a loop", `actor.groups.exists(g, g == "ops")`, false},
-		{"a record, whose values have no bound", `record.fields.name == "x"`, false},
-		{"a record's field as text, which has no bound either", `text("name") == "x"`, false},
+		{"a field of a record", `record.fields.name == "x"`, true},
+		{"a field of a record as text", `text("name") == "x"`, true},
+		{"a loop over a list of a record", `entries("names").exists(n, n == "x")`, false},
 		{"a record's time", `older("created_at", duration("1h"))`, true},
 		{"twenty questions to the store", strings.Repeat(`total("x.y") + `, 19) + `total("x.y") > 0`, false},
 	} {
@@ -79,12 +80,15 @@ func TestLimitsAreSetWhereTheyAreNeeded(t *testing.T) {
 	for i, in := range []Input{
 		{Resource: Resource{Name: long}}, {Actor: Actor{Groups: []string{long}}}, {Actor: Actor{Groups: make([]string, hintEntries+1)}},
 		{Activity: Activity{Fields: map[string]string{"a": long}}}, {Activity: Activity{Fields: map[string]string{long: "a"}}}, {Matches: make([]dlp.Match, hintMatches+1)},
+		{Record: Record{Fields: map[string]any{"a": long}}}, {Record: Record{Before: map[string]any{long: 1.0}}}, {Record: Record{Fields: map[string]any{"a": []any{"b", map[string]any{"c": long}}}}},
+		{Record: Record{Fields: map[string]any{"a": make([]any, hintEntries)}}}, {Record: Record{Fields: map[string]any{"a": []string{long}}}},
+		{Record: Record{Fields: map[string]any{"a": make([]any, hintEntries/2)}, Before: map[string]any{"a": make([]any, hintEntries/2)}}},
 	} {
 		if in.withinHints() {
 			t.Errorf("input %d is within the hints", i)
 		}
 	}
-	if in := (Input{Resource: Resource{Name: long[1:]}}); !in.withinHints() {
+	if in := (Input{Resource: Resource{Name: long[1:]}, Record: Record{Fields: map[string]any{"a": long[1:], "b": make([]any, hintEntries-10)}}}); !in.withinHints() {
 		t.Error("an input of the size of the hint is beyond it")
 	}
 }

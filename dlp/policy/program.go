@@ -74,7 +74,7 @@ func compile(p *Policy, detectors []string) (out *program, err error) {
 	if err != nil {
 		return nil, p.fault(nil, ErrInvalid, "the expression cannot be planned: %s", err)
 	}
-	if t := traitsOf(tree); cost.Max <= smallCost && !t.loops && !t.large {
+	if cost.Max <= smallCost && !loops(tree) {
 		out.free, err = env.Program(checked, cel.EvalOptions(cel.OptOptimize))
 		if err != nil {
 			return nil, p.fault(nil, ErrInvalid, "the expression cannot be planned: %s", err)
