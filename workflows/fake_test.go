@@ -210,7 +210,7 @@ func part(kind string, ref connectors.Ref, path string, content []byte) connecto
 // bench is the activities over a real store, for one connection to an app in memory.
 type bench struct {
 	*Activities
-	t          *testing.T
+	t          testing.TB
 	app        *app
 	source     connectors.Source // instead of app, if set
 	connection store.Connection
@@ -220,7 +220,7 @@ type bench struct {
 
 var testDay = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 
-func newBench(t *testing.T) *bench {
+func newBench(t testing.TB) *bench {
 	t.Helper()
 	ctx, dir := t.Context(), t.TempDir()
 	db, err := store.Open(ctx, store.Configuration{Path: filepath.Join(dir, "outband.db")})
@@ -267,7 +267,7 @@ func newBench(t *testing.T) *bench {
 	return b
 }
 
-func check(t *testing.T, err error) {
+func check(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

@@ -42,7 +42,10 @@ func Records(ctx context.Context, q Querier, in RecordQuery) ([]Record, error) {
 		at := arg(Micros(in.At))
 		query += " AND r.valid_from <= " + at + " AND (r.valid_to = 0 OR r.valid_to > " + at + ")"
 	}
-	if in.AfterKind != "" {
+	switch {
+	case in.AfterKind != "" && in.Kind == in.AfterKind:
+		query += " AND r.id > " + arg(in.AfterID) // A comparison of pairs would begin at the kind's start.
+	case in.AfterKind != "":
 		query += " AND (r.kind, r.id) > (" + arg(in.AfterKind) + ", " + arg(in.AfterID) + ")"
 	}
 	query += " ORDER BY r.kind, r.id LIMIT " + arg(in.Limit)

@@ -263,8 +263,8 @@ func PutRecord(ctx context.Context, tx *Tx, old *Record, r Record) (Record, erro
 	var last int64
 	if old != nil {
 		last, r.Before = Micros(old.From), old.Fields
-	} else if err := tx.QueryRowContext(ctx, `SELECT COALESCE(MAX(valid_to), 0) FROM records WHERE workspace_id = $1 AND connection_id = $2 AND kind = $3 AND id = $4`,
-		Workspace, r.ConnectionID, r.Kind, r.ID).Scan(&last); err != nil {
+	} else if err := tx.QueryRowContext(ctx, `SELECT valid_to FROM records WHERE workspace_id = $1 AND connection_id = $2 AND kind = $3 AND id = $4 ORDER BY valid_from DESC LIMIT 1`,
+		Workspace, r.ConnectionID, r.Kind, r.ID).Scan(&last); err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return r, fmt.Errorf("look for a record: %w", err)
 	}
 	r.From, r.To, r.Missed = after(tx.Now(), last), time.Time{}, 0

@@ -56,7 +56,7 @@ CREATE TABLE records (
 CREATE UNIQUE INDEX records_now ON records (workspace_id, connection_id, kind, id) WHERE valid_to = 0;
 CREATE INDEX records_stream ON records (workspace_id, connection_id, stream, valid_to, seen_at);
 CREATE INDEX records_changed ON records (workspace_id, connection_id, valid_from);
-CREATE INDEX records_ended ON records (workspace_id, connection_id, valid_to);
+CREATE INDEX records_ended ON records (workspace_id, connection_id, valid_to) WHERE valid_to > 0;
 
 -- The single values of the records that stand, as text: what standing() counts. A long one is cut off.
 CREATE TABLE record_values (
