@@ -75,7 +75,7 @@ fuzz: ## each fuzz target for a short time
 	done; rm -f /tmp/outband-fuzz.$$$$
 
 bench: ## benchmarks; compare ratios of one run
-	$(GO) test -tags noembed -run '^$$' -bench . -benchmem ./dlp/... ./findings/... ./connectors/...
+	$(GO) test -tags noembed -run '^$$' -bench . -benchmem ./dlp/... ./findings/... ./connectors/... ./workflows/...
 
 # What the tests need beside Go: a C compiler for the race detector, Node.js for the pages, Chromium, Postgres and, for Elasticsearch from Maven
 # Central, Java and Maven. Nothing of it is needed to build or to run Outband, but Node.js to build.
