@@ -171,11 +171,10 @@ func (c *chat) item() connectors.Item {
 // changed sets time, version and deletion of an item from the times of its row. The same moment comes in several spellings, so the version is made from
 // the moment.
 func changed(it *connectors.Item, created, updated, deleted string) {
-	it.At, it.Version = moment(updated), updated
-	if !it.At.IsZero() {
+	if it.At = moment(updated); !it.At.IsZero() {
 		it.Version = strconv.FormatInt(it.At.UnixMicro(), 10)
 	} else {
-		it.At = moment(created)
+		it.At, it.Version = moment(created), digest(updated)
 	}
 	if deleted != "" {
 		it.Deleted = true

@@ -124,8 +124,8 @@ func (s *source) fetchChat(ctx context.Context, item connectors.Item, yield func
 				bad++
 				continue
 			}
-			isNew := seen.add(m.ID, moment(m.CreatedAt))
-			if !isNew && !item.Again {
+			isNew, twice := seen.add(m.ID, moment(m.CreatedAt))
+			if twice || !isNew && !item.Again {
 				continue
 			}
 			if give := again(yield, !isNew); !m.blocks(give) || !m.children(whole, &bad, give) {

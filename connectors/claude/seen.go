@@ -19,6 +19,7 @@ type seen struct {
 	slack time.Duration
 	limit time.Time // a later time is a mistake of the source, and would make everything after it old
 	old   map[string]bool
+	met   map[string]bool // in this fetch
 	next  []mark
 }
 
@@ -37,7 +38,7 @@ func readSeen(since string, slack time.Duration, now time.Time) *seen {
 	if since == "" || json.Unmarshal([]byte(since), s) != nil || s.At.IsZero() {
 		s = new(seen)
 	}
-	s.slack, s.limit, s.old = slack, now.Add(time.Hour), map[string]bool{}
+	s.slack, s.limit, s.old, s.met = slack, now.Add(time.Hour), map[string]bool{}, map[string]bool{}
 	for _, id := range s.IDs {
 		s.old[id] = true
 	}
@@ -52,14 +53,18 @@ func (s *seen) before(at time.Time) bool {
 	return s.known() && !at.IsZero() && at.Before(s.At.Add(-s.slack))
 }
 
-// add notes a message and reports whether it is new. A message without a time that can be read is told by its id only.
-func (s *seen) add(id string, at time.Time) bool {
+// add notes a message and reports whether it is new, or was met in this fetch before: pages can overlap, and a walk can begin anew. A message without a
+// time that can be read is told by its id only.
+func (s *seen) add(id string, at time.Time) (isNew, twice bool) {
 	if at.After(s.limit) {
 		at = time.Time{}
 	}
 	d := digest(id)
-	s.next = append(s.next, mark{at, d})
-	return !s.before(at) && !s.old[d]
+	if s.met[d] {
+		return false, true
+	}
+	s.met[d], s.next = true, append(s.next, mark{at, d})
+	return !s.before(at) && !s.old[d], false
 }
 
 // title gives the title of a chat, once unless it changes.

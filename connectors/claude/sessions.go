@@ -162,7 +162,7 @@ func (s *source) fetchSession(ctx context.Context, item connectors.Item, yield f
 			limit /= 2
 			continue
 		case errors.Is(err, connectors.ErrCursorExpired) && !restarted:
-			// A token lives for a day after the first page. What was given already has the same place and counts once.
+			// A token lives for a day after the first page.
 			at, restarted = place{}, true
 			continue
 		case err != nil:
@@ -179,9 +179,9 @@ func (s *source) fetchSession(ctx context.Context, item connectors.Item, yield f
 				continue
 			}
 			when := moment(m.CreatedAt)
-			isNew := seen.add(m.ID, when)
+			isNew, twice := seen.add(m.ID, when)
 			old = old || seen.before(when)
-			if m.replayed() || !isNew && !item.Again {
+			if twice || m.replayed() || !isNew && !item.Again {
 				continue
 			}
 			if !m.give(again(yield, !isNew)) {

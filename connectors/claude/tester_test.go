@@ -206,6 +206,16 @@ func TestMapError(t *testing.T) {
 		{"an organisation outside of the key", 403, "permission_error", "Organization x is outside this API key's scope", connectors.KindForbidden},
 		{"a chat that is gone", 404, "not_found_error", "Chat not found.", ""},
 		{"an unknown parameter", 400, "invalid_request_error", "Unknown query parameter: 'foo'.", ""},
+		{"a tenant without local sessions", 404, "not_found_error", "Local sessions are not available.", connectors.KindUnavailable},
+		{"a local session that is gone", 404, "not_found_error", "Local session not found.", ""},
+		{"a page token that expired", 400, "invalid_request_error", "page: this page cursor has expired", connectors.KindCursorExpired},
+		{"a page token of another list", 400, "invalid_request_error", "page: not a valid cursor", connectors.KindCursorExpired},
+		{"content that comes soon", 503, "overloaded_error", "Captured content is being read. Try again shortly.", ""},
+		{"content that does not come soon", 503, "overloaded_error", "Captured content cannot be read. Try again later.", connectors.KindTransient},
+		{"a project with chats", 409, "conflict_error", "Project x has chats", connectors.KindMalformed},
+		{"the old text of a missing scope", 401, "authentication_error", "Missing required scopes. Got: ['a:b'] Needed: ['read:c']", connectors.KindForbidden},
+		{"the old text of a chat that is gone", 404, "not_found_error", "Chat claude_chat_01Example not found.", ""},
+		{"the settings without a key", 401, "authentication_error", "API key is invalid.", connectors.KindAuth},
 		{"too many requests", 429, "rate_limit_error", "", ""},
 		{"overloaded", 529, "overloaded_error", "", ""},
 	} {
@@ -217,6 +227,13 @@ func TestMapError(t *testing.T) {
 	e := missingScope("Missing required scopes. Got: ['x'] Needed: ['delete:compliance_user_data', '<b>Evil</b>']")
 	if diff := cmp.Diff([]string{"delete:compliance_user_data"}, e.Missing); diff != "" {
 		t.Errorf("missing scopes (-want +got):\n%s", diff)
+	}
+	e = missingScope("Missing required scopes. Got: ['read:org_audit', 'delete:compliance_user_data'] Needed one of: ['x:y']")
+	if diff := cmp.Diff([]string{"read:org_audit", "delete:compliance_user_data"}, e.Scopes); diff != "" {
+		t.Errorf("scopes that the key has (-want +got):\n%s", diff)
+	}
+	if later := mapError(connectors.Reply{Status: 503, JSON: true, Message: "Try again later."}); later.RetryAfter != time.Hour {
+		t.Errorf("content that does not come soon waits %v", later.RetryAfter)
 	}
 	if !errors.Is(e, connectors.ErrForbidden) || strings.Contains(e.Error(), "Evil") {
 		t.Errorf("error = %v", e)
