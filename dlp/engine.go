@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -35,7 +36,7 @@ func DefaultConfiguration() Configuration {
 // margin is how much text around its own part a block sees: more than the longest match and its context.
 const margin = 20 << 10
 
-// Engine is a compiled set of detectors. It is immutable and safe for concurrent use.
+// Engine is a compiled set of detectors. It is safe for concurrent use, and nothing about it changes but how much it has scanned.
 type Engine struct {
 	cfg     Configuration
 	rules   []*rule
@@ -47,6 +48,7 @@ type Engine struct {
 	lists   []*rule // scanners over the matches of a whole text
 	ruleset string
 	states  sync.Pool
+	scanned atomic.Int64
 }
 
 // Result is what a scan found, by place. Matches below low confidence are not in it.
@@ -147,8 +149,12 @@ func (e *Engine) Scan(text []byte, keys Keys) (Result, error) {
 	s := e.acquire(keys)
 	defer e.release(s)
 	s.memory = memory{text: text}
+	e.scanned.Add(int64(len(text)))
 	return s.run(context.Background(), &s.memory)
 }
+
+// Scanned returns the bytes that were given to the engine so far.
+func (e *Engine) Scanned() int64 { return e.scanned.Load() }
 
 func (e *Engine) acquire(keys Keys) *state {
 	// The pool holds nothing but *state.

@@ -14,6 +14,7 @@ func (e *Engine) ScanReader(ctx context.Context, r io.Reader, keys Keys, maxByte
 	defer e.release(s)
 	st := &stream{r: r, left: maxBytes}
 	res, err := s.run(ctx, st)
+	e.scanned.Add(st.read)
 	if err != nil {
 		return Result{}, st.read, err
 	}

@@ -41,3 +41,27 @@ func GetActor(ctx context.Context, q store.Querier, key string) (a Actor, err er
 	}
 	return a, nil
 }
+
+// Tally is how many findings have a severity and a status.
+type Tally struct {
+	Severity, Status string
+	N                int64
+}
+
+// Count returns the number of findings by severity and status.
+func Count(ctx context.Context, q store.Querier) (out []Tally, err error) {
+	rows, err := q.QueryContext(ctx, `SELECT severity, status, COUNT(*) FROM findings WHERE workspace_id = $1 GROUP BY severity, status ORDER BY severity, status`, store.Workspace)
+	if err != nil {
+		return nil, fmt.Errorf("count findings: %w", err)
+	}
+	err = Each(rows, func() error {
+		var t Tally
+		err := rows.Scan(&t.Severity, &t.Status, &t.N)
+		out = append(out, t)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("count findings: %w", err)
+	}
+	return out, nil
+}

@@ -20,6 +20,20 @@ type Opener struct {
 	userAgent string
 	calls     *callLogs
 	byID      map[string]entry
+	observe   func(connectorID, connectionID string, o connectors.Observation)
+}
+
+// Watch makes every call of every source known to f, which is called from many goroutines. Set it before the first source is opened.
+func (o *Opener) Watch(f func(connectorID, connectionID string, o connectors.Observation)) {
+	o.observe = f
+}
+
+// observer is what a client tells its calls.
+func (o *Opener) observer(connectorID, connectionID string) func(connectors.Observation) {
+	if o.observe == nil {
+		return nil
+	}
+	return func(seen connectors.Observation) { o.observe(connectorID, connectionID, seen) }
 }
 
 type entry struct {
@@ -115,7 +129,7 @@ func (o *Opener) open(connectorID, connectionID, budget string, config map[strin
 	}
 	client, err := connectors.NewClient(connectors.Options{
 		Manifest: e.manifest, Connection: connectionID, Secret: key, Config: checked, Doer: o.doer, Limiter: limiter("", e.manifest.RequestsPerMinute(checked)), Budgets: budgets,
-		UserAgent: o.userAgent, Calls: o.calls.of(connectionID), MapError: e.connector.MapError,
+		UserAgent: o.userAgent, Calls: o.calls.of(connectionID), MapError: e.connector.MapError, Observe: o.observer(connectorID, connectionID),
 	})
 	if err != nil {
 		return nil, nil, err

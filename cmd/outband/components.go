@@ -63,6 +63,7 @@ type parts struct {
 	rules     *workflows.Rules
 	http      *safehttp.Client
 	opener    *workflows.Opener
+	engine    *dlp.Engine // nil: this process scans nothing
 	deliverer *deliver.Deliverer
 	runner    *workflows.Runner
 	reader    *search.Reader
@@ -107,6 +108,12 @@ func (in *instance) parts(ctx context.Context) (p *parts, err error) {
 	if p.opener, err = workflows.NewOpener(all.All(), in.db, in.vault, p.http, "Outband/"+versionText()); err != nil {
 		return p, err
 	}
+	if in.works() {
+		if p.engine, err = dlp.New(p.detectors, dlp.DefaultConfiguration()); err != nil {
+			return p, err
+		}
+	}
+	in.measure(p)
 	keys := keysOf(in.vault).Findings
 	p.deliverer = deliver.New(deliver.Dependencies{
 		DB: in.db, Keys: keys, HTTP: p.http.HTTP(), PublicURL: in.publicURL(), Version: versionText(), Now: time.Now,
@@ -131,14 +138,7 @@ func (in *instance) parts(ctx context.Context) (p *parts, err error) {
 
 // run starts the workers, and what keeps Temporal in step with the store, as the role says.
 func (in *instance) run(ctx context.Context, p *parts, temporal client.Client) error {
-	d := workflows.Dependencies{DB: in.db, Open: p.opener, Rules: p.rules, Keys: keysOf(in.vault), Deliver: p.deliverer, Log: in.log}
-	if in.works() {
-		engine, err := dlp.New(p.detectors, dlp.DefaultConfiguration())
-		if err != nil {
-			return err
-		}
-		d.Engine = engine
-	}
+	d := workflows.Dependencies{DB: in.db, Open: p.opener, Engine: p.engine, Rules: p.rules, Keys: keysOf(in.vault), Deliver: p.deliverer, Log: in.log}
 	if p.index != nil {
 		d.Index = indexer{p.index}
 	}
@@ -167,7 +167,9 @@ func (in *instance) api(p *parts) (*api.API, error) {
 			err := p.rules.Follow(ctx)
 			return p.rules.Current().Policies(), err
 		},
-		PoliciesChanged: func(ctx context.Context) error { return errors.Join(p.rules.Reload(ctx), p.runner.PoliciesChanged(ctx)) }, PolicyFailures: p.rules.Failures,
+		PoliciesChanged: func(ctx context.Context) error {
+			return errors.Join(p.rules.Reload(ctx), p.runner.PoliciesChanged(ctx))
+		}, PolicyFailures: p.rules.Failures,
 		CheckURL: func(raw string) error { return withAdvice(safehttp.CheckURL(raw, cfg.Egress.Allow)) },
 		Health:   func(ctx context.Context) map[string]api.Check { return health(ctx, p) },
 		Egress:   egress, Infrastructure: infrastructure(cfg), Demo: in.demo, Role: cfg.Role,

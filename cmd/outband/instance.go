@@ -16,6 +16,7 @@ import (
 
 	"github.com/outband/outband/internal/config"
 	"github.com/outband/outband/internal/datadir"
+	"github.com/outband/outband/internal/metrics"
 	"github.com/outband/outband/internal/store"
 	"github.com/outband/outband/internal/temporalembed"
 	"github.com/outband/outband/internal/vault"
@@ -30,7 +31,8 @@ type instance struct {
 	address string // that it listens on, host:port; empty for a worker that serves nothing
 	db      *store.DB
 	vault   *vault.Vault
-	failed  chan error // the HTTP server ended by itself
+	metrics *metrics.Metrics // nil: there are none
+	failed  chan error       // the HTTP server ended by itself
 
 	stops []func(context.Context) error // in the order of the starts
 }
@@ -111,6 +113,10 @@ func start(ctx context.Context, cfg config.Config, log *slog.Logger, demo bool) 
 			return listener.Close()
 		})
 	}
+	serveMetrics, err := in.listenMetrics()
+	if err != nil {
+		return nil, err
+	}
 	if in.db, in.vault, err = openStore(ctx, cfg, dir); err != nil {
 		return nil, err
 	}
@@ -124,6 +130,7 @@ func start(ctx context.Context, cfg config.Config, log *slog.Logger, demo bool) 
 	if err != nil {
 		return nil, err
 	}
+	serveMetrics()
 	if listener == nil {
 		return in, nil
 	}

@@ -227,3 +227,38 @@ func (d *Deliverer) person(ctx context.Context, key string) (findings.Person, er
 	}
 	return p, nil
 }
+
+// Depth is how much waits for a destination.
+type Depth struct {
+	DestinationID  string
+	Queued, Parked int64 // events
+	Behind         int64 // rows of the finding log that were not looked at yet
+}
+
+// Depths returns what waits for each destination.
+func Depths(ctx context.Context, q store.Querier) (out []Depth, err error) {
+	all, err := List(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	end, err := findings.LogEnd(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	for _, x := range all {
+		d := Depth{DestinationID: x.ID}
+		for state, n := range map[string]*int64{Queued: &d.Queued, Parked: &d.Parked} {
+			if err := q.QueryRowContext(ctx, `SELECT COUNT(*) FROM deliveries WHERE workspace_id = $1 AND destination_id = $2 AND state = $3`, store.Workspace, x.ID, state).Scan(n); err != nil {
+				return nil, fmt.Errorf("count the queue of destination %s: %w", x.ID, err)
+			}
+		}
+		var offset int64
+		err := q.QueryRowContext(ctx, `SELECT seq FROM consumers WHERE workspace_id = $1 AND id = $2`, store.Workspace, consumer(x.ID)).Scan(&offset)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return nil, fmt.Errorf("read the place of destination %s in the log: %w", x.ID, err)
+		}
+		d.Behind = max(end-offset, 0)
+		out = append(out, d)
+	}
+	return out, nil
+}

@@ -130,7 +130,6 @@ func (m *merged) parse() (Config, error) {
 		c.Key.File = filepath.Join(c.Data, "key")
 	}
 	m.together(c)
-	m.notYet()
 	if len(m.errs) > 0 {
 		return Config{}, errors.Join(m.errs...)
 	}

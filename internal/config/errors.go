@@ -12,7 +12,6 @@ const (
 	CodeTLS      = "OB-1017" // half a certificate
 	CodeChoice   = "OB-1018" // not one of the words allowed
 	CodeURL      = "OB-1019" // not an address of a page
-	CodeNotYet   = "OB-1020" // known, but not in this version
 	CodeRequired = "OB-1021" // empty, but needed
 	CodeTogether = "OB-1022" // settings that need each other, or exclude each other
 	CodeRole     = "OB-1023" // a role without the servers that its processes share

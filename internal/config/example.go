@@ -11,9 +11,6 @@ func Example() string {
 	b.WriteString("# Settings of Outband. Each can also be set by the environment, with OUTBAND_ before the key in capitals: OUTBAND_LOG_LEVEL.\n")
 	above := ""
 	for _, k := range keys {
-		if k.later {
-			continue
-		}
 		name, indent := k.name, ""
 		if sec, rest, ok := strings.Cut(k.name, "."); ok {
 			if sec != above {

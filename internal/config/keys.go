@@ -12,7 +12,6 @@ type key struct {
 	initial string // default, as it is written in the file
 	list    bool
 	secret  bool // only by file or environment: a command line is seen by every user of the machine
-	later   bool // known, but refused by this version
 }
 
 // keys are all settings, in the order of the documentation.
@@ -34,7 +33,7 @@ var keys = []key{
 	{name: "tls.cert", doc: "Certificate file of the server, PEM."},
 	{name: "tls.key", doc: "Its private key file, PEM."},
 	{name: "trusted_proxies", list: true, doc: "Networks of the proxies that end TLS before Outband, which may then listen beyond loopback. No forwarded header is believed."},
-	{name: "metrics.listen", later: true, doc: "Host and port of the metrics."},
+	{name: "metrics.listen", doc: "Host and port of the metrics, GET /metrics. Without it there are none. Beyond loopback it needs what listen needs."},
 	{name: "log.level", initial: "info", doc: "debug, info, warn or error."},
 	{name: "policies.dir", doc: "Folder of custom policies, one in each file *.yaml."},
 }

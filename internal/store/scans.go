@@ -165,3 +165,22 @@ func PurgeScans(ctx context.Context, tx *Tx, before time.Time, limit int) (int64
 	}
 	return res.RowsAffected()
 }
+
+// CountScans returns the number of scans by state.
+func CountScans(ctx context.Context, q Querier) (map[string]int64, error) {
+	rows, err := q.QueryContext(ctx, `SELECT state, COUNT(*) FROM scans WHERE workspace_id = $1 GROUP BY state`, Workspace)
+	if err != nil {
+		return nil, fmt.Errorf("count scans: %w", err)
+	}
+	out := map[string]int64{}
+	_, err = collect(rows, func(r *sql.Rows) (struct{}, error) {
+		var state string
+		var n int64
+		if err := r.Scan(&state, &n); err != nil {
+			return struct{}{}, fmt.Errorf("count scans: %w", err)
+		}
+		out[state] = n
+		return struct{}{}, nil
+	})
+	return out, err
+}
