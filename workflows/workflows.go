@@ -9,6 +9,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/outband/outband/connectors"
+	"github.com/outband/outband/internal/store"
 )
 
 // Task queues: their workers have slots of their own, so that a slow destination delays no scan.
@@ -43,7 +44,7 @@ type Outcome struct {
 // Plan is what a scan reads.
 type Plan struct {
 	ScanID  string
-	Live    []SliceRef
+	Live    []SliceRef    // of the streams that every scan reads, the most urgent first
 	Every   time.Duration // how often new content is looked for, also while history is read
 	Stopped bool
 }
@@ -109,7 +110,11 @@ func long(ctx workflow.Context) workflow.Context {
 	})
 }
 
-// SyncConnection is one scan: what is new in each stream, then what waits, then history, newest first, with a look at what is new in between.
+// sideBySide marks, in a workflow's history, scans whose parts run beside each other. Those of before went through them one after the other.
+const sideBySide = "side-by-side"
+
+// SyncConnection is one scan: what is new in each stream, again and again for as long as it lasts, and beside that what waits, then history, newest
+// first.
 func SyncConnection(ctx workflow.Context, in SyncInput) error {
 	var a *Activities
 	var plan Plan
@@ -120,25 +125,11 @@ func SyncConnection(ctx workflow.Context, in SyncInput) error {
 		return nil
 	}
 	s := &run{in: in, plan: plan, outcome: in.Outcome, skip: in.Skip}
-	s.live(ctx)
-	s.waiting(ctx)
-	for !s.over() && len(s.skip) < maxBrokenSlices {
-		var slices []SliceRef
-		if err := workflow.ExecuteActivity(short(ctx), a.NextSlices, SlicesInput{in.ConnectionID, plan.ScanID, s.skip}).Get(ctx, &slices); err != nil {
-			s.fail(err)
-			break
-		}
-		if len(slices) == 0 {
-			break
-		}
-		for _, slice := range slices {
-			s.slice(ctx, slice, true)
-			if s.over() {
-				break
-			}
-		}
+	if workflow.GetVersion(ctx, sideBySide, workflow.DefaultVersion, 1) == workflow.DefaultVersion {
+		s.inTurn(ctx)
+	} else {
+		s.beside(ctx)
 	}
-	s.waiting(ctx)
 	if s.again && !s.ended() {
 		return workflow.NewContinueAsNewError(ctx, SyncConnection, SyncInput{in.ConnectionID, plan.ScanID, s.outcome, s.skip})
 	}
@@ -150,7 +141,12 @@ type run struct {
 	in       SyncInput
 	plan     Plan
 	outcome  Outcome
-	skip     []SliceRef
+	skip     []SliceRef // of history, which cannot be read now
+	resting  []SliceRef // live lanes that cannot be read now, until wakeAt
+	wakeAt   time.Time
+	stuck    bool // an item that waits cannot be worked now
+	first    int  // live lanes that are still at their first read
+	done     bool // nothing is left but what is new
 	lastLive time.Time
 	again    bool // the history of this run is long enough: a new run goes on from the checkpoints
 }
@@ -158,45 +154,125 @@ type run struct {
 func (s *run) ended() bool { return s.outcome.Final || s.outcome.Stopped }
 func (s *run) over() bool  { return s.again || s.ended() }
 
-// live reads what is new in every stream. A stream that fails does not hold the others.
-func (s *run) live(ctx workflow.Context) {
-	s.lastLive = workflow.Now(ctx)
+// restFor is how long a live lane of a longer cadence that cannot be read is left alone within a scan.
+const restFor = 15 * time.Minute
+
+// beside reads each stream of every scan in a coroutine of its own, and the rest in one more. New content waits neither for old nor for that of
+// another stream; where the calls are short, the rate budget gives them to what is new.
+func (s *run) beside(ctx workflow.Context) {
+	s.first = len(s.plan.Live)
+	all := workflow.NewWaitGroup(ctx)
+	all.Add(len(s.plan.Live) + 1)
 	for _, slice := range s.plan.Live {
-		if s.over() {
-			return
-		}
-		s.slice(ctx, slice, false)
+		workflow.Go(ctx, func(ctx workflow.Context) {
+			defer all.Done()
+			s.follow(ctx, slice)
+		})
 	}
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		defer all.Done()
+		s.rest(ctx)
+		s.done = true
+	})
+	all.Wait(ctx)
 }
 
-// slice reads one slice to its end. Between the pages of history it looks for new content: new never waits for old.
-func (s *run) slice(ctx workflow.Context, slice SliceRef, history bool) {
-	var a *Activities
-	for {
-		var page PageResult
-		if err := workflow.ExecuteActivity(long(ctx), a.ScanPage, PageInput{s.in.ConnectionID, s.plan.ScanID, slice}).Get(ctx, &page); err != nil {
+// follow reads what is new in a stream, and again each time that its interval has passed, until the rest of the scan is done.
+func (s *run) follow(ctx workflow.Context, slice SliceRef) {
+	for first := true; !s.over(); first = false {
+		began := workflow.Now(ctx)
+		if _, err := s.read(ctx, slice, time.Time{}); err != nil {
 			s.fail(err)
-			if history {
-				s.skip = append(s.skip, slice)
-			}
-			return
 		}
-		if page.Stopped {
-			s.outcome.Stopped = true
-			return
+		if first {
+			s.first--
 		}
-		if page.Done {
-			s.outcome.Done++
+		next := max(began.Add(s.plan.Every).Sub(workflow.Now(ctx)), time.Second)
+		if over, err := workflow.AwaitWithTimeout(ctx, next, func() bool { return s.done || s.over() }); over || err != nil {
 			return
 		}
 		if workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
 			s.again = true
+		}
+	}
+	s.first = 0 // Nobody waits for the first reads of a scan that is over.
+}
+
+// rest works what waits, and reads the streams of a longer cadence, holes and history. It asks anew what is next at least once in the connection's
+// interval, so that a long slice of history keeps nothing waiting for longer.
+func (s *run) rest(ctx workflow.Context) {
+	var a *Activities
+	// What is new has the first calls of a scan.
+	if err := workflow.Await(ctx, func() bool { return s.first == 0 || s.over() }); err != nil {
+		return
+	}
+	for !s.over() && len(s.skip) < maxBrokenSlices {
+		if !s.stuck {
+			s.waiting(ctx)
+		}
+		if s.over() {
 			return
 		}
-		if history && workflow.Now(ctx).Sub(s.lastLive) >= s.plan.Every {
-			if s.live(ctx); s.over() {
+		if workflow.Now(ctx).After(s.wakeAt) {
+			s.resting = nil
+		}
+		var slices []SliceRef
+		in := SlicesInput{s.in.ConnectionID, s.plan.ScanID, append(append([]SliceRef{}, s.skip...), s.resting...)}
+		if err := workflow.ExecuteActivity(short(ctx), a.NextSlices, in).Get(ctx, &slices); err != nil {
+			s.fail(err)
+			break
+		}
+		if len(slices) == 0 {
+			break
+		}
+		until := workflow.Now(ctx).Add(s.plan.Every)
+		for _, slice := range slices {
+			page, err := s.read(ctx, slice, until)
+			if err != nil {
+				s.fail(err)
+			}
+			switch {
+			case err == nil && !page.Unavailable:
+			case slice.Lane == store.LaneLive:
+				if len(s.resting) == 0 {
+					s.wakeAt = workflow.Now(ctx).Add(restFor)
+				}
+				s.resting = append(s.resting, slice)
+			default:
+				s.skip = append(s.skip, slice)
+			}
+			if s.over() {
 				return
 			}
+			if !workflow.Now(ctx).Before(until) {
+				break
+			}
+		}
+	}
+	s.waiting(ctx)
+}
+
+// read reads a slice to its end, or until a time, if one is given.
+func (s *run) read(ctx workflow.Context, slice SliceRef, until time.Time) (page PageResult, err error) {
+	var a *Activities
+	for {
+		page = PageResult{}
+		if err := workflow.ExecuteActivity(long(ctx), a.ScanPage, PageInput{s.in.ConnectionID, s.plan.ScanID, slice}).Get(ctx, &page); err != nil {
+			return page, err
+		}
+		if page.Stopped {
+			s.outcome.Stopped = true
+			return page, nil
+		}
+		if page.Done {
+			s.outcome.Done++
+			return page, nil
+		}
+		if workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
+			s.again = true
+		}
+		if s.over() || (!until.IsZero() && !workflow.Now(ctx).Before(until)) {
+			return page, nil
 		}
 	}
 }
@@ -213,6 +289,7 @@ func (s *run) waiting(ctx workflow.Context) {
 		for _, item := range due {
 			if err := workflow.ExecuteActivity(long(ctx), a.ScanFile, ItemInput{s.in.ConnectionID, s.plan.ScanID, item}).Get(ctx, nil); err != nil {
 				s.fail(err)
+				s.stuck = true
 				return // The item is still due: asking again in this scan would be a loop.
 			}
 		}

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"log/slog"
 	"reflect"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -24,15 +26,19 @@ import (
 type env struct {
 	*testsuite.TestWorkflowEnvironment
 	t       *testing.T
+	mu      sync.Mutex // activities run side by side
 	calls   []string
 	pages   map[SliceRef][]any // results (PageResult) or errors of ScanPage, in order; then Done
 	history []SliceRef
+	again   []SliceRef // what NextSlices answers while it is not done, after history
+	asked   []SlicesInput
 	due     []ItemRef
 	refuse  error // what ScanFile answers; the item then stays due
 	end     FinishInput
 }
 
-func newEnv(t *testing.T, pageTakes time.Duration) *env {
+// newEnv makes one in which a page of the slow slices takes so long.
+func newEnv(t *testing.T, takes time.Duration, slow ...SliceRef) *env {
 	t.Helper()
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(quiet{slog.New(slog.DiscardHandler)})
@@ -41,10 +47,13 @@ func newEnv(t *testing.T, pageTakes time.Duration) *env {
 	e.RegisterActivity(a)
 	live := []SliceRef{{"chats", "live", "live"}, {"activities", "live", "live"}}
 	e.OnActivity(a.BeginScan, mock.Anything, mock.Anything).Return(Plan{ScanID: "scn_1", Live: live, Every: 5 * time.Minute}, nil)
-	e.OnActivity(a.ScanPage, mock.Anything, mock.Anything).After(pageTakes).Return(func(_ context.Context, in PageInput) (PageResult, error) {
+	page := func(_ context.Context, in PageInput) (PageResult, error) {
+		e.mu.Lock()
+		defer e.mu.Unlock()
 		e.calls = append(e.calls, in.Slice.Stream+" "+in.Slice.Slice)
 		next := e.pages[in.Slice]
 		if len(next) == 0 {
+			e.again = slices.DeleteFunc(e.again, func(r SliceRef) bool { return r == in.Slice })
 			return PageResult{Done: true}, nil
 		}
 		e.pages[in.Slice] = next[1:]
@@ -52,10 +61,19 @@ func newEnv(t *testing.T, pageTakes time.Duration) *env {
 			return PageResult{}, err
 		}
 		return next[0].(PageResult), nil
-	})
+	}
+	isSlow := func(in PageInput) bool { return slices.Contains(slow, in.Slice) }
+	e.OnActivity(a.ScanPage, mock.Anything, mock.MatchedBy(isSlow)).After(takes).Return(page)
+	e.OnActivity(a.ScanPage, mock.Anything, mock.MatchedBy(func(in PageInput) bool { return !isSlow(in) })).Return(page)
 	e.OnActivity(a.NextSlices, mock.Anything, mock.Anything).Return(func(_ context.Context, in SlicesInput) ([]SliceRef, error) {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.asked = append(e.asked, in)
 		out := e.history
 		e.history = nil
+		if out == nil {
+			out = slices.Clone(e.again)
+		}
 		return out, nil
 	})
 	e.OnActivity(a.DueItems, mock.Anything, mock.Anything).Return(func(context.Context, PageInput) ([]ItemRef, error) {
@@ -66,6 +84,8 @@ func newEnv(t *testing.T, pageTakes time.Duration) *env {
 		return out, nil
 	})
 	e.OnActivity(a.ScanFile, mock.Anything, mock.Anything).Return(func(_ context.Context, in ItemInput) error {
+		e.mu.Lock()
+		defer e.mu.Unlock()
 		e.calls = append(e.calls, "item "+in.Item.ID)
 		return e.refuse
 	})
@@ -85,14 +105,29 @@ func refused(kind connectors.Kind) error {
 	return ActivityError(&connectors.Error{Kind: kind, Code: "OB-2001", Status: 401, Message: "The key is refused."})
 }
 
+// sorted returns the calls in an order that does not hang on which of two that run side by side came first.
+func (e *env) sorted() []string { return slices.Sorted(slices.Values(e.calls)) }
+
+// after returns the calls that are not of the streams of every scan, in order.
+func (e *env) after() (out []string) {
+	for _, c := range e.calls {
+		if !strings.HasSuffix(c, " live") || strings.HasPrefix(c, "users") {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
 func TestAScanReadsLiveThenWhatWaitsThenHistory(t *testing.T) {
 	e := newEnv(t, 0)
 	e.due = []ItemRef{{"file", "f1"}}
 	e.history = []SliceRef{{"chats", "backfill", "2026-11-19"}, {"chats", "backfill", "2026-11-18"}}
 	e.pages[SliceRef{"chats", "live", "live"}] = []any{PageResult{Items: 100}, PageResult{Done: true}}
 	e.run()
-	want := []string{"chats live", "chats live", "activities live", "item f1", "chats 2026-11-19", "chats 2026-11-18"}
-	if diff := cmp.Diff(want, e.calls); diff != "" {
+	if diff := cmp.Diff([]string{"activities live", "chats live", "chats live"}, slices.Sorted(slices.Values(e.calls[:3]))); diff != "" {
+		t.Errorf("what is new does not come first (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"item f1", "chats 2026-11-19", "chats 2026-11-18"}, e.calls[3:]); diff != "" {
 		t.Errorf("order (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff(FinishInput{"con_1", "scn_1", Outcome{Done: 4}}, e.end); diff != "" {
@@ -100,15 +135,53 @@ func TestAScanReadsLiveThenWhatWaitsThenHistory(t *testing.T) {
 	}
 }
 
+// Each page of history takes longer than the interval in which new content is looked for.
 func TestNewContentDoesNotWaitForHistory(t *testing.T) {
-	e := newEnv(t, 3*time.Minute) // and new content is to be looked for each five
 	old := SliceRef{"chats", "backfill", "2026-11-19"}
+	e := newEnv(t, 12*time.Minute, old)
 	e.history = []SliceRef{old}
 	e.pages[old] = []any{PageResult{Items: 100}, PageResult{Items: 100}}
+	e.again = []SliceRef{old}
 	e.run()
-	want := []string{"chats live", "activities live", "chats 2026-11-19", "chats live", "activities live", "chats 2026-11-19", "chats live", "activities live", "chats 2026-11-19"}
-	if diff := cmp.Diff(want, e.calls); diff != "" {
-		t.Errorf("order (-want +got):\n%s", diff)
+	if got := e.after(); len(got) != 3 {
+		t.Errorf("history was read %v", got)
+	}
+	// 36 minutes of history: at its begin, and each five minutes.
+	n := map[string]int{}
+	for _, c := range e.calls {
+		n[c]++
+	}
+	if n["chats live"] != 8 || n["activities live"] != 8 {
+		t.Errorf("in 36 minutes new content was looked for %v times, want once in five minutes", n)
+	}
+}
+
+// A walk through chats that takes long keeps the feed waiting no more than the other way round.
+func TestStreamsOfEveryScanDoNotWaitForEachOther(t *testing.T) {
+	chats := SliceRef{"chats", "live", "live"}
+	e := newEnv(t, 4*time.Minute, chats)
+	e.pages[chats] = []any{PageResult{Items: 100}, PageResult{Items: 100}, PageResult{Items: 100}, PageResult{Done: true}}
+	e.run()
+	n := map[string]int{}
+	for _, c := range e.calls {
+		n[c]++
+	}
+	if n["chats live"] != 4 || n["activities live"] != 4 {
+		t.Errorf("calls %v, want the feed once in five of sixteen minutes", n)
+	}
+}
+
+// A long slice of history is left now and then to ask what else is due.
+func TestALongSliceOfHistoryKeepsNothingElseWaiting(t *testing.T) {
+	old, users := SliceRef{"chats", "backfill", "2026-11-19"}, SliceRef{"users", "live", "live"}
+	e := newEnv(t, 3*time.Minute, old)
+	e.history = []SliceRef{old}
+	e.pages[old] = []any{PageResult{Items: 100}, PageResult{Items: 100}, PageResult{Items: 100}}
+	e.again = []SliceRef{users, old}
+	e.run()
+	want := []string{"chats 2026-11-19", "chats 2026-11-19", "users live", "chats 2026-11-19", "chats 2026-11-19"}
+	if diff := cmp.Diff(want, e.after()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
@@ -117,11 +190,26 @@ func TestAStreamThatFailsDoesNotHoldTheOthers(t *testing.T) {
 	e.history = []SliceRef{{"chats", "backfill", "2026-11-19"}}
 	e.pages[SliceRef{"chats", "live", "live"}] = []any{refused(connectors.KindForbidden)}
 	e.run()
-	if want := []string{"chats live", "activities live", "chats 2026-11-19"}; !cmp.Equal(want, e.calls) {
+	if want := []string{"activities live", "chats 2026-11-19", "chats live"}; !cmp.Equal(want, e.sorted()) {
 		t.Errorf("calls %v", e.calls)
 	}
 	if o := e.end.Outcome; o.Failed != 1 || o.Done != 2 || o.Final || o.Code != "OB-2001" || o.Message != "The key is refused." {
 		t.Errorf("outcome %+v", o)
+	}
+}
+
+func TestWhatATenantDoesNotHaveIsNoFailure(t *testing.T) {
+	e := newEnv(t, 0)
+	users, old := SliceRef{"users", "live", "live"}, SliceRef{"chats", "backfill", "2026-11-19"}
+	e.history = []SliceRef{users, old}
+	e.pages[users] = []any{PageResult{Done: true, Unavailable: true}}
+	e.pages[old] = []any{PageResult{Done: true, Unavailable: true}}
+	e.run()
+	if o := e.end.Outcome; o.Failed != 0 || o.Done != 4 {
+		t.Errorf("outcome %+v", o)
+	}
+	if diff := cmp.Diff([]SliceRef{old, users}, e.asked[len(e.asked)-1].Skip); diff != "" {
+		t.Errorf("it is asked for once more in this scan (-want +got):\n%s", diff)
 	}
 }
 
@@ -130,7 +218,7 @@ func TestARefusedKeyEndsTheScanAtOnce(t *testing.T) {
 	e.history = []SliceRef{{"chats", "backfill", "2026-11-19"}}
 	e.pages[SliceRef{"chats", "live", "live"}] = []any{refused(connectors.KindAuth)}
 	e.run()
-	if want := []string{"chats live"}; !cmp.Equal(want, e.calls) {
+	if want := []string{"activities live", "chats live"}; !cmp.Equal(want, e.sorted()) {
 		t.Errorf("calls %v: a refused key must not be tried again", e.calls)
 	}
 	if o := e.end.Outcome; !o.Final || o.Code != "OB-2001" {
@@ -144,7 +232,7 @@ func TestAFailureIsTriedAgain(t *testing.T) {
 		ActivityError(&connectors.Error{Kind: connectors.KindRateLimited, RetryAfter: 40 * time.Second}), ActivityError(&connectors.Error{Kind: connectors.KindTransient}),
 	}
 	e.run()
-	if want := []string{"chats live", "chats live", "chats live", "activities live"}; !cmp.Equal(want, e.calls) {
+	if want := []string{"activities live", "chats live", "chats live", "chats live"}; !cmp.Equal(want, e.sorted()) {
 		t.Errorf("calls %v", e.calls)
 	}
 	if o := e.end.Outcome; o.Failed != 0 {
@@ -171,8 +259,8 @@ func TestAnItemThatIsRefusedIsNotAskedForWithoutEnd(t *testing.T) {
 	e.history = []SliceRef{{"chats", "backfill", "2026-11-19"}}
 	e.run()
 	// Once before history and once after it.
-	want := []string{"chats live", "activities live", "item f1", "chats 2026-11-19", "item f1"}
-	if diff := cmp.Diff(want, e.calls); diff != "" {
+	want := []string{"item f1", "chats 2026-11-19", "item f1"}
+	if diff := cmp.Diff(want, e.after()); diff != "" {
 		t.Errorf("calls (-want +got):\n%s", diff)
 	}
 	if o := e.end.Outcome; o.Failed != 2 || o.Done != 3 || o.Code != "OB-2001" {
@@ -193,7 +281,7 @@ func TestALongHistoryIsContinuedAsNew(t *testing.T) {
 	if err := converter.GetDefaultDataConverter().FromPayloads(again.Input, &in); err != nil || in.ConnectionID != "con_1" || in.ScanID != "scn_1" {
 		t.Errorf("continues with %+v, %v", in, err)
 	}
-	if len(e.calls) != 1 || e.end.ScanID != "" {
+	if len(e.calls) > 3 || e.end.ScanID != "" {
 		t.Errorf("calls %v, end %+v: the scan is not over", e.calls, e.end)
 	}
 }
@@ -202,7 +290,7 @@ func TestAPausedConnectionEndsTheScan(t *testing.T) {
 	e := newEnv(t, 0)
 	e.pages[SliceRef{"chats", "live", "live"}] = []any{PageResult{Stopped: true}}
 	e.run()
-	if !e.end.Outcome.Stopped || len(e.calls) != 1 {
+	if !e.end.Outcome.Stopped || len(e.calls) != 2 {
 		t.Errorf("outcome %+v, calls %v", e.end.Outcome, e.calls)
 	}
 }
