@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"sync"
 	"testing"
 	"time"
 
@@ -29,13 +30,18 @@ var identity = regexp.MustCompile(`"identity":\s*"[^"]*"`)
 var update = flag.Bool("update", false, "write the histories that workflows/testdata/history holds for this version")
 
 // scripted are activities with the names of the real ones and a fixed course: pages, a file that waits, two days of history, a failure.
-type scripted struct{ asked, due int }
+type scripted struct {
+	mu         sync.Mutex // activities of a scan run side by side
+	asked, due int
+}
 
 func (s *scripted) BeginScan(context.Context, workflows.SyncInput) (workflows.Plan, error) {
 	return workflows.Plan{ScanID: "scn_1", Every: time.Hour, Live: []workflows.SliceRef{{Stream: "chats", Lane: "live", Slice: "live"}, {Stream: "activities", Lane: "live", Slice: "live"}}}, nil
 }
 
 func (s *scripted) ScanPage(ctx context.Context, in workflows.PageInput) (workflows.PageResult, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.asked++
 	if in.Slice.Slice == "2026-11-18" {
 		return workflows.PageResult{}, workflows.ActivityError(&connectors.Error{Kind: connectors.KindForbidden, Code: "OB-2003", Message: "A scope is missing."})
@@ -90,13 +96,15 @@ func TestHistoriesOfARealServerReplay(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
+	// The version is that of the workflow's shape: a new one is a new file, and the old ones stay.
 	for name, run := range map[string]struct {
 		workflow, input any
+		version         string
 	}{
-		"sync_connection": {workflows.SyncConnection, workflows.SyncInput{ConnectionID: "con_1"}},
-		"deliver":         {workflows.Deliver, workflows.DeliverInput{DestinationID: "dst_1"}},
-		"index":           {workflows.Index, workflows.IndexInput{}},
-		"purge":           {workflows.Purge, workflows.PurgeInput{}},
+		"sync_connection": {workflows.SyncConnection, workflows.SyncInput{ConnectionID: "con_1"}, "v2"},
+		"deliver":         {workflows.Deliver, workflows.DeliverInput{DestinationID: "dst_1"}, "v1"},
+		"index":           {workflows.Index, workflows.IndexInput{}, "v1"},
+		"purge":           {workflows.Purge, workflows.PurgeInput{}, "v1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := worker.New(c, name, worker.Options{})
@@ -129,7 +137,7 @@ func TestHistoriesOfARealServerReplay(t *testing.T) {
 			if err := replayer.ReplayWorkflowHistory(nil, history); err != nil {
 				t.Error(err)
 			}
-			file := filepath.Join("../../workflows/testdata/history", name+".v1.json")
+			file := filepath.Join("../../workflows/testdata/history", name+"."+run.version+".json")
 			if _, err := os.Stat(file); !*update || err == nil {
 				return // One that is there stays: it is of the version that wrote it.
 			}
