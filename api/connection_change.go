@@ -53,7 +53,7 @@ func (a *API) createConnection(ctx context.Context, in *CreateConnectionInput) (
 	config, wrong := a.settings(m, b.Config)
 	secrets, more := credentials(m, b.Secrets, false)
 	wrong = append(wrong, more...)
-	every, more := interval(b.Schedule)
+	every, more := interval(b.Schedule, usualEvery(m, config))
 	wrong = append(wrong, more...)
 	from, more := backfill(b.BackfillFrom, a.d.DB.Now())
 	wrong = append(wrong, more...)
@@ -180,7 +180,7 @@ func (a *API) updateConnection(ctx context.Context, in *UpdateConnectionInput) (
 	wrong = append(wrong, more...)
 	every := c.Every
 	if b.Schedule != nil {
-		every, more = interval(b.Schedule)
+		every, more = interval(b.Schedule, c.Every)
 		wrong = append(wrong, more...)
 	}
 	if b.Name != nil {

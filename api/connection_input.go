@@ -20,7 +20,8 @@ import (
 const (
 	minEvery        = time.Minute
 	maxEvery        = 24 * time.Hour
-	defaultEvery    = 5 * time.Minute
+	defaultEvery    = time.Minute
+	slowEvery       = 5 * time.Minute // by default where the app's limits are narrow
 	defaultBackfill = 30 * 24 * time.Hour
 	maxSecret       = 2048 // bytes, where the manifest does not say
 )
@@ -124,10 +125,25 @@ func credentials(m *connectors.Manifest, in map[string]string, have bool) (map[s
 	return out, wrong
 }
 
-// interval reads a schedule.
-func interval(s *Schedule) (time.Duration, []problem.Field) {
+// usualEvery is how often new content is looked for unless the admin says: each minute, since what its user deletes before that is never seen; less often
+// where looking alone would take more than a tenth of the calls that the connection may make.
+func usualEvery(m *connectors.Manifest, config map[string]string) time.Duration {
+	looks := 0
+	for _, s := range m.Streams {
+		if s.Every == 0 {
+			looks++
+		}
+	}
+	if 10*looks > m.RequestsPerMinute(config) {
+		return slowEvery
+	}
+	return defaultEvery
+}
+
+// interval reads a schedule; usual is the one where none is given.
+func interval(s *Schedule, usual time.Duration) (time.Duration, []problem.Field) {
 	if s == nil {
-		return defaultEvery, nil
+		return usual, nil
 	}
 	d, err := time.ParseDuration(s.Every)
 	if err != nil || d < minEvery || d > maxEvery {

@@ -50,7 +50,7 @@ func TestConnectionLife(t *testing.T) {
 	want := map[string]any{
 		"name": "Acme (Example Org)", "connector": "acme", "account": map[string]any{"id": "org-1", "name": "Example Org", "key_kind": "compliance"},
 		"config":   map[string]any{"base_url": "https://api.example.com", "requests_per_minute": 60000.0},
-		"schedule": map[string]any{"every": "5m"}, "backfill_from": "2026-02-08T12:00:00.000Z", "backfill_paused": false, "state": "active", "state_code": "", "state_message": "",
+		"schedule": map[string]any{"every": "1m"}, "backfill_from": "2026-02-08T12:00:00.000Z", "backfill_paused": false, "state": "active", "state_code": "", "state_message": "",
 		"secrets": map[string]any{"api_key": map[string]any{"set": true, "rotated_at": "2026-03-10T12:00:00.000Z"}},
 		"key": map[string]any{
 			"missing_scopes": []any{}, "surplus_scopes": []any{}, "streams": []any{"chats", "activities"}, "organizations": []any{}, "since": nil, "tested_at": "2026-03-10T12:00:00.000Z",
@@ -291,5 +291,14 @@ func TestConnectionsShowTheirNewestScan(t *testing.T) {
 	})
 	if one := k.do(admin, "GET", "/api/v1/connections/"+id, "").want(200); one.object()["last_scan"] != nil {
 		t.Errorf("connection is %s, want no scan", one.body)
+	}
+}
+
+func TestHowOftenNewContentIsLookedFor(t *testing.T) {
+	m := &connectors.Manifest{Limits: connectors.Limits{RequestsPerMinute: 300}, Streams: []connectors.Stream{{}, {}, {}, {Every: connectors.Duration(time.Hour)}}}
+	for rate, want := range map[string]time.Duration{"": time.Minute, "30": time.Minute, "29": 5 * time.Minute} {
+		if got := usualEvery(m, map[string]string{connectors.ConfigRequestsPerMinute: rate}); got != want {
+			t.Errorf("at %q calls a minute: %v, want %v", rate, got, want)
+		}
 	}
 }

@@ -23,8 +23,10 @@ const (
 	atOnce      = 4
 )
 
-// activitiesKept is how long masked activities are kept.
-const activitiesKept = 180 * day
+const (
+	activitiesKept = 180 * day // masked
+	emptyScansKept = 7 * day   // scans of the schedule that read nothing
+)
 
 // Dependencies of the activities.
 type Dependencies struct {
@@ -242,27 +244,30 @@ func (a *Activities) ScanFile(ctx context.Context, in ItemInput) error {
 	return lostOr(ctx, p.retry(ctx, in.Item))
 }
 
-// PurgeActivities deletes masked activities past their time, in small transactions, what is left of leases and rate budgets that nobody uses, and what is
-// kept of calls for a time.
+// PurgeActivities deletes masked activities and empty scans past their time, in small transactions, what is left of leases and rate budgets that nobody
+// uses, and what is kept of calls for a time.
 func (a *Activities) PurgeActivities(ctx context.Context) error {
 	ctx, stop := working(ctx)
 	defer stop()
 	err := a.DB.Write(ctx, func(tx *store.Tx) error {
 		return errors.Join(store.PurgeBudgets(ctx, tx), store.PurgeCalls(ctx, tx), store.PurgeLeases(ctx, tx, tx.Now().Add(-day)))
 	})
-	if err != nil {
-		return ActivityError(err)
-	}
-	for {
-		var n int64
-		err := a.DB.Write(ctx, func(tx *store.Tx) (err error) {
-			n, err = store.PurgeActivities(ctx, tx, tx.Now().Add(-activitiesKept), 1000)
-			return err
-		})
-		if err != nil || n == 0 {
-			return ActivityError(err)
+	for _, purge := range []func(*store.Tx) (int64, error){
+		func(tx *store.Tx) (int64, error) {
+			return store.PurgeActivities(ctx, tx, tx.Now().Add(-activitiesKept), 1000)
+		},
+		func(tx *store.Tx) (int64, error) {
+			return store.PurgeScans(ctx, tx, tx.Now().Add(-emptyScansKept), 1000)
+		},
+	} {
+		for n := int64(1); n > 0 && err == nil; {
+			err = a.DB.Write(ctx, func(tx *store.Tx) (err error) {
+				n, err = purge(tx)
+				return err
+			})
 		}
 	}
+	return ActivityError(err)
 }
 
 // working beats until stop is called, and ends the context it returns when the worker stops: what an item has stored stays, the rest is done again.

@@ -428,3 +428,26 @@ func TestNothingIsReadOfAPausedOrRemovedConnection(t *testing.T) {
 		t.Errorf("removed: %+v, %v", r, err)
 	}
 }
+
+func TestThePurgeDeletesEmptyScansOfTheSchedule(t *testing.T) {
+	b := newBench(t)
+	for range 3 {
+		check(t, b.DB.Write(t.Context(), func(tx *store.Tx) error {
+			s, err := store.ClaimScan(t.Context(), tx, b.connection.ID, "w", "r")
+			if err != nil {
+				return err
+			}
+			return store.FinishScan(t.Context(), tx, s.ID, store.ScanSucceeded, "", "")
+		}))
+		b.now = b.now.Add(time.Minute)
+	}
+	check(t, b.PurgeActivities(t.Context()))
+	if got := b.count(`SELECT COUNT(*) FROM scans`); got != 3 {
+		t.Errorf("%d scans a minute later", got)
+	}
+	b.now = b.now.Add(emptyScansKept)
+	check(t, b.PurgeActivities(t.Context()))
+	if got := b.count(`SELECT COUNT(*) FROM scans`); got != 1 {
+		t.Errorf("%d scans a week later, want the last one", got)
+	}
+}

@@ -25,7 +25,7 @@ export function ScheduleStep({ connector: c, account, body, onBack }: { connecto
   const queries = useQueryClient();
   const navigate = useNavigate();
   const [name, setName] = useState(account ? `${c.name} (${account})`.slice(0, 120) : c.name);
-  const [every, setEvery] = useState('5m');
+  const [every, setEvery] = useState(c.limits.requests_per_minute >= 60 ? '1m' : '5m');
   const [history, setHistory] = useState('30');
   const [date, setDate] = useState('');
   const [error, setError] = useState<unknown>();
