@@ -164,7 +164,7 @@ func (c *client) Download(ctx context.Context, path string, query url.Values) (*
 		cancel()
 		return nil, c.tooBig("file", limit)
 	}
-	d := &Download{Body: &cappedBody{client: c, body: resp.Body, cancel: cancel, left: limit}, MIME: resp.Header.Get("Content-Type")}
+	d := &Download{Body: c.whole(resp, &cappedBody{client: c, body: resp.Body, cancel: cancel, left: limit}), MIME: resp.Header.Get("Content-Type")}
 	// A disposition that cannot be read gives no name, and the name is only a hint.
 	if _, params, err := mime.ParseMediaType(resp.Header.Get("Content-Disposition")); err == nil {
 		d.Name = params["filename"]
