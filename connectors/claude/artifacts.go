@@ -1,9 +1,7 @@
 package claude
 
 import (
-	"context"
 	"encoding/json"
-	"io"
 	"net/url"
 	"strconv"
 	"strings"
@@ -73,40 +71,59 @@ func (c *codeArtifact) version() (id, name string) {
 	return id, name
 }
 
-// fetchCodeArtifact gives the name and the content of the version that the item's list row named.
+// pagePrefix begins the ids of the files that hold the content of published pages. What follows is where it is: the artifact and its version, or the
+// artifact alone.
+const pagePrefix = "code/artifacts/"
+
+// pageVersion begins the versions of these files: an id that is not one of a page is then a mistake, and not the id of a file in a chat.
+const pageVersion = "page/"
+
+// pageID names the content of an artifact; without a version it is the whole of a document.
+func pageID(artifact, version string) string {
+	if version == "" {
+		return pagePrefix + segment(artifact) + "/content"
+	}
+	return pagePrefix + segment(artifact) + "/versions/" + segment(version)
+}
+
+// pageOf reads an id again.
+func pageOf(id string) (artifact, version string, ok bool) {
+	rest, ok := strings.CutPrefix(id, pagePrefix)
+	parts := strings.Split(rest, "/")
+	if !ok || len(parts) != 2 && len(parts) != 3 || len(parts) == 2 && parts[1] != "content" || len(parts) == 3 && parts[1] != "versions" {
+		return "", "", false
+	}
+	artifact, err := url.PathUnescape(parts[0])
+	if err == nil && len(parts) == 3 {
+		version, err = url.PathUnescape(parts[2])
+	}
+	return artifact, version, err == nil && artifact != "" && (version != "" || len(parts) == 2) && id == pageID(artifact, version)
+}
+
+// fetchCodeArtifact gives the content of the version that the item's list row named, as a file: it may be anything, and of any size.
 func (s *source) fetchCodeArtifact(item connectors.Item, yield func(connectors.Part) bool) error {
 	kind, rest, _ := strings.Cut(item.Version, "/")
-	version := rest
+	version, at := rest, ""
 	if i := strings.LastIndexByte(rest, '/'); i >= 0 {
-		version = rest[:i]
+		version, at = rest[:i], rest[i+1:]
 	}
-	path, query, mime := root+"apps/code/artifacts/"+segment(item.ID), url.Values(nil), ""
-	of := connectors.Ref{Kind: "artifact", ID: item.ID}
+	child := connectors.Item{
+		Kind: connectors.KindFile, Version: pageVersion, At: item.At, Resource: item.Resource, Actor: item.Actor,
+		File: &connectors.File{Name: item.Resource.Name, Size: -1},
+	}
 	switch {
 	case kind == claudeDocs:
-		path, query, mime = path+"/content", url.Values{"multi_file_format": {"zip"}}, "application/zip"
+		// A document has no versions: it changes in its place, and comes as an archive of its tabs.
+		child.ID, child.Version, child.File.MIME = pageID(item.ID, ""), pageVersion+at, "application/zip"
 	case version == "":
-		if !yield(connectors.Part{Kind: connectors.PartFile, Resource: of, At: item.At, Skipped: "no_version"}) {
+		if !yield(connectors.Part{Kind: connectors.PartFile, Resource: connectors.Ref{Kind: "artifact", ID: item.ID}, At: item.At, Skipped: "no_version"}) {
 			return errStopped
 		}
 		return nil
 	default:
-		path += "/versions/" + segment(version)
-		of.ID += "/" + version
+		child.ID = pageID(item.ID, version)
 	}
-	name := item.Resource.Name
-	if name != "" && !yield(textPart(connectors.PartName, of, "name", name, item.At)) {
-		return errStopped
-	}
-	content := connectors.Part{Kind: connectors.PartFile, Resource: of, Path: "content", At: item.At, Name: name, MIME: mime, Size: -1,
-		Open: func(ctx context.Context) (io.ReadCloser, error) {
-			d, err := s.client.Download(ctx, path, query)
-			if err != nil {
-				return nil, err
-			}
-			return d.Body, nil
-		}}
-	if !yield(content) {
+	if !yield(connectors.Part{Kind: connectors.PartFile, Resource: reference(child.ID), Child: &child}) {
 		return errStopped
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"mime"
+	"net/url"
 	"strings"
 
 	"github.com/outband/outband/connectors"
@@ -43,6 +44,9 @@ func metadata(id string) string {
 }
 
 func reference(id string) connectors.Ref {
+	if artifact, version, ok := pageOf(id); ok {
+		return connectors.Ref{Kind: "artifact", ID: strings.TrimSuffix(artifact+"/"+version, "/")}
+	}
 	if strings.HasPrefix(id, artifactPrefix) {
 		return connectors.Ref{Kind: "artifact", ID: id}
 	}
@@ -95,6 +99,13 @@ func (m *message) children(chat connectors.Item, bad *int, yield func(connectors
 // fetchFile gives the name and the content of an attachment. An item that was kept as an id only is completed from its metadata first.
 func (s *source) fetchFile(ctx context.Context, item connectors.Item, yield func(connectors.Part) bool) error {
 	f := item.File
+	_, _, page := pageOf(item.ID)
+	if !page && (strings.HasPrefix(item.Version, pageVersion) || strings.HasPrefix(item.ID, pagePrefix)) {
+		return malformed("the id is not one of a page")
+	}
+	if f == nil && page {
+		f = &connectors.File{Size: -1} // There is no call for what is known of one page.
+	}
 	if f == nil {
 		var got attachment
 		if err := s.client.GetJSON(ctx, metadata(item.ID), nil, &got); err != nil {
@@ -111,6 +122,9 @@ func (s *source) fetchFile(ctx context.Context, item connectors.Item, yield func
 	}
 	content := connectors.Part{Kind: connectors.PartFile, Resource: of, At: item.At, Name: f.Name, MIME: f.MIME, Size: f.Size,
 		Open: func(ctx context.Context) (io.ReadCloser, error) { return s.open(ctx, item.ID) }}
+	if page {
+		content.Path = "content"
+	}
 	if strings.HasPrefix(item.ID, artifactPrefix) && !strings.HasPrefix(f.MIME, "text/") {
 		content.MIME = "text/plain" // Artifacts are text; their types name a program of the vendor.
 	}
@@ -121,7 +135,14 @@ func (s *source) fetchFile(ctx context.Context, item connectors.Item, yield func
 }
 
 func (s *source) open(ctx context.Context, id string) (io.ReadCloser, error) {
-	d, err := s.client.Download(ctx, metadata(id)+"/content", nil)
+	path, query := metadata(id)+"/content", url.Values(nil)
+	if _, version, ok := pageOf(id); ok {
+		path = root + "apps/" + id
+		if version == "" {
+			query = url.Values{"multi_file_format": {"zip"}}
+		}
+	}
+	d, err := s.client.Download(ctx, path, query)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package claude
 
 import (
+	"context"
 	"encoding/json"
 	"maps"
 	"regexp"
@@ -45,6 +46,7 @@ func preferencesRow(_ []string, raw json.RawMessage) row {
 		Kind: connectors.KindDocument, ID: preferencesPrefix + id, At: moment(first("updated_at", "created_at")),
 		Actor:    connectors.Actor{ID: id, Type: "user", Email: first("user.email_address", "user.email", "email_address", "email")},
 		Resource: connectors.Resource{Kind: "user", ID: id, Owner: id},
+		Parts:    []connectors.Part{}, // Also of a row without a text: nothing is to be fetched.
 	}
 	of := connectors.Ref{Kind: connectors.KindDocument, ID: it.ID}
 	var kept strings.Builder // What differs between the organisations of a member is not in it.
@@ -57,6 +59,31 @@ func preferencesRow(_ []string, raw json.RawMessage) row {
 	}
 	it.Version = digest(kept.String())
 	return row{items: []connectors.Item{it}}
+}
+
+// fetchPreferences looks for the row of an item in its list: there is no call for one. It is of use only where scanning what the list held failed.
+func (s *source) fetchPreferences(ctx context.Context, item connectors.Item, yield func(connectors.Part) bool) error {
+	for after := connectors.Cursor(""); ; {
+		page, err := s.Read(ctx, streamPreferences, after)
+		if err != nil {
+			return err
+		}
+		for _, it := range page.Items {
+			if it.ID != item.ID {
+				continue
+			}
+			for _, p := range it.Parts {
+				if !yield(p) {
+					return errStopped
+				}
+			}
+			return nil
+		}
+		if !page.More {
+			return &connectors.Error{Kind: connectors.KindGone, Code: connectors.CodeGone, Message: "The saved instructions are no longer listed."}
+		}
+		after = page.Next
+	}
 }
 
 // eachText visits every text in a decoded value, in the order of its paths.

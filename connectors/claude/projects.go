@@ -153,7 +153,7 @@ func (a *attachmentRow) item(of connectors.Item) connectors.Item {
 // fetchDocument gives the name and the text of a document of a project.
 func (s *source) fetchDocument(ctx context.Context, item connectors.Item, yield func(connectors.Part) bool) error {
 	if strings.HasPrefix(item.ID, preferencesPrefix) {
-		return malformed("saved instructions come with their list only, and again with the next snapshot")
+		return s.fetchPreferences(ctx, item, yield)
 	}
 	var d struct {
 		Filename  string  `json:"filename"`

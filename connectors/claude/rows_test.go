@@ -2,6 +2,7 @@ package claude
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -150,23 +151,57 @@ func TestTheVersionOfAPageToRead(t *testing.T) {
 			asked = strings.TrimPrefix(path, root+"apps/code/artifacts/")
 			return &connectors.Download{Body: io.NopCloser(strings.NewReader(""))}, nil
 		}}
-		n := 0
-		for p, err := range open(client).(*source).Fetch(t.Context(), it) {
-			if err != nil {
-				t.Fatal(err)
+		src := open(client).(*source)
+		for p, err := range src.Fetch(t.Context(), it) {
+			if err != nil || (p.Skipped == "no_version") != (tc.path == "") {
+				t.Fatalf("%s: skipped %q, err %v", tc.name, p.Skipped, err)
 			}
-			if n++; p.Open != nil {
-				if _, err := p.Open(t.Context()); err != nil {
+			if p.Child == nil {
+				continue
+			}
+			p.Child.File = nil // As when nothing but its id was kept.
+			for content, err := range src.Fetch(t.Context(), *p.Child) {
+				if err != nil {
 					t.Fatal(err)
 				}
-			}
-			if (p.Skipped == "no_version") != (tc.path == "") {
-				t.Errorf("%s: skipped %q", tc.name, p.Skipped)
+				if _, err := content.Open(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				if content.Resource != p.Resource {
+					t.Errorf("%s: its content is of %v, and its part of %v", tc.name, content.Resource, p.Resource)
+				}
 			}
 		}
-		if asked != tc.path || n != 1 {
-			t.Errorf("%s: asked for %q in %d parts, want %q", tc.name, asked, n, tc.path)
+		if asked != tc.path {
+			t.Errorf("%s: asked for %q, want %q", tc.name, asked, tc.path)
 		}
+	}
+	for _, id := range []string{"code/artifacts/a", "code/artifacts//content", "code/artifacts/a/versions/", "code/artifacts/a/b/c", "code/artifacts/a/versions/b/c", "code/artifacts/a/versions/%2", "code/artifacts/a/versions/;%3B"} {
+		if _, _, ok := pageOf(id); ok {
+			t.Errorf("%q names a page", id)
+		}
+	}
+}
+
+func TestSavedInstructionsCanBeReadApart(t *testing.T) {
+	client := memory{json: func(path string, query url.Values) (string, error) {
+		switch {
+		case strings.HasSuffix(path, "organizations"):
+			return `{"data":[{"uuid":"A"},{"uuid":"B"}]}`, nil
+		case strings.Contains(path, "/A/"):
+			return `{"data":[],"next_page":null}`, nil
+		case query.Get("page") == "":
+			return `{"data":[{"user_id":"u","instructions":"not these"}],"next_page":"2"}`, nil
+		}
+		return `{"data":[{"user_id":"v","instructions":"these"}]}`, nil
+	}}
+	s := open(client).(*source)
+	got, err := texts(t, s, connectors.Item{Kind: connectors.KindDocument, ID: preferencesPrefix + "v"})
+	if err != nil || strings.Join(got, "|") != "instructions these" {
+		t.Errorf("got %q, err %v", got, err)
+	}
+	if _, err := texts(t, s, connectors.Item{Kind: connectors.KindDocument, ID: preferencesPrefix + "w"}); !errors.Is(err, connectors.ErrGone) {
+		t.Errorf("of nobody: err = %v, want kind Gone", err)
 	}
 }
 
