@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/outband/outband/connectors"
@@ -194,16 +195,28 @@ func evidence(named []string, r store.Record) (path, shown string, err error) {
 		}
 	}
 	for _, name := range named {
-		if _, ok := now[name]; ok {
+		if _, ok := fieldOf(now, name); ok {
 			return name, findings.Shorten(shownValue(now, name), maxShown), nil
 		}
 	}
 	return "", "", nil
 }
 
+// fieldOf looks for a field, and for one of a mapping by both names: "created_by.id".
+func fieldOf(fields map[string]any, name string) (any, bool) {
+	if v, ok := fields[name]; ok {
+		return v, true
+	}
+	outer, inner, nested := strings.Cut(name, ".")
+	if m, ok := fields[outer].(map[string]any); ok && nested {
+		return fieldOf(m, inner)
+	}
+	return nil, false
+}
+
 // shownValue is a field as text; what there is not is a dash.
 func shownValue(fields map[string]any, name string) string {
-	v, ok := fields[name]
+	v, ok := fieldOf(fields, name)
 	if !ok || v == nil {
 		return "–"
 	}
