@@ -3,6 +3,7 @@ package workflows
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"go.temporal.io/sdk/testsuite"
 
 	"github.com/outband/outband/connectors"
 	"github.com/outband/outband/dlp/policy"
@@ -438,6 +440,24 @@ func TestPostureIsTheSameWhereverItIsCut(t *testing.T) {
 			t.Fatalf("cut at step %d of %d (-want +got):\n%s", cut, steps, diff)
 		}
 	}
+}
+
+func TestJudgeIsAWorkflow(t *testing.T) {
+	b := newBench(t)
+	b.posture()
+	b.users(user("a", "guest"))
+	b.snapshot()
+	b.posture(posturePolicy("custom.guest", `text("role") == "guest"`, ""))
+	var suite testsuite.WorkflowTestSuite
+	suite.SetLogger(quiet{slog.New(slog.DiscardHandler)})
+	e := suite.NewTestWorkflowEnvironment()
+	e.RegisterActivity(b.Activities)
+	e.SetTestTimeout(time.Minute)
+	e.ExecuteWorkflow(Judge, JudgeInput{})
+	if err := e.GetWorkflowError(); err != nil {
+		t.Fatal(err)
+	}
+	b.equal("judged", []string{opened}, b.log("custom.guest", "a"))
 }
 
 func TestTheEvidenceOfPostureIsOneField(t *testing.T) {

@@ -355,7 +355,7 @@ func TestNoArgumentOrResultCanHoldContent(t *testing.T) {
 	if methods < 9 {
 		t.Errorf("%d activities looked at", methods)
 	}
-	for _, f := range []any{SyncConnection, Deliver, Index, Purge} {
+	for _, f := range []any{SyncConnection, Deliver, Index, Purge, Judge} {
 		walk(reflect.TypeOf(f).String(), reflect.TypeOf(f).In(1))
 	}
 	if _, err := bounded().ToPayload(strings.Repeat("x", maxPayload)); err == nil {
