@@ -142,7 +142,9 @@ func scanPurge(s *suite) {
 		s.now = s.now.Add(time.Minute)
 		scan := s.queue(connection, cause)
 		s.claim(connection, "run")
-		s.write(func(ctx context.Context, tx *store.Tx) error { return store.AddProgress(ctx, tx, scan.ID, read, read, 0, 0) })
+		s.write(func(ctx context.Context, tx *store.Tx) error {
+			return store.AddProgress(ctx, tx, scan.ID, read, read, 0, 0)
+		})
 		s.finish(scan.ID, state)
 		return scan.ID
 	}
