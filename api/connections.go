@@ -114,7 +114,10 @@ func (a *API) connection(ctx context.Context, c store.Connection) (Connection, e
 	if err != nil {
 		return out, err
 	}
-	public := scan(last)
+	public, err := a.scan(ctx, last)
+	if err != nil {
+		return out, err
+	}
 	out.LastScan.Value = &public
 	return out, nil
 }
@@ -223,7 +226,7 @@ func (a *API) scanConnection(ctx context.Context, in *IDInput) (*Output[Scan], e
 		// The scan stays queued: the connection's next scheduled run takes it.
 		a.d.Log.Warn("queued scan not started", "connection", in.ID, "scan", s.ID, "code", problem.CodeEngine, "err", err)
 	}
-	return &Output[Scan]{scan(s)}, nil
+	return a.aScan(ctx, s)
 }
 
 func (a *API) pauseConnection(ctx context.Context, in *IDInput) (*Output[Connection], error) {

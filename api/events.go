@@ -50,12 +50,20 @@ func (a *API) follow(r *http.Request, s store.Scan, known string, e *eventWriter
 		return err
 	}
 	for {
-		if id := strconv.FormatInt(store.Micros(s.UpdatedAt), 10); id != known || ended(s.State) {
+		public, err := a.scan(ctx, s)
+		if err != nil {
+			return err
+		}
+		id := strconv.FormatInt(store.Micros(s.UpdatedAt), 10)
+		if public.QueuePlace > 0 {
+			id += "." + strconv.FormatInt(public.QueuePlace, 10) // Others before it ended; of itself nothing has changed.
+		}
+		if id != known || ended(s.State) {
 			name := "progress"
 			if ended(s.State) {
 				name = "end"
 			}
-			if err := e.event(id, name, scan(s)); err != nil || ended(s.State) {
+			if err := e.event(id, name, public); err != nil || ended(s.State) {
 				return err
 			}
 			known = id
@@ -76,7 +84,6 @@ func (a *API) follow(r *http.Request, s store.Scan, known string, e *eventWriter
 			}
 		case <-tick.C:
 		}
-		var err error
 		if s, err = store.GetScan(ctx, a.d.DB.Read(), s.ID); err != nil {
 			return err
 		}

@@ -14,6 +14,7 @@ type Scan struct {
 	ConnectionID string  `json:"connection_id"`
 	State        string  `json:"state" enum:"queued,running,succeeded,partial,failed,cancelled"`
 	Cause        string  `json:"cause" enum:"first,schedule,request"`
+	QueuePlace   int64   `json:"queue_place" doc:"How many scans run or wait before it; 0 for one that is not queued."`
 	QueuedAt     *string `json:"queued_at" format:"date-time"`
 	StartedAt    *string `json:"started_at" format:"date-time"`
 	FinishedAt   *string `json:"finished_at" format:"date-time"`
@@ -26,12 +27,28 @@ type Scan struct {
 	Error        string  `json:"error" doc:"One sentence, with what to do."`
 }
 
-func scan(s store.Scan) Scan {
+func (a *API) scan(ctx context.Context, s store.Scan) (Scan, error) {
+	place := int64(0)
+	if s.State == store.ScanQueued {
+		var err error
+		if place, err = store.ScanPlace(ctx, a.d.DB.Read(), s.ID); err != nil {
+			return Scan{}, err
+		}
+	}
 	return Scan{
-		ID: s.ID, ConnectionID: s.ConnectionID, State: s.State, Cause: s.Cause, QueuedAt: stamp(s.QueuedAt), StartedAt: stamp(s.StartedAt), FinishedAt: stamp(s.FinishedAt),
+		ID: s.ID, ConnectionID: s.ConnectionID, State: s.State, Cause: s.Cause, QueuePlace: place, QueuedAt: stamp(s.QueuedAt), StartedAt: stamp(s.StartedAt), FinishedAt: stamp(s.FinishedAt),
 		UpdatedAt: stamp(s.UpdatedAt), ItemsRead: s.ItemsRead, ItemsScanned: s.ItemsScanned, ItemsSkipped: s.ItemsSkipped, FindingsNew: s.FindingsNew,
 		ErrorCode: s.ErrorCode, Error: s.Error,
+	}, nil
+}
+
+// aScan answers with a scan.
+func (a *API) aScan(ctx context.Context, s store.Scan) (*Output[Scan], error) {
+	out, err := a.scan(ctx, s)
+	if err != nil {
+		return nil, err
 	}
+	return &Output[Scan]{out}, nil
 }
 
 // ended reports whether a scan changes no more.
@@ -66,7 +83,11 @@ func (a *API) listScans(ctx context.Context, in *ScansInput) (*ListOutput[Scan],
 	}
 	out := make([]Scan, 0, len(all))
 	for _, s := range all {
-		out = append(out, scan(s))
+		public, err := a.scan(ctx, s)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, public)
 	}
 	return listed(out, next), nil
 }
@@ -76,5 +97,5 @@ func (a *API) getScan(ctx context.Context, in *IDInput) (*Output[Scan], error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Output[Scan]{scan(s)}, nil
+	return a.aScan(ctx, s)
 }

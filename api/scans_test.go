@@ -49,6 +49,27 @@ func TestScansArePaged(t *testing.T) {
 	k.do(admin, "GET", "/api/v1/scans/"+first["id"].(string), "").want(200)
 }
 
+func TestAQueuedScanShowsItsPlace(t *testing.T) {
+	k := newKit(t, Configuration{})
+	admin := k.token(RoleAdmin)
+	id := k.connect(admin)
+	k.write(func(tx *store.Tx) error {
+		_, err := store.QueueScan(t.Context(), tx, "con_earlier", store.CauseRequest)
+		if err == nil {
+			_, err = store.ClaimScan(t.Context(), tx, "con_earlier", "w", "r")
+		}
+		return err
+	})
+	scanID := k.do(admin, "GET", "/api/v1/scans?connection_id="+id, "").want(200).items()[0].(map[string]any)["id"].(string)
+	if got := k.do(admin, "GET", "/api/v1/scans/"+scanID, "").want(200).object()["queue_place"]; got != 1.0 {
+		t.Errorf("the place behind a running scan is %v, want 1", got)
+	}
+	k.write(func(tx *store.Tx) error { _, err := store.ClaimScan(t.Context(), tx, id, "w", "r"); return err })
+	if got := k.do(admin, "GET", "/api/v1/scans/"+scanID, "").want(200).object()["queue_place"]; got != 0.0 {
+		t.Errorf("the place of a running scan is %v, want 0", got)
+	}
+}
+
 // events opens the event stream of a scan and returns a reader of its lines.
 func (k *kit) events(ctx context.Context, token, scanID, lastID string) (*bufio.Scanner, func()) {
 	k.t.Helper()

@@ -184,3 +184,16 @@ func CountScans(ctx context.Context, q Querier) (map[string]int64, error) {
 	})
 	return out, err
 }
+
+// ScanPlace returns how many scans run or wait before a scan: those that are running, and those that were queued earlier. It is 0 for one that is not
+// queued.
+func ScanPlace(ctx context.Context, q Querier, scanID string) (int64, error) {
+	var n int64
+	err := q.QueryRowContext(ctx, `SELECT COUNT(*) FROM scans me JOIN scans o ON o.workspace_id = me.workspace_id AND o.id <> me.id
+		AND (o.state = $3 OR (o.state = $4 AND (o.queued_at < me.queued_at OR (o.queued_at = me.queued_at AND o.id < me.id))))
+		WHERE me.workspace_id = $1 AND me.id = $2 AND me.state = $4`, Workspace, scanID, ScanRunning, ScanQueued).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("count the scans before scan %s: %w", scanID, err)
+	}
+	return n, nil
+}

@@ -169,3 +169,28 @@ func scanPurge(s *suite) {
 		s.scan(id)
 	}
 }
+
+func scanPlaces(s *suite) {
+	place := func(id string) int64 {
+		s.Helper()
+		n, err := store.ScanPlace(s.Context(), s.Read(), id)
+		if err != nil {
+			s.Fatal(err)
+		}
+		return n
+	}
+	first := s.queue("con_1", store.CauseFirst)
+	s.now = s.now.Add(time.Second)
+	second := s.queue("con_2", store.CauseRequest)
+	s.now = s.now.Add(time.Second)
+	third := s.queue("con_3", store.CauseRequest)
+	s.equal("the first of the queue", int64(0), place(first.ID))
+	s.equal("the third", int64(2), place(third.ID))
+	s.claim("con_3", "run")
+	s.equal("one that runs", int64(0), place(third.ID))
+	s.equal("one behind a queued and a running one", int64(2), place(second.ID))
+	s.finish(third.ID, store.ScanSucceeded)
+	s.equal("one behind a queued one", int64(1), place(second.ID))
+	s.equal("one that ended", int64(0), place(third.ID))
+	s.equal("one that is none", int64(0), place("scn_none"))
+}

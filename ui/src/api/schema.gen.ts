@@ -1995,6 +1995,11 @@ export interface components {
             items_scanned: number;
             /** Format: int64 */
             items_skipped: number;
+            /**
+             * Format: int64
+             * @description How many scans run or wait before it; 0 for one that is not queued.
+             */
+            queue_place: number;
             /** Format: date-time */
             queued_at: string | null;
             /** Format: date-time */
