@@ -43,7 +43,7 @@ func (s *run) slice(ctx workflow.Context, slice SliceRef, history bool) {
 	var a *Activities
 	for {
 		var page PageResult
-		if err := workflow.ExecuteActivity(long(ctx), a.ScanPage, PageInput{s.in.ConnectionID, s.plan.ScanID, slice}).Get(ctx, &page); err != nil {
+		if err := workflow.ExecuteActivity(pages(ctx, slice), a.ScanPage, PageInput{s.in.ConnectionID, s.plan.ScanID, slice}).Get(ctx, &page); err != nil {
 			s.fail(err)
 			if history {
 				s.skip = append(s.skip, slice)

@@ -74,7 +74,8 @@ func (r *Runner) Start(ctx context.Context) error {
 }
 
 func (r *Runner) startWorkers() error {
-	for queue, slots := range map[string]int{QueueSync: 8, QueueExport: 32} {
+	// A page waits for the app and for its budget most of the time. A scan has several under way.
+	for queue, slots := range map[string]int{QueueSync: 32, QueueExport: 32} {
 		w := worker.New(r.Client, queue, worker.Options{
 			MaxConcurrentActivityExecutionSize: slots, WorkerStopTimeout: 3 * time.Second, DisableRegistrationAliasing: true,
 			OnFatalError: func(err error) { r.Log.Error("worker stopped", "code", "OB-3010", "err", err) },

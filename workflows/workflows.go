@@ -110,6 +110,21 @@ func long(ctx workflow.Context) workflow.Context {
 	})
 }
 
+// Priorities of a worker's slots, where 1 goes first and what says nothing has 3: with many connections the pages of history would take them all.
+const (
+	priorityNew = 2
+	priorityOld = 5
+)
+
+// pages are the options of reading a slice.
+func pages(ctx workflow.Context, slice SliceRef) workflow.Context {
+	key := priorityOld
+	if slice.Lane == store.LaneLive {
+		key = priorityNew
+	}
+	return workflow.WithPriority(long(ctx), temporal.Priority{PriorityKey: key})
+}
+
 // sideBySide marks, in a workflow's history, scans whose parts run beside each other. Those of before went through them one after the other.
 const sideBySide = "side-by-side"
 
@@ -257,7 +272,7 @@ func (s *run) read(ctx workflow.Context, slice SliceRef, until time.Time) (page 
 	var a *Activities
 	for {
 		page = PageResult{}
-		if err := workflow.ExecuteActivity(long(ctx), a.ScanPage, PageInput{s.in.ConnectionID, s.plan.ScanID, slice}).Get(ctx, &page); err != nil {
+		if err := workflow.ExecuteActivity(pages(ctx, slice), a.ScanPage, PageInput{s.in.ConnectionID, s.plan.ScanID, slice}).Get(ctx, &page); err != nil {
 			return page, err
 		}
 		if page.Stopped {
