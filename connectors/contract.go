@@ -230,10 +230,13 @@ type Part struct {
 	Name     string    // foreign text
 	MIME     string
 	Size     int64 // bytes; -1 unknown
-	Open     func(context.Context) (io.ReadCloser, error) `json:"-"`
-	Again    bool   // an earlier Fetch gave it; see Item.Since
-	Skipped  string // set: why the app has no content for it; its unit is counted as skipped for this reason, and Open is nil
-	Child    *Item  // set: the part is an item of its own and has nothing else set but Kind and Resource
+
+	// Open gives the content, anew each time. It is never written down.
+	Open func(context.Context) (io.ReadCloser, error) `json:"-"`
+
+	Again   bool   // an earlier Fetch gave it; see Item.Since
+	Skipped string // set: why the app has no content for it; its unit is counted as skipped for this reason, and Open is nil
+	Child   *Item  // set: the part is an item of its own and has nothing else set but Kind and Resource
 }
 
 // States of a step.
