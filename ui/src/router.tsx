@@ -3,7 +3,7 @@ import { createRootRouteWithContext, createRoute, createRouter, lazyRouteCompone
 
 import { api } from './api/client';
 import { ProblemAlert } from './parts/states';
-import { findingsSearch, nextSearch, overviewSearch } from './search';
+import { coverageSearch, findingsSearch, nextSearch, overviewSearch, recordsSearch } from './search';
 import { sessionQuery } from './session';
 import { NotFound } from './shell/NotFound';
 import { Shell } from './shell/Shell';
@@ -38,6 +38,8 @@ const overview = createRoute({ getParentRoute: () => shell, path: '/', validateS
 const connections = page('/connections', () => import('./pages/connections/Connections'), 'Connections');
 const connectionNew = page('/connections/new', () => import('./pages/connections/AddConnection'), 'AddConnection');
 const connection = page('/connections/$id', () => import('./pages/connections/ConnectionPage'), 'ConnectionPage');
+const records = createRoute({ getParentRoute: () => shell, path: '/connections/$id/records', validateSearch: recordsSearch, component: lazyRouteComponent(() => import('./pages/records/Records'), 'RecordsPage') });
+const coverage = createRoute({ getParentRoute: () => shell, path: '/coverage', validateSearch: coverageSearch, component: lazyRouteComponent(() => import('./pages/coverage/Coverage'), 'CoveragePage') });
 const destinations = page('/destinations', () => import('./pages/destinations/Destinations'), 'Destinations');
 const destinationNew = page('/destinations/new', () => import('./pages/destinations/AddDestination'), 'AddDestination');
 const destination = page('/destinations/$id', () => import('./pages/destinations/DestinationPage'), 'DestinationPage');
@@ -62,7 +64,7 @@ const finding = createRoute({
 const tree = root.addChildren([
   signIn,
   setUp,
-  shell.addChildren([overview, connections, connectionNew, connection, findings, finding, destinations, destinationNew, destination, policies, detectors, settings, users, tokens, audit]),
+  shell.addChildren([overview, connections, connectionNew, connection, records, coverage, findings, finding, destinations, destinationNew, destination, policies, detectors, settings, users, tokens, audit]),
 ]);
 
 export function makeRouter(queries: QueryClient) {

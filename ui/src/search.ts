@@ -29,6 +29,21 @@ export function overviewSearch(raw: Raw): { range?: '7d' | '30d' | '90d' } {
   return { range: choice(raw.range, '7d', '30d', '90d') };
 }
 
+export interface RecordsSearch {
+  tab?: 'changes';
+  kind?: string;
+  as_of?: string; // a day
+}
+
+export function recordsSearch(raw: Raw): RecordsSearch {
+  const day = one(raw.as_of);
+  return { tab: choice(raw.tab, 'changes'), kind: one(raw.kind), as_of: day && /^\d{4}-\d{2}-\d{2}$/.test(day) ? day : undefined };
+}
+
+export function coverageSearch(raw: Raw): { connection?: string } {
+  return { connection: one(raw.connection) };
+}
+
 /**
  * The URL is the state of the findings page: filters as repeated keys, like those of the API; `open` is the finding in the drawer. `v` is for the day
  * when a key must change its meaning: links of today have none and are read as 1.

@@ -29,6 +29,7 @@ export const places: { group?: string; items: Place[] }[] = [
       { to: '/', label: 'Overview', icon: 'overview', key: 'o' },
       { to: '/findings', label: 'Findings', icon: 'findings', key: 'f' },
       { to: '/connections', label: 'Connections', icon: 'connections', key: 'c' },
+      { to: '/coverage', label: 'Coverage', icon: 'coverage', key: 'v' },
       { to: '/destinations', label: 'Destinations', icon: 'destinations', key: 'd' },
     ],
   },

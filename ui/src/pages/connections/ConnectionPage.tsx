@@ -11,7 +11,9 @@ import { useCan } from '../../session';
 import { Actions, Attention, useConnector } from './Actions';
 import { LastScan, Next } from './Connections';
 import classes from './connections.module.css';
+import { Backfill } from './Backfill';
 import { Coverage } from './Coverage';
+import { KeyFacts } from './KeyFacts';
 import { Remove } from './Remove';
 import { ReplaceKey } from './ReplaceKey';
 import { ScanProgress } from './ScanProgress';
@@ -60,12 +62,21 @@ function Shown({ connection: c }: { connection: Schemas['Connection'] }) {
           <Button component={Link} to={`/findings?connection_id=${c.id}`} variant="default">
             Its findings
           </Button>
+          {can('evidence') && (
+            <Button component={Link} to={`/connections/${c.id}/records`} variant="default">
+              Settings and directory
+            </Button>
+          )}
           <Actions connection={c} size="sm" />
         </>
       }
     >
       <Status connection={c} />
       <Coverage connection={c} />
+      <SimpleGrid cols={{ base: 1, lg: 2 }}>
+        <Backfill connection={c} />
+        <KeyFacts connection={c} />
+      </SimpleGrid>
       <Scans id={c.id} />
       {can('admin') && (
         <SimpleGrid cols={{ base: 1, lg: 2 }}>

@@ -2,6 +2,7 @@ import { Anchor, Stack, Text } from '@mantine/core';
 
 import type { Schemas } from '../../api/client';
 import { Tag } from '../../parts/badges';
+import { Copyable } from '../../parts/copy';
 import { Panel } from '../../parts/page';
 import classes from './connections.module.css';
 import { number } from './state';
@@ -9,8 +10,28 @@ import { number } from './state';
 /** Explain says how to make a key, what it must be allowed to do and why, and what Outband does with it. */
 export function Explain({ connector: c }: { connector: Schemas['Connector'] }) {
   const title = (id: string) => c.streams.find((s) => s.id === id)?.title ?? id;
+  // The scope that no stream needs alone is the one that covers all.
+  const best = c.scopes[0]?.streams.length === 0 ? c.scopes[0].id : undefined;
+  const kinds = (kind: string) => c.streams.filter((s) => s.keys?.includes(kind)).map((s) => s.title);
   return (
     <Stack>
+      <Panel title="Make the key">
+        <Stack gap="xs">
+          {Object.values(c.credentials.properties).map((f) => (
+            <Text key={f.title} size="sm">
+              {f.description}
+            </Text>
+          ))}
+          {best && (
+            <div>
+              <Text size="sm" fw={600}>
+                Recommended: this one scope
+              </Text>
+              <Copyable value={best} label="Copy the scope" />
+            </div>
+          )}
+        </Stack>
+      </Panel>
       {c.scopes.length > 0 && (
         <Panel title="What the key must be allowed to do">
           <ul className={classes.scopes}>
@@ -19,7 +40,7 @@ export function Explain({ connector: c }: { connector: Schemas['Connector'] }) {
                 <code className="ob-break">{s.id}</code>
                 <Text size="sm">{s.why}</Text>
                 <Text size="xs" c="dimmed">
-                  {s.streams.length > 0 ? `Needed for: ${s.streams.map(title).join(', ')}` : 'Optional'}
+                  {s.streams.length > 0 ? `For: ${s.streams.map(title).join(', ')}` : s.id === best ? 'For everything' : 'Optional'}
                 </Text>
               </li>
             ))}
@@ -36,6 +57,7 @@ export function Explain({ connector: c }: { connector: Schemas['Connector'] }) {
                 </Text>
                 <Text size="xs" c="dimmed">
                   Begins with <code>{k.prefix}</code>
+                  {k.usable && kinds(k.kind).length > 0 && `. Reads: ${kinds(k.kind).join(', ')}`}
                 </Text>
               </li>
             ))}

@@ -7,6 +7,7 @@ import { api, problemOf, type Schemas } from '../../api/client';
 import { Refused } from '../../parts/form/Refused';
 import { done } from '../../parts/notify';
 import { Panel } from '../../parts/page';
+import { Estimate } from './Estimate';
 import { historyFrom, schedules } from './state';
 import type { Body } from './test';
 
@@ -65,6 +66,7 @@ export function ScheduleStep({ connector: c, account, body, onBack }: { connecto
             <Select label="Look for new content" data={schedules} value={every} allowDeselect={false} onChange={(v) => v && setEvery(v)} error={at('body.schedule.every')} />
             <Select label="History to read" description="It is read beside new content, which never waits for it." data={histories} value={history} allowDeselect={false} onChange={(v) => v && setHistory(v)} error={at('body.backfill_from')} />
             {history === 'date' && <TextInput type="date" label="Since" required withAsterisk value={date} max={today()} error={date ? wrongDate : undefined} onChange={(e) => setDate(e.currentTarget.value)} maw={220} />}
+            {!wrongDate && <Estimate about={[c.id, account, history, date]} body={{ connector: body.connector, config: body.config, secrets: body.secrets, backfill_from: historyFrom(history, date) }} />}
           </Stack>
         </Panel>
         <Text size="sm" c="dimmed">

@@ -76,7 +76,7 @@ function SettingsForm({ connection: c, connector }: { connection: Connection; co
         <Select label="Look for new content" data={withSchedule(c.schedule.every)} value={every} allowDeselect={false} error={at('body.schedule.every')} onChange={(v) => v && setEvery(v)} />
         <SchemaForm form={connector.config} values={config} errors={errors} onChange={setConfig} />
         <Text size="xs" c="dimmed">
-          History is read {c.backfill_from ? `since ${c.backfill_from.slice(0, 10)}` : 'not at all'}. That was chosen when the app was connected: to choose again, remove the connection and connect the same organisation. Its findings stay.
+          History is read {c.backfill_from ? `since ${c.backfill_from.slice(0, 10)}` : 'not at all'}. That is changed above, under History.
         </Text>
         {error !== undefined && <Refused error={error} title="The settings were not saved" shown={/^body\.(name|config|schedule)\b/} />}
         <Group justify="space-between">

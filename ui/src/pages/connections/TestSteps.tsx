@@ -7,7 +7,9 @@ import { ProblemError, type Schemas } from '../../api/client';
 import { Tag } from '../../parts/badges';
 import { Refused } from '../../parts/form/Refused';
 import { Icon } from '../../parts/icons';
+import { When } from '../../parts/when';
 import classes from './connections.module.css';
+import { Codes } from './KeyFacts';
 import type { Progress, Result, Step } from './test';
 
 const look = { ok: ['check', 'Passed'], warning: ['warning', 'Warning'], failed: ['close', 'Failed'] } as const;
@@ -113,14 +115,17 @@ function Outcome({ result, connector, connections }: { result: Result } & Requir
         {unread.length > 0 && <Text size="sm">It cannot read: {unread.map((s) => s.title).join(', ')}.</Text>}
         {result.missing_scopes.length > 0 && (
           <Text size="sm" className="ob-break">
-            Missing scopes:{' '}
-            {result.missing_scopes.map((s, i) => (
-              <span key={s}>
-                {i > 0 && ', '}
-                <code>{s}</code>
-              </span>
-            ))}
-            . You can go on without them and read less.
+            Missing scopes: <Codes ids={result.missing_scopes} />. You can go on without them and read less.
+          </Text>
+        )}
+        {result.surplus_scopes.length > 0 && (
+          <Text size="sm" className="ob-break">
+            Surplus scopes: <Codes ids={result.surplus_scopes} />. Outband does not ask for them; a key without them can do less harm if it is lost.
+          </Text>
+        )}
+        {result.since && (
+          <Text size="sm">
+            There is data since <When at={result.since} />.
           </Text>
         )}
       </Stack>

@@ -1,4 +1,4 @@
-import { Button, Code, Drawer, Group, List, SegmentedControl, Select, Stack, Table, Text, TextInput } from '@mantine/core';
+import { Button, Code, Drawer, Group, List, SegmentedControl, Select, Stack, Table, Text, TextInput, Tooltip } from '@mantine/core';
 import { useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
@@ -83,11 +83,13 @@ export function Policies() {
                   <Table.Td>
                     <Tag tone={modeTone[p.mode]}>{words(p.mode)}</Tag>
                     {p.locked && (
-        <Text size="xs" c="dimmed">
-          Locked: this policy watches the audit trail or the key itself. It stays on, its severity may only be raised, and its findings are resolved with a reason, never dismissed.
-        </Text>
-      )}
-      {p.failures > 0 && <Tag tone="critical">Failing</Tag>}
+                      <Tooltip label="Locked: it watches the audit trail or the key itself, so it cannot be muted.">
+                        <span className={classes.lock} tabIndex={0} role="img" aria-label="Locked: it watches the audit trail or the key itself, so it cannot be muted.">
+                          <Icon name="lock" size={15} />
+                        </span>
+                      </Tooltip>
+                    )}
+                    {p.failures > 0 && <Tag tone="critical">Failing</Tag>}
                   </Table.Td>
                   <Table.Td ta="right" className="ob-number">
                     <FindingsCount n={counts.get(p.id) ?? 0} search={{ policy_id: [p.id] }} label={`of ${p.title}`} />
