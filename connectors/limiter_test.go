@@ -246,15 +246,16 @@ func TestCallersGetTheirTurnInOrder(t *testing.T) {
 			})
 		}
 		group.Wait()
-		// Nobody has a second turn before everybody had one.
-		for round := range each {
-			seen := map[int]bool{}
-			for _, c := range order[round*callers : (round+1)*callers] {
-				seen[c] = true
+		// Nobody has another turn before everybody had one. Two turns of one moment may be noted the other way round, so that one is let pass.
+		served := make([]int, callers)
+		for i, c := range order {
+			served[c]++
+			if ahead := slices.Max(served) - slices.Min(served); ahead > 2 {
+				t.Fatalf("after %d calls one caller is %d ahead of another", i+1, ahead)
 			}
-			if len(seen) != callers {
-				t.Errorf("round %d served %d of %d callers", round, len(seen), callers)
-			}
+		}
+		if len(order) != callers*each {
+			t.Errorf("%d calls, want %d", len(order), callers*each)
 		}
 	})
 }
