@@ -10,6 +10,7 @@ const pages = [
   ['/findings?severity=critical&status=open', 'Findings'],
   ['/connections', 'Connections'],
   ['/connections/new', /Add a connection/],
+  ['/coverage', 'Coverage'],
   ['/destinations', 'Destinations'],
   ['/policies', 'Policies'],
   ['/detectors', 'Detectors'],
@@ -37,7 +38,7 @@ test('the demo’s pages, light and dark', async (t) => {
   const connection = (await api('/connections')).items[0];
   const destination = (await api('/destinations')).items[0];
   const finding = (await api('/findings?kind=content&limit=1&sort=-severity')).items[0];
-  const all = [...pages, [`/connections/${connection.id}`, connection.name], [`/destinations/${destination.id}`, destination.name]];
+  const all = [...pages, [`/connections/${connection.id}`, connection.name], [`/connections/${connection.id}/records`, 'Settings and directory'], [`/destinations/${destination.id}`, destination.name]];
 
   for (const scheme of ['light', 'dark']) {
     await page.emulateMedia({ colorScheme: scheme });

@@ -22,6 +22,8 @@ const pages = [
   ['connections', '/connections', []],
   ['connection', 'first', []],
   ['wizard', 'wizard', ['light']],
+  ['coverage', '/coverage', []],
+  ['records', 'records', []],
   ['destinations', '/destinations', []],
   ['destination', 'destination', []],
   ['policies', '/policies', []],
@@ -51,6 +53,7 @@ try {
       let address = path;
       if (path === 'open') address = `/findings?sort=-severity&open=${(await get('/findings?limit=1&sort=-severity&kind=content')).items[0].id}`;
       if (path === 'first') address = `/connections/${(await get('/connections')).items[0].id}`;
+      if (path === 'records') address = `/connections/${(await get('/connections')).items[0].id}/records`;
       if (path === 'destination') address = `/destinations/${(await get('/destinations')).items[0].id}`;
       if (path === 'wizard') address = '/connections/new';
       if (path === 'narrow') address = '/findings';

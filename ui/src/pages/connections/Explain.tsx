@@ -15,23 +15,11 @@ export function Explain({ connector: c }: { connector: Schemas['Connector'] }) {
   const kinds = (kind: string) => c.streams.filter((s) => s.keys?.includes(kind)).map((s) => s.title);
   return (
     <Stack>
-      <Panel title="Make the key">
-        <Stack gap="xs">
-          {Object.values(c.credentials.properties).map((f) => (
-            <Text key={f.title} size="sm">
-              {f.description}
-            </Text>
-          ))}
-          {best && (
-            <div>
-              <Text size="sm" fw={600}>
-                Recommended: this one scope
-              </Text>
-              <Copyable value={best} label="Copy the scope" />
-            </div>
-          )}
-        </Stack>
-      </Panel>
+      {best && (
+        <Panel title="Recommended: this one scope">
+          <Copyable value={best} label="Copy the scope" />
+        </Panel>
+      )}
       {c.scopes.length > 0 && (
         <Panel title="What the key must be allowed to do">
           <ul className={classes.scopes}>

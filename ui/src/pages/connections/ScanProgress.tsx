@@ -21,7 +21,7 @@ export function ScanProgress({ scan: first }: { scan: Schemas['Scan'] }) {
     <div className={classes.progress} data-testid="scan-progress" data-state={scan.state}>
       <div className={classes.progressHead}>
         <Text size="sm" fw={600}>
-          {scan.state === 'queued' ? 'Waiting to scan' : busy ? (scan.cause === 'first' ? 'First scan, running now' : 'Scanning now') : words(scan.state)}
+          {scan.state === 'queued' ? (scan.queue_place > 0 ? `Waiting to scan: ${counted(scan.queue_place, 'scan')} before it` : 'Waiting to scan') : busy ? (scan.cause === 'first' ? 'First scan, running now' : 'Scanning now') : words(scan.state)}
         </Text>
         <Text size="sm" className="ob-number" role="status">
           {counted(scan.items_read, 'item')} read

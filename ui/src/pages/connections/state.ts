@@ -117,6 +117,8 @@ const reasons: Record<string, string> = {
   error: 'could not be read',
   no_id: 'without an id',
   malformed: 'not as documented',
+  not_captured: 'that the app did not capture',
+  content_unavailable: 'that the app does not hand out',
 };
 
 /** leftOut lists what of a stream was not scanned, and why, the most first. */

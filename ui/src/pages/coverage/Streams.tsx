@@ -27,7 +27,8 @@ export function StreamsTable({ streams }: { streams: Stream[] }) {
           </Table.Tr>
         </Table.Thead>
         <Table.Tbody>
-          {streams.map((s) => (
+          {/* What is not read at all comes last. */}
+          {[...streams].sort((a, b) => Number(a.state === 'grey') - Number(b.state === 'grey')).map((s) => (
             <Row key={`${s.connection_id} ${s.stream}`} stream={s} />
           ))}
         </Table.Tbody>

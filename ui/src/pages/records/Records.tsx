@@ -76,7 +76,7 @@ function List({ connection: c }: { connection: Schemas['Connection'] }) {
     ...asked,
     queryKey: ['records', c.id, search.kind, asOf],
     initialPageParam: '',
-    queryFn: async ({ pageParam, signal }) => (await api.GET('/api/v1/records', { params: { query: { connection_id: c.id, kind: search.kind, as_of: asOf, limit: 100, cursor: pageParam || undefined } }, signal })).data!,
+    queryFn: async ({ pageParam, signal }) => (await api.GET('/api/v1/records', { params: { query: { connection_id: c.id, kind: search.kind, as_of: asOf, limit: 50, cursor: pageParam || undefined } }, signal })).data!,
     getNextPageParam: (last) => last.next_cursor || undefined,
   });
   const items = got.data?.pages.flatMap((p) => p.items) ?? [];
@@ -135,7 +135,7 @@ function List({ connection: c }: { connection: Schemas['Connection'] }) {
 function Fields({ fields }: { fields: Record<string, unknown> }) {
   const all = Object.entries(fields).sort(([a], [b]) => a.localeCompare(b));
   return (
-    <ul className={classes.list}>
+    <ul className={classes.fields}>
       {all.map(([k, v]) => (
         <li key={k} className="ob-break">
           <Text size="sm" span c="dimmed">
