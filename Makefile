@@ -15,7 +15,7 @@ export GOTOOLCHAIN := local
 # One set of flags for every build and test: the server of Temporal is compiled once for all of them.
 export GOFLAGS := -mod=readonly -trimpath
 
-.PHONY: help demo test build ui lint bench needs fuzz unit e2e browser screenshots
+.PHONY: help demo test build ui lint bench needs fuzz unit e2e acceptance browser screenshots
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -60,6 +60,9 @@ unit: ui/node_modules/.package-lock.json ## unit tests with the race detector, a
 
 e2e: build ## the embedded engine, and the built program from outside
 	OUTBAND_BIN=$(CURDIR)/$(BIN) $(GO) test -count=1 -timeout 25m $(PLAIN)
+
+acceptance: build ## the tests of a whole tenant at their whole size: 200 people, 5,000 chats, 60,000 messages
+	OUTBAND_ACCEPTANCE=1 OUTBAND_BIN=$(CURDIR)/$(BIN) $(GO) test -count=1 -v -timeout 90m -run 'WholeTenant' ./internal/e2e
 
 browser: build ## the pages in headless Chromium, against the built program
 	cd ui && OUTBAND_BIN=$(CURDIR)/$(BIN) npm run --silent e2e

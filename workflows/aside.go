@@ -85,7 +85,7 @@ func (p *page) setAside(ctx context.Context, key store.ItemKey, item connectors.
 			return err
 		}
 		s := p.state(key, item, stream, store.ItemQuarantined, code)
-		s.Ruleset, s.Place = old.Ruleset, old.Place // It goes on from where its last scan ended.
+		s.Ruleset, s.Place, s.Size = old.Ruleset, old.Place, max(declaredSize(item, old), 0) // It goes on from where its last scan ended.
 		s.FirstTryAt, s.Tries = tx.Now(), 1
 		if old.State == store.ItemQuarantined && old.Version == item.Version {
 			s.FirstTryAt, s.Tries = old.FirstTryAt, old.Tries+1

@@ -1,7 +1,9 @@
 package workflows
 
 import (
+	"context"
 	"fmt"
+	"iter"
 	"slices"
 	"testing"
 	"time"
@@ -293,5 +295,86 @@ func TestTheNewestOfAPageIsReadFirst(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"1", "3", "2", "0"}, got); diff != "" || items[0].ID != "0" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestAFileThatEndsBeforeItsSizeIsTriedAgain(t *testing.T) {
+	b := newBench(t)
+	b.app.chat("chat_1", testDay, harmless)
+	b.app.file("chat_1", "file_1", []byte(harmless+leaking))
+	whole := b.app.bytes["file_1"]
+	b.app.bytes["file_1"] = whole[:len(harmless)]
+	check(t, b.live("chats"))
+	if got := b.count(`SELECT COUNT(*) FROM items WHERE kind = 'file' AND state = 'quarantined'`); got != 1 {
+		t.Fatal("half a file was taken for a whole one")
+	}
+	b.exec(`UPDATE items SET next_try_at = 0`)
+	b.waiting()
+	if got := b.count(`SELECT COUNT(*) FROM items WHERE kind = 'file' AND state = 'quarantined' AND tries = 2`); got != 1 {
+		t.Fatal("half a file was taken for a whole one at the second try")
+	}
+	b.app.bytes["file_1"] = whole
+	b.exec(`UPDATE items SET next_try_at = 0`)
+	b.waiting()
+	if got := b.count(`SELECT COUNT(*) FROM instances`); got != 1 {
+		t.Errorf("%d instances, want what stands in the second half", got)
+	}
+	if got := b.units()["file scanned"]; got != 1 {
+		t.Errorf("%d files counted", got)
+	}
+
+	// A size that is wrong for good: what comes is all there is.
+	b.app.chat("chat_2", testDay.Add(time.Minute), harmless)
+	b.app.file("chat_2", "file_2", []byte(harmless))
+	b.app.files["chat_2"][0].File.Size += 10
+	b.now = testDay.Add(2 * time.Minute)
+	check(t, b.live("chats"))
+	for range shortTries {
+		b.exec(`UPDATE items SET next_try_at = 0`)
+		b.waiting()
+	}
+	if got := b.units()["file scanned"]; got != 2 {
+		t.Errorf("%d files counted, want the one with a wrong size too", got)
+	}
+}
+
+func TestAChatThatAPageShowsTwiceIsCountedOnce(t *testing.T) {
+	b := newBench(t)
+	b.app.chat("chat_1", testDay, leaking, harmless)
+	b.source = doubling{b.app}
+	check(t, b.live("chats"))
+	want := map[string]int64{"chat scanned": 1, "message scanned": 2, "chat overlap": 1}
+	if diff := cmp.Diff(want, b.units()); diff != "" {
+		t.Errorf("coverage (-want +got):\n%s", diff)
+	}
+}
+
+// doubling shows every row of a page twice.
+type doubling struct{ *app }
+
+func (d doubling) Read(ctx context.Context, stream string, after connectors.Cursor) (connectors.Page, error) {
+	page, err := d.app.Read(ctx, stream, after)
+	page.Items = append(page.Items, page.Items...)
+	return page, err
+}
+
+func TestAFileInsideAnItemThatIsNoTextIsCountedAsSkipped(t *testing.T) {
+	b := newBench(t)
+	b.app.chat("chat_1", testDay, harmless)
+	b.source = archive{b.app}
+	check(t, b.live("chats"))
+	want := map[string]int64{"chat scanned": 1, "artifact skipped unsupported_type": 1}
+	if diff := cmp.Diff(want, b.units()); diff != "" {
+		t.Errorf("coverage (-want +got):\n%s", diff)
+	}
+}
+
+// archive gives each item the name and the bytes of an archive.
+type archive struct{ *app }
+
+func (archive) Fetch(_ context.Context, item connectors.Item) iter.Seq2[connectors.Part, error] {
+	return func(yield func(connectors.Part, error) bool) {
+		ref := connectors.Ref{Kind: "artifact", ID: item.ID + "/1"}
+		_ = yield(part(connectors.PartName, ref, "name", []byte(harmless)), nil) && yield(part(connectors.PartFile, ref, "content", []byte("PK\x03\x04\x00\x00\x00\x00")), nil)
 	}
 }

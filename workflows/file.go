@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"iter"
 
@@ -91,6 +92,10 @@ func (p *page) place(ctx context.Context, tx *store.Tx, key store.ItemKey, what 
 func (p *page) file(ctx context.Context, key store.ItemKey, item connectors.Item, old store.Item, places []about) error {
 	stream := p.streamOf(key.Kind)
 	u, reason, err := p.scanFile(ctx, item)
+	if size := declaredSize(item, old); err == nil && reason == "" && u.file.Size < size && old.Tries < shortTries {
+		err = &connectors.Error{Kind: connectors.KindMalformed, Code: connectors.CodeMalformed, Message: "The file ended before its size.",
+			Err: fmt.Errorf("%d of %d bytes came", u.file.Size, size)}
+	}
 	if err != nil {
 		if reason = reasonOf(err); reason == "" {
 			return p.setAside(ctx, key, item, stream, err, []*unit{u}, places...)
@@ -124,6 +129,18 @@ func (p *page) file(ctx context.Context, key store.ItemKey, item connectors.Item
 		}
 		return p.commit(ctx, tx, found, s, counts)
 	})
+}
+
+// shortTries is how often a file that ends before its size is tried again: a proxy that breaks off an answer looks like the end of a file. Then its size
+// is a mistake of the source, and what came is all there is.
+const shortTries = 3
+
+// declaredSize is that of the list row, or what was kept of it for a try without one.
+func declaredSize(item connectors.Item, old store.Item) int64 {
+	if item.File != nil {
+		return item.File.Size
+	}
+	return old.Size
 }
 
 // reasonOf is why an item can never be scanned, "" if trying again may help.

@@ -34,7 +34,7 @@ func (p *page) work(ctx context.Context, read connectors.Page) (all bool, err er
 	if err != nil {
 		return false, err
 	}
-	items = newestFirst(items)
+	items = p.onceEach(newestFirst(items))
 	deadline, started := time.Now().Add(p.bound()), 0
 	var group errgroup.Group // Without a context of its own: what is under way when another item fails is finished and stored.
 	group.SetLimit(atOnce)
@@ -73,6 +73,18 @@ func (p *page) work(ctx context.Context, read connectors.Page) (all bool, err er
 // newestFirst orders a page for work: the newest is what its user is the likeliest to delete next. The cursor moves past all of them together.
 func newestFirst(items []connectors.Item) []connectors.Item {
 	return slices.SortedStableFunc(slices.Values(items), func(a, b connectors.Item) int { return b.At.Compare(a.At) })
+}
+
+// onceEach leaves an item out that the page shows again: both would be worked at once, and each be counted as the first.
+func (p *page) onceEach(items []connectors.Item) []connectors.Item {
+	seen := map[store.ItemKey]bool{}
+	return slices.DeleteFunc(items, func(item connectors.Item) bool {
+		again := seen[p.key(item)]
+		if seen[p.key(item)] = true; again {
+			p.listedAgain(item)
+		}
+		return again
+	})
 }
 
 // bound is how long one call of ScanPage may begin new items.
@@ -184,6 +196,15 @@ func (p *page) parts(ctx context.Context, item connectors.Item) (out fetched, er
 		u.again = u.again && part.Again
 		if part.Skipped != "" {
 			u.skipped = part.Skipped
+			continue
+		}
+		if part.Kind == connectors.PartFile {
+			// A file is not text because it comes with an item that is: what cannot be read of it is counted (invariant 5).
+			reason, err := p.scanContent(ctx, part, u)
+			if err != nil {
+				return out, err
+			}
+			u.unread = reason
 			continue
 		}
 		u.texts++

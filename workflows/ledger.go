@@ -36,6 +36,9 @@ func (p *page) units(units []*unit, item connectors.Item, old store.Item) (out [
 		if u.empty() {
 			c.Outcome, c.Reason = store.OutcomeSkipped, u.skipped
 		}
+		if u.unread != "" {
+			c.Outcome, c.Reason = store.OutcomeSkipped, u.unread
+		}
 		if u.ref == (connectors.Ref{Kind: item.Kind, ID: item.ID}) {
 			self.Outcome, self.Reason = c.Outcome, c.Reason
 			continue

@@ -23,6 +23,7 @@ type unit struct {
 	places  []matchPlace // of each match
 	texts   int          // that were scanned
 	skipped string       // why the app has no content for it, if it has none
+	unread  string       // why its file was not scanned, though its name was
 	again   bool         // every part of it was given, and counted, before
 }
 

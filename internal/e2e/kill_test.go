@@ -93,7 +93,7 @@ func (s *server) outcome(t *testing.T, connectionID string) outcome {
 			for _, k := range []string{"id", "first_seen_at", "fingerprint"} {
 				delete(m, k)
 			}
-			lines = append(lines, text(t, m))
+			lines = append(lines, jsonText(t, m))
 		}
 		slices.Sort(lines)
 		resource := f["resource"].(map[string]any)
@@ -102,7 +102,7 @@ func (s *server) outcome(t *testing.T, connectionID string) outcome {
 			delete(f, k)
 		}
 		// A finding that was stored twice shows as a key that is there already.
-		o.Findings[key] += text(t, f) + "\n" + strings.Join(lines, "\n")
+		o.Findings[key] += jsonText(t, f) + "\n" + strings.Join(lines, "\n")
 	}
 	o.IDs = len(ids)
 	all := s.scans(connectionID)
@@ -113,7 +113,7 @@ func (s *server) outcome(t *testing.T, connectionID string) outcome {
 	return o
 }
 
-func text(t *testing.T, v any) string {
+func jsonText(t testing.TB, v any) string {
 	t.Helper()
 	b, err := json.Marshal(v)
 	if err != nil {
@@ -247,7 +247,10 @@ func TestKillNineDuringTheFirstScanLosesAndDoublesNothing(t *testing.T) {
 // mutant is a fault put into one file at build time; the tree itself never holds it.
 type mutant struct{ file, old, new string }
 
-func (m mutant) build(t *testing.T) string {
+func (m mutant) build(t testing.TB) string { t.Helper(); return m.buildWith(t) }
+
+// buildWith builds with further changes to the same file, old and new in turn.
+func (m mutant) buildWith(t testing.TB, more ...string) string {
 	t.Helper()
 	abs, err := filepath.Abs(filepath.Join(root, m.file))
 	if err != nil {
@@ -257,16 +260,20 @@ func (m mutant) build(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if strings.Count(string(src), m.old) != 1 {
-		t.Fatalf("%s does not hold the text to change exactly once", m.file)
+	text := string(src)
+	for edits := append([]string{m.old, m.new}, more...); len(edits) > 0; edits = edits[2:] {
+		if strings.Count(text, edits[0]) != 1 {
+			t.Fatalf("%s does not hold the text to change exactly once", m.file)
+		}
+		text = strings.Replace(text, edits[0], edits[1], 1)
 	}
 	dir := t.TempDir()
 	changed := filepath.Join(dir, "changed.go")
-	if err := os.WriteFile(changed, []byte(strings.Replace(string(src), m.old, m.new, 1)), 0o600); err != nil {
+	if err := os.WriteFile(changed, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	overlay := filepath.Join(dir, "overlay.json")
-	if err := os.WriteFile(overlay, []byte(text(t, map[string]any{"Replace": map[string]string{abs: changed}})), 0o600); err != nil {
+	if err := os.WriteFile(overlay, []byte(jsonText(t, map[string]any{"Replace": map[string]string{abs: changed}})), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	out := filepath.Join(dir, "outband")
