@@ -113,15 +113,19 @@ func (db *DB) migrate(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read migrations: %w", err)
 	}
-	const patience, pause = 10 * time.Second, 20 * time.Millisecond
-	before := int64(-1)
+	const patience, pause, tries = 10 * time.Second, 20 * time.Millisecond, 5
+	before, same := int64(-1), 0
 	for end := time.Now().Add(patience); ; {
 		have, err := db.upgrade(ctx, provider)
 		if err == nil {
 			return nil
 		}
-		// Another process may be doing the same, as a command does beside a server that starts: then the version has moved, or the file is locked.
-		if (have == before && !busy(err)) || time.Now().After(end) {
+		// Another process may be doing the same, as a command does beside a server that starts: then the version moves sooner or later, or the file
+		// is locked. A try can meet the other's copy first and the other's migration next, so that one more at the same version proves nothing.
+		if same++; have != before || busy(err) {
+			same = 0
+		}
+		if same == tries || time.Now().After(end) {
 			return err
 		}
 		before = have
