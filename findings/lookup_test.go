@@ -3,6 +3,8 @@ package findings
 import (
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/outband/outband/internal/store"
 )
 
@@ -41,5 +43,19 @@ func TestGetActor(t *testing.T) {
 	}
 	if _, err := GetActor(t.Context(), db.Read(), "act_unknown"); err == nil {
 		t.Error("an unknown key gave no error")
+	}
+}
+
+func TestCount(t *testing.T) {
+	db := open(t)
+	commit(t, db, one(detection("c1", inMessage("m1", value(1, 0))...)))
+	commit(t, db, one(detection("c2", inMessage("m2", value(1, 0))...)))
+	low := detection("c3", inMessage("m3", value(1, 0))...)
+	high := low.Severity
+	low.Severity = "low"
+	commit(t, db, one(low))
+	got, err := Count(t.Context(), db.Read())
+	if diff := cmp.Diff([]Tally{{high, "open", 2}, {"low", "open", 1}}, got); err != nil || diff != "" {
+		t.Errorf("Count: %v (-want +got):\n%s", err, diff)
 	}
 }

@@ -312,3 +312,31 @@ func TestDeliveriesPage(t *testing.T) {
 		t.Errorf("got %v", seqs)
 	}
 }
+
+func TestDepths(t *testing.T) {
+	w := newWorld(t, "")
+	depth := func(want Depth) {
+		t.Helper()
+		want.DestinationID = w.dst.ID
+		got, err := Depths(t.Context(), w.db.Read())
+		if diff := cmp.Diff([]Depth{want}, got); err != nil || diff != "" {
+			t.Errorf("Depths: %v (-want +got):\n%s", err, diff)
+		}
+	}
+	depth(Depth{})
+	w.find("c0", 1)
+	w.find("c1", 1)
+	depth(Depth{Behind: 2}) // In the log, and not looked at yet.
+	w.answer = func(c received, rw http.ResponseWriter) {
+		if c.finding == "c0" {
+			rw.WriteHeader(http.StatusBadRequest)
+			return
+		}
+		rw.WriteHeader(http.StatusServiceUnavailable)
+	}
+	w.step()
+	depth(Depth{Queued: 1, Parked: 1})
+	w.answer = func(received, http.ResponseWriter) {}
+	w.settle(time.Hour)
+	depth(Depth{Parked: 1})
+}

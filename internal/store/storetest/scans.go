@@ -76,6 +76,7 @@ func scanClaim(s *suite) {
 	s.finish(made.ID, store.ScanSucceeded)
 	s.equal("then the queued one", queued.ID, s.claim("con_1", "run-3").ID)
 	s.finish(queued.ID, store.ScanFailed)
+	s.equal("CountScans", map[string]int64{store.ScanSucceeded: 1, store.ScanFailed: 1}, must[map[string]int64](s)(store.CountScans(ctx, s.Read())))
 	if last := s.claim("con_1", "run-4"); last.ID == made.ID || last.ID == queued.ID {
 		s.Error("a scan that ended was claimed")
 	}
