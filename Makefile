@@ -56,7 +56,7 @@ lint: ui/node_modules/.package-lock.json ## gofmt, vet, staticcheck, workflowche
 unit: ui/node_modules/.package-lock.json ## unit tests with the race detector, and those of the pages
 	$(GO) test -tags noembed -run AllocatesNothing ./dlp/... # skipped under the race detector, which makes pools forget
 	cd ui && npm run --silent test
-	$(GO) test -race -tags noembed $$($(GO) list -tags noembed ./... | grep -v -e internal/temporalembed$$ -e internal/e2e$$)
+	$(GO) test -race -timeout 25m -tags noembed $$($(GO) list -tags noembed ./... | grep -v -e internal/temporalembed$$ -e internal/e2e$$)
 
 e2e: build ## the embedded engine, and the built program from outside
 	OUTBAND_BIN=$(CURDIR)/$(BIN) $(GO) test -count=1 -timeout 25m $(PLAIN)
