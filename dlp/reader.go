@@ -57,6 +57,9 @@ func calm2(buf []byte, at int) int {
 	return calm(buf, at)
 }
 
+// leastRead is how much is read of a text at first.
+const leastRead = 4 << 10
+
 // fill reads until buf holds want bytes, the text ends, or the limit is reached.
 func (s *stream) fill(ctx context.Context, want int) error {
 	for len(s.buf) < want && !s.done {
@@ -68,12 +71,13 @@ func (s *stream) fill(ctx context.Context, want int) error {
 			return s.probe()
 		}
 		have := len(s.buf)
-		if cap(s.buf) < have+int(need) {
-			grown := make([]byte, have, have+max(int(need), min(want, 64<<10)))
+		if cap(s.buf) == have {
+			// A message is short: the buffer grows with the text, not to a whole block at once.
+			grown := make([]byte, have, have+min(int(need), max(have, leastRead)))
 			copy(grown, s.buf)
 			s.buf = grown
 		}
-		n, err := s.r.Read(s.buf[have : have+int(need)])
+		n, err := s.r.Read(s.buf[have:min(have+int(need), cap(s.buf))])
 		s.buf = s.buf[:have+n]
 		s.read += int64(n)
 		s.left -= int64(n)
