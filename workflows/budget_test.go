@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/outband/outband/connectors"
+	"github.com/outband/outband/internal/secret"
 	"github.com/outband/outband/internal/store"
 )
 
@@ -200,5 +201,34 @@ func BenchmarkWaitShared(b *testing.B) {
 		if err := l.Wait(b.Context()); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// tested is a source with a test of two calls.
+type tested struct{ *app }
+
+func (tested) Test(_ context.Context, report func(connectors.Step)) (connectors.Account, error) {
+	for _, name := range []string{"key", connectors.StepConnect, "auth", "chats", "activities"} {
+		report(connectors.Step{Name: name, Title: name, State: connectors.StepOK, Message: "It is so."})
+	}
+	return connectors.Account{ID: "acc"}, nil
+}
+
+func TestTheCallsOfATestAreTakenFromTheBudgetOfItsAccount(t *testing.T) {
+	b := newBench(t)
+	b.source = tested{b.app}
+	_, err := b.Open.Test(t.Context(), "fake", nil, map[string]secret.Value{"api_key": secret.NewValue("fake-key")}, func(connectors.Step) {})
+	check(t, err)
+	shared := &sharedBudget{b.DB, budget(b.connection)}
+	var calls int
+	for {
+		g, err := shared.Take(t.Context(), connectors.Ask{PerMinute: 50, Want: 1})
+		check(t, err)
+		if calls += g.Calls; g.Calls == 0 {
+			break
+		}
+	}
+	if calls != 3 {
+		t.Errorf("%d calls were left of the 5 that six seconds hold, want those that the test has not made: 3", calls)
 	}
 }

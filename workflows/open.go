@@ -2,7 +2,10 @@ package workflows
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/outband/outband/connectors"
 	"github.com/outband/outband/internal/safehttp"
@@ -83,7 +86,9 @@ func (o *Opener) Source(ctx context.Context, c store.Connection) (connectors.Sou
 }
 
 // budget names the rate budget of a connection: one for an account, whatever streams and keys use it.
-func budget(c store.Connection) string { return c.Connector + "/" + c.AccountID }
+func budget(c store.Connection) string { return budgetOf(c.Connector, c.AccountID) }
+
+func budgetOf(connectorID, accountID string) string { return connectorID + "/" + accountID }
 
 // Forget drops the breaker of a connection that was removed, and ends its run of calls. Its account's budget stays: what was spent is spent.
 func (o *Opener) Forget(ctx context.Context, connectionID string) error {
@@ -108,8 +113,25 @@ func (o *Opener) Test(ctx context.Context, connectorID string, config map[string
 	if !ok {
 		return connectors.Account{}, &connectors.Error{Kind: connectors.KindConfig, Code: "OB-3008", Message: "This connector cannot be tested."}
 	}
-	return tester.Test(ctx, report)
+	calls := 0
+	account, err := tester.Test(ctx, func(step connectors.Step) {
+		if !slices.Contains(notCalls, step.Name) {
+			calls++
+		}
+		report(step)
+	})
+	if account.ID == "" || calls == 0 {
+		return account, err
+	}
+	// Whose budget it is was not known before: what the test spent is taken from it afterwards, so that the scan that follows a new connection waits.
+	return account, errors.Join(err, o.db.Write(context.WithoutCancel(ctx), func(tx *store.Tx) error {
+		_, err := store.TakeBudget(ctx, tx, store.BudgetAsk{BudgetID: budgetOf(connectorID, account.ID), Bounds: []store.BudgetBound{{Span: time.Minute, Calls: 1_000_000}}, Want: calls})
+		return err
+	}))
 }
+
+// notCalls are the steps of a test that make no call of their own.
+var notCalls = []string{"key", connectors.StepDNS, connectors.StepConnect, connectors.StepTLS, "auth"}
 
 func (o *Opener) open(connectorID, connectionID, budget string, config map[string]string, key secret.Value) (connectors.Source, *connectors.Manifest, error) {
 	e := o.byID[connectorID]
