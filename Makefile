@@ -79,6 +79,7 @@ fuzz: ## each fuzz target for a short time
 
 bench: ## benchmarks; compare ratios of one run
 	$(GO) test -tags noembed -run '^$$' -bench . -benchmem ./dlp/... ./findings/... ./connectors/... ./workflows/...
+	$(GO) test -run '^$$' -bench WholeTenant -benchtime 1x -timeout 30m -v ./internal/e2e
 
 # What the tests need beside Go: a C compiler for the race detector, Node.js for the pages, Chromium, Postgres and, for Elasticsearch from Maven
 # Central, Java and Maven. Nothing of it is needed to build or to run Outband, but Node.js to build.

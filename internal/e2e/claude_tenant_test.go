@@ -41,6 +41,7 @@ type asked struct {
 	path  string
 	query url.Values
 	rows  int // of a list
+	at    time.Time
 }
 
 // tenantServer is a simulated tenant in the process of the test, which is asked what it saw.
@@ -67,7 +68,7 @@ func newTenant(t testing.TB, o claudesim.Options) *tenantServer {
 }
 
 func (x *tenantServer) serve(w http.ResponseWriter, req *http.Request) {
-	a := asked{path: req.URL.Path, query: req.URL.Query()}
+	a := asked{path: req.URL.Path, query: req.URL.Query(), at: time.Now()}
 	if kindOfCall(a.path) == callList {
 		copied := &copying{ResponseWriter: w}
 		x.Server.ServeHTTP(copied, req)
