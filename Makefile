@@ -59,7 +59,7 @@ unit: ui/node_modules/.package-lock.json ## unit tests with the race detector, a
 	$(GO) test -race -timeout 25m -tags noembed $$($(GO) list -tags noembed ./... | grep -v -e internal/temporalembed$$ -e internal/e2e$$)
 
 e2e: build ## the embedded engine, and the built program from outside
-	OUTBAND_BIN=$(CURDIR)/$(BIN) $(GO) test -count=1 -timeout 25m $(PLAIN)
+	OUTBAND_BIN=$(CURDIR)/$(BIN) $(GO) test -count=1 -timeout 50m $(PLAIN)
 
 acceptance: build ## the tests of a whole tenant at their whole size: 200 people, 5,000 chats, 60,000 messages
 	OUTBAND_ACCEPTANCE=1 OUTBAND_BIN=$(CURDIR)/$(BIN) $(GO) test -count=1 -v -timeout 90m -run 'WholeTenant' ./internal/e2e
