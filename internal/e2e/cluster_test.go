@@ -146,7 +146,7 @@ func TestAnAPIAndTwoWorkersShareOneScan(t *testing.T) {
 	id := s.connect(sim.url, demoKey, clusterEpoch.Add(-clusterHistory))
 
 	var running scan
-	wait(t, time.Minute, "a third of the scan", func() bool {
+	wait(t, 4*time.Minute, "a third of the scan", func() bool {
 		if all := s.scans(id); len(all) > 0 {
 			running = all[0]
 		}

@@ -134,9 +134,11 @@ func TestAFailedConnectionSaysWhatToDo(t *testing.T) {
 		name, key string
 		warnings  []string // codes
 		missing   []string
+		streams   []string
 	}{
-		{"missing scope", activitiesKey, []string{"OB-2007", "OB-2007"}, []string{"read:compliance_org_data", "read:compliance_user_data"}},
-		{"admin key", adminKey, []string{"OB-2006", "OB-2007", "OB-2007"}, []string{"read:compliance_org_data", "read:compliance_user_data"}},
+		{"missing scope", activitiesKey, []string{"OB-2007", "OB-2007"}, []string{"read:compliance_org_data", "read:compliance_user_data"}, []string{"activities", "api_calls"}},
+		// An Admin key reads what it is for, and the feed.
+		{"admin key", adminKey, nil, []string{}, []string{"activities", "api_calls", "admin_members", "admin_invites", "admin_workspaces", "admin_api_keys"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			body := map[string]any{"connector": "claude", "config": map[string]any{"base_url": sim}, "secrets": map[string]string{"api_key": tc.key}}
@@ -161,7 +163,7 @@ func TestAFailedConnectionSaysWhatToDo(t *testing.T) {
 			if d := cmp.Diff(tc.missing, got.MissingScopes); d != "" {
 				t.Errorf("missing scopes (-want +got):\n%s", d)
 			}
-			if d := cmp.Diff([]string{"activities"}, got.Streams); d != "" {
+			if d := cmp.Diff(tc.streams, got.Streams); d != "" {
 				t.Errorf("streams (-want +got):\n%s", d)
 			}
 			if strings.Contains(string(reply), tc.key) {
