@@ -184,7 +184,7 @@ func TestAnAPIAndTwoWorkersShareOneScan(t *testing.T) {
 		for _, n := range c.Skipped {
 			skipped += n
 		}
-		if c.Read != c.Scanned+skipped+c.Failed {
+		if c.Read != c.Scanned+skipped+c.Failed+c.Deferred+c.Quarantined {
 			t.Errorf("the ledger of %s counts an item twice or not at all: %+v", stream, c)
 		}
 	}
