@@ -26,6 +26,7 @@ func liveTimes() (watch, deleteAfter, late time.Duration) {
 // TestLiveWholeTenant polls a tenant each minute whose people write, and delete every fourth chat some minutes later, whose feed and lists show rows late and
 // several rows of one time.
 func TestLiveWholeTenant(t *testing.T) {
+	timed(t)
 	t.Parallel()
 	watch, deleteAfter, late := liveTimes()
 	epoch := time.Now().UTC().Truncate(time.Second)

@@ -15,6 +15,7 @@ const arrival = 2 * time.Second
 // TestFiftyConnectionsKeepTheirBudgets runs 50 connections, each with its history to read, for more than a minute. No account sees more than its budget in any
 // minute, nor sends more than a tenth of it in any six seconds, and every connection gets on.
 func TestFiftyConnectionsKeepTheirBudgets(t *testing.T) {
+	timed(t)
 	const connections, perMinute = 50, 120
 	s := serve(t, bin(t), filepath.Join(t.TempDir(), "data"), "")
 	epoch := time.Now().UTC().Truncate(time.Minute)

@@ -25,6 +25,14 @@ import (
 // whole reports whether the acceptance tests are made at their whole size (make acceptance), which takes some twenty minutes.
 func whole() bool { return os.Getenv("OUTBAND_ACCEPTANCE") != "" }
 
+// timed skips a test that measures times, which a busy machine would fail, unless they are asked for.
+func timed(t *testing.T) {
+	t.Helper()
+	if !whole() {
+		t.Skip("SKIPPED: it measures times; make acceptance runs it")
+	}
+}
+
 // tenantSize is that of the organisation in the acceptance tests.
 func tenantSize() tenant.Size {
 	if whole() {
