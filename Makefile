@@ -62,7 +62,7 @@ e2e: build ## the embedded engine, and the built program from outside
 	OUTBAND_BIN=$(CURDIR)/$(BIN) $(GO) test -count=1 -timeout 50m $(PLAIN)
 
 acceptance: build ## the tests of a whole tenant at their whole size: 200 people, 5,000 chats, 60,000 messages
-	OUTBAND_ACCEPTANCE=1 OUTBAND_BIN=$(CURDIR)/$(BIN) $(GO) test -count=1 -v -timeout 90m -run 'WholeTenant' ./internal/e2e
+	OUTBAND_ACCEPTANCE=1 OUTBAND_BIN=$(CURDIR)/$(BIN) $(GO) test -count=1 -v -timeout 90m -run 'WholeTenant|Fifty' ./internal/e2e
 
 browser: build ## the pages in headless Chromium, against the built program
 	cd ui && OUTBAND_BIN=$(CURDIR)/$(BIN) npm run --silent e2e
