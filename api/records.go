@@ -2,9 +2,7 @@ package api
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -92,22 +90,11 @@ func (r *rendering) actor(key string) (RecordActor, error) {
 		return known, nil
 	}
 	p, err := findings.GetActor(r.ctx, r.q, key)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) { // Without a row: the person was erased.
+	if err != nil {
 		return RecordActor{}, err
 	}
 	r.people[key] = RecordActor{p.ID, p.Email, p.Name, p.Type}
 	return r.people[key], nil
-}
-
-func fieldsOf(text string) (map[string]any, error) {
-	out := map[string]any{}
-	if text == "" {
-		return out, nil
-	}
-	if err := json.Unmarshal([]byte(text), &out); err != nil {
-		return nil, fmt.Errorf("decode the fields of a record: %w", err)
-	}
-	return out, nil
 }
 
 func (r *rendering) record(s store.Record) (Record, error) {
@@ -115,7 +102,7 @@ func (r *rendering) record(s store.Record) (Record, error) {
 		ConnectionID: s.ConnectionID, Kind: s.Kind, ID: s.ID, Stream: s.Stream, Scope: s.Scope, ValidFrom: stamp(s.From), ValidTo: stamp(s.To), SeenAt: stamp(s.SeenAt),
 	}
 	var err error
-	if out.Fields, err = fieldsOf(s.Fields); err != nil {
+	if out.Fields, err = store.RecordFields(s.Fields); err != nil {
 		return out, err
 	}
 	if err := json.Unmarshal([]byte(s.About), &out.Resource); err != nil {
@@ -137,7 +124,7 @@ func (r *rendering) change(c store.RecordChange) (RecordChange, error) {
 		out.Before, out.After = now.Fields, map[string]any{}
 		return out, nil
 	}
-	out.Before, err = fieldsOf(c.Before)
+	out.Before, err = store.RecordFields(c.Before)
 	return out, err
 }
 

@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 
 	"github.com/outband/outband/internal/store"
 )
@@ -140,16 +138,11 @@ func knownCounts(ctx context.Context, tx *store.Tx, places []*place) (map[string
 	for len(places) > 0 {
 		part := places[:min(batch, len(places))]
 		places = places[len(part):]
-		args := []any{store.Workspace}
-		var in strings.Builder
+		args, ids := []any{store.Workspace}, make([]string, len(part))
 		for i, p := range part {
-			if i > 0 {
-				in.WriteString(", ")
-			}
-			args = append(args, p.id)
-			in.WriteString("$" + strconv.Itoa(len(args)))
+			ids[i] = p.id
 		}
-		rows, err := tx.QueryContext(ctx, `SELECT id, count FROM instances WHERE workspace_id = $1 AND id IN (`+in.String()+`)`, args...)
+		rows, err := tx.QueryContext(ctx, `SELECT id, count FROM instances WHERE workspace_id = $1 AND id IN (`+store.In(&args, ids)+`)`, args...)
 		if err != nil {
 			return nil, fmt.Errorf("read instances: %w", err)
 		}

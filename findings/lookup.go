@@ -2,6 +2,8 @@ package findings
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 
 	"github.com/outband/outband/dlp"
@@ -30,13 +32,13 @@ func Total(ctx context.Context, q store.Querier, findingID, glob string, without
 	return n, err
 }
 
-// GetActor returns what is known of the person with a key. Nobody has the empty key.
+// GetActor returns what is known of the person with a key. The empty key is nobody's, and so is that of a person who was erased.
 func GetActor(ctx context.Context, q store.Querier, key string) (a Actor, err error) {
 	if key == "" {
 		return a, nil
 	}
 	err = q.QueryRowContext(ctx, `SELECT vendor_id, email, name, type, role FROM actors WHERE workspace_id = $1 AND key = $2`, store.Workspace, key).Scan(&a.ID, &a.Email, &a.Name, &a.Type, &a.Role)
-	if err != nil {
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return a, fmt.Errorf("read actor: %w", err)
 	}
 	return a, nil

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/outband/outband/internal/store"
@@ -69,7 +68,7 @@ func Causes(ctx context.Context, q store.Querier, connectionID, kind string, ids
 	out := map[string][]Cause{}
 	for part := range slices.Chunk(ids, store.MaxRecordIDs) {
 		args := []any{store.Workspace, connectionID, kind}
-		rows, err := q.QueryContext(ctx, `SELECT finding_id, policy_id, id FROM posture_causes WHERE workspace_id = $1 AND connection_id = $2 AND kind = $3 AND id IN (`+placeholders(&args, part)+`) ORDER BY policy_id, finding_id`, args...)
+		rows, err := q.QueryContext(ctx, `SELECT finding_id, policy_id, id FROM posture_causes WHERE workspace_id = $1 AND connection_id = $2 AND kind = $3 AND id IN (`+store.In(&args, part)+`) ORDER BY policy_id, finding_id`, args...)
 		if err != nil {
 			return nil, fmt.Errorf("read causes: %w", err)
 		}
@@ -103,7 +102,7 @@ func MarkFine(ctx context.Context, tx *store.Tx, c Cause, began time.Time) error
 func MarkGone(ctx context.Context, tx *store.Tx, connectionID, kind string, ids []string) error {
 	for part := range slices.Chunk(ids, store.MaxRecordIDs) {
 		args := []any{store.Workspace, connectionID, kind}
-		_, err := tx.ExecContext(ctx, `UPDATE posture_causes SET gone = 1 WHERE workspace_id = $1 AND connection_id = $2 AND kind = $3 AND id IN (`+placeholders(&args, part)+`)`, args...)
+		_, err := tx.ExecContext(ctx, `UPDATE posture_causes SET gone = 1 WHERE workspace_id = $1 AND connection_id = $2 AND kind = $3 AND id IN (`+store.In(&args, part)+`)`, args...)
 		if err != nil {
 			return fmt.Errorf("note that a record is gone: %w", err)
 		}
@@ -128,7 +127,7 @@ func (r Recheck) Close(ctx context.Context, tx *store.Tx) (dropped, closed int, 
 	args := []any{store.Workspace, r.ConnectionID, r.Stream, store.Micros(r.BeganAt)}
 	whole := `fine_at = $4`
 	if len(r.Missing) > 0 {
-		whole += ` AND scope NOT IN (` + placeholders(&args, r.Missing) + `)`
+		whole += ` AND scope NOT IN (` + store.In(&args, r.Missing) + `)`
 	}
 	rows, err := tx.QueryContext(ctx, `SELECT finding_id, kind, id, gone FROM posture_causes WHERE workspace_id = $1 AND connection_id = $2 AND stream = $3 AND (gone = 1 OR (`+whole+`))
 		ORDER BY finding_id, kind, id LIMIT `+strconv.Itoa(recheckBatch), args...)
@@ -208,17 +207,4 @@ func CloseReverted(ctx context.Context, tx *store.Tx, id string, at time.Time) (
 	}
 	rec.Status = to
 	return true, record(ctx, tx, rec, TypeClosed, "", ReasonReverted)
-}
-
-// placeholders adds values to args and returns their places in a statement.
-func placeholders(args *[]any, values []string) string {
-	var b strings.Builder
-	for i, v := range values {
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		*args = append(*args, v)
-		b.WriteString("$" + strconv.Itoa(len(*args)))
-	}
-	return b.String()
 }

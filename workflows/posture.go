@@ -2,10 +2,7 @@ package workflows
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -75,7 +72,7 @@ type subject struct {
 // ask asks the policies about one record and stores what follows. A finding is made at once; that one holds no longer is only noted, under the
 // beginning of the run in which the record was read. A zero beginning notes nothing: nothing was read.
 func (j *judges) ask(ctx context.Context, tx *store.Tx, s subject, late bool, began time.Time) error {
-	before, err := decodeFields(s.Before)
+	before, err := store.RecordFields(s.Before)
 	if err != nil {
 		return err
 	}
@@ -151,28 +148,17 @@ func (j *judges) ask(ctx context.Context, tx *store.Tx, s subject, late bool, be
 	return nil
 }
 
-func decodeFields(text string) (map[string]any, error) {
-	out := map[string]any{}
-	if text == "" {
-		return out, nil
-	}
-	if err := json.Unmarshal([]byte(text), &out); err != nil {
-		return nil, fmt.Errorf("decode the fields of a record: %w", err)
-	}
-	return out, nil
-}
-
 // maxShown is how long the evidence of a posture finding may be; bytes.
 const maxShown = 200
 
 // evidence shows one field of a record, masked: the first that changed with the version that stands, those that the policy names before others; else
 // the first that the policy names. What changed is shown as it was and as it is.
 func evidence(named []string, r store.Record) (path, shown string, err error) {
-	now, err := decodeFields(r.Fields)
+	now, err := store.RecordFields(r.Fields)
 	if err != nil {
 		return "", "", err
 	}
-	before, err := decodeFields(r.Before)
+	before, err := store.RecordFields(r.Before)
 	if err != nil {
 		return "", "", err
 	}
@@ -285,10 +271,10 @@ func (p *page) judgeKind(ctx context.Context, judge *judges, query store.RecordQ
 
 func (j *judges) askStored(ctx context.Context, tx *store.Tx, r store.Record, causes []findings.Cause, late bool, began time.Time) error {
 	what, err := aboutStored(ctx, tx, r)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) { // Without a row: the person was erased.
+	if err != nil {
 		return err
 	}
-	fields, err := decodeFields(r.Fields)
+	fields, err := store.RecordFields(r.Fields)
 	if err != nil {
 		return err
 	}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 
 	"github.com/outband/outband/internal/store"
 )
@@ -44,12 +42,7 @@ func Replay(ctx context.Context, tx *store.Tx, destinationID string, sel Selecti
 	if sel.Parked {
 		args = append(args, Parked)
 	} else {
-		var in []string
-		for _, id := range sel.EventIDs {
-			args = append(args, id)
-			in = append(in, "$"+strconv.Itoa(len(args)))
-		}
-		where = `event_id IN (` + strings.Join(in, ", ") + `)`
+		where = `event_id IN (` + store.In(&args, sel.EventIDs) + `)`
 	}
 	res, err := tx.ExecContext(ctx, `UPDATE deliveries SET state = $1, tries = 0, first_try_at = 0, next_try_at = $2, updated_at = $2 WHERE workspace_id = $3 AND destination_id = $4 AND `+where, args...)
 	if err != nil {

@@ -114,7 +114,7 @@ func KnownRequests(ctx context.Context, q Querier, connectionID string, ids []st
 	out := map[string]bool{}
 	for some := range slices.Chunk(ids, namesAtOnce) {
 		args := []any{Workspace, connectionID}
-		in := places(&args, some)
+		in := In(&args, some)
 		rows, err := q.QueryContext(ctx, `SELECT request_id FROM call_requests WHERE workspace_id = $1 AND connection_id IN ('', $2) AND request_id IN (`+in+`)`, args...)
 		if err != nil {
 			return nil, fmt.Errorf("look for requests: %w", err)

@@ -245,7 +245,7 @@ func LaterActivities(ctx context.Context, q Querier, connectionID, resourceKind,
 		return nil, nil
 	}
 	args := []any{Workspace, connectionID, resourceKind, resourceID, Micros(after)}
-	in := places(&args, types)
+	in := In(&args, types)
 	args = append(args, limit)
 	rows, err := q.QueryContext(ctx, `SELECT id, type, at, actor_key, fields FROM activities WHERE workspace_id = $1 AND connection_id = $2 AND resource_kind = $3 AND resource_id = $4 AND at > $5 AND type IN (`+in+
 		`) ORDER BY at DESC, id LIMIT $`+strconv.Itoa(len(args)), args...)

@@ -37,6 +37,18 @@ type Record struct {
 	Before                 string    // Fields of the version that this one took the place of; empty: it appeared
 }
 
+// RecordFields decodes Fields or Before of a record. No text is no field.
+func RecordFields(text string) (map[string]any, error) {
+	out := map[string]any{}
+	if text == "" {
+		return out, nil
+	}
+	if err := json.Unmarshal([]byte(text), &out); err != nil {
+		return nil, fmt.Errorf("decode the fields of a record: %w", err)
+	}
+	return out, nil
+}
+
 const recordColumns = `r.connection_id, r.kind, r.id, r.valid_from, r.valid_to, r.stream, r.scope, r.actor_key, r.about, r.fields, r.digest, r.at, r.seen_at, r.missed, COALESCE(b.fields, '')`
 
 // recordTable is a version beside the one that it took the place of.
@@ -151,7 +163,7 @@ func EndSnapshot(ctx context.Context, tx *Tx, s Snapshot, missing []string, abse
 	args := []any{Workspace, s.ConnectionID, s.Stream, Micros(now.BeganAt)}
 	unseen := ` r.workspace_id = $1 AND r.connection_id = $2 AND r.stream = $3 AND r.valid_to = 0 AND r.seen_at < $4`
 	if len(missing) > 0 {
-		unseen += ` AND r.scope NOT IN (` + places(&args, missing) + `)`
+		unseen += ` AND r.scope NOT IN (` + In(&args, missing) + `)`
 	}
 	if _, err := tx.ExecContext(ctx, `UPDATE records AS r SET missed = missed + 1 WHERE`+unseen, args...); err != nil {
 		return nil, fmt.Errorf("count what a snapshot missed: %w", err)
@@ -199,19 +211,6 @@ func SnapshotNotAvailable(ctx context.Context, tx *Tx, connectionID, stream stri
 	return putSnapshot(ctx, tx, s)
 }
 
-// places adds values to args and returns their placeholders.
-func places(args *[]any, values []string) string {
-	var b strings.Builder
-	for i, v := range values {
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		*args = append(*args, v)
-		b.WriteString("$" + strconv.Itoa(len(*args)))
-	}
-	return b.String()
-}
-
 // MaxRecordIDs is how many records StandingRecords and SeeRecords take at once.
 const MaxRecordIDs = 500
 
@@ -220,7 +219,7 @@ func RecordsByID(ctx context.Context, q Querier, connectionID, kind string, ids 
 	out := make(map[string]Record, len(ids))
 	for part := range slices.Chunk(ids, MaxRecordIDs) {
 		args := []any{Workspace, connectionID, kind}
-		rows, err := q.QueryContext(ctx, `SELECT `+recordColumns+` FROM `+recordTable+` WHERE r.workspace_id = $1 AND r.connection_id = $2 AND r.kind = $3 AND r.valid_to = 0 AND r.id IN (`+places(&args, part)+`)`, args...)
+		rows, err := q.QueryContext(ctx, `SELECT `+recordColumns+` FROM `+recordTable+` WHERE r.workspace_id = $1 AND r.connection_id = $2 AND r.kind = $3 AND r.valid_to = 0 AND r.id IN (`+In(&args, part)+`)`, args...)
 		if err != nil {
 			return nil, fmt.Errorf("read records: %w", err)
 		}
@@ -239,7 +238,7 @@ func RecordsByID(ctx context.Context, q Querier, connectionID, kind string, ids 
 func SeeRecords(ctx context.Context, tx *Tx, connectionID, kind string, ids []string, began time.Time) error {
 	for part := range slices.Chunk(ids, MaxRecordIDs) {
 		args := []any{Micros(began), Workspace, connectionID, kind}
-		_, err := tx.ExecContext(ctx, `UPDATE records SET seen_at = $1, missed = 0 WHERE workspace_id = $2 AND connection_id = $3 AND kind = $4 AND valid_to = 0 AND id IN (`+places(&args, part)+`)`, args...)
+		_, err := tx.ExecContext(ctx, `UPDATE records SET seen_at = $1, missed = 0 WHERE workspace_id = $2 AND connection_id = $3 AND kind = $4 AND valid_to = 0 AND id IN (`+In(&args, part)+`)`, args...)
 		if err != nil {
 			return fmt.Errorf("note that records stand: %w", err)
 		}
@@ -331,9 +330,9 @@ type recordValue struct{ field, value string }
 
 // recordValues are the single values of a record, as text, in the order of the fields' names.
 func recordValues(fields string) ([]recordValue, error) {
-	var all map[string]any
-	if err := json.Unmarshal([]byte(fields), &all); err != nil {
-		return nil, fmt.Errorf("decode the fields of a record: %w", err)
+	all, err := RecordFields(fields)
+	if err != nil {
+		return nil, err
 	}
 	var out []recordValue
 	for field, v := range all {

@@ -13,6 +13,8 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/pressly/goose/v3"
@@ -264,6 +266,19 @@ func (db *DB) Read() Querier {
 		return utf8Querier{db.read}
 	}
 	return db.read
+}
+
+// In adds values to the arguments of a statement and returns their places there, to stand between the brackets of an IN.
+func In(args *[]any, values []string) string {
+	var b strings.Builder
+	for i, v := range values {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		*args = append(*args, v)
+		b.WriteString("$" + strconv.Itoa(len(*args)))
+	}
+	return b.String()
 }
 
 // Micros is the stored form of a time; the zero time is 0.
