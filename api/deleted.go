@@ -2,12 +2,8 @@ package api
 
 import (
 	"context"
-	"database/sql"
-	"errors"
-	"time"
 
 	"github.com/outband/outband/findings"
-	"github.com/outband/outband/findings/cursor"
 	"github.com/outband/outband/internal/store"
 )
 
@@ -32,35 +28,13 @@ type DeletedInput struct {
 // listDeleted lists what was deleted before a scan. It names people, so that a read of it is one of evidence.
 func (a *API) listDeleted(ctx context.Context, in *DeletedInput) (*ListOutput[Deleted], error) {
 	q := a.d.DB.Read()
-	place := cursor.Place{Bind: cursor.Bind("deleted", in.ConnectionID)}
-	var before time.Time
-	if in.Cursor != "" {
-		var err error
-		if place, err = cursor.Decode(in.Cursor, place.Bind); err != nil {
-			return nil, badCursor()
-		}
-		before = store.FromMicros(place.Number)
-	}
-	all, err := store.ListDeleted(ctx, q, in.ConnectionID, before, place.ID, in.Limit+1)
+	place, err := placeOf(in.ListInput, "deleted", in.ConnectionID)
 	if err != nil {
 		return nil, err
 	}
-	next := ""
-	if len(all) > in.Limit {
-		all = all[:in.Limit]
-		last := all[in.Limit-1]
-		place.Number, place.ID = store.Micros(last.DeletedAt), last.ID
-		next = place.Encode()
-	}
-	out := make([]Deleted, 0, len(all))
-	for _, i := range all {
-		who, err := findings.GetActor(ctx, q, i.ActorKey)
-		if err != nil && !errors.Is(err, sql.ErrNoRows) { // Whoever was erased is nobody.
-			return nil, err
-		}
-		out = append(out, Deleted{
-			ConnectionID: i.ConnectionID, Stream: i.Stream, Kind: i.Kind, ID: i.ID, Actor: findings.Person{ID: who.ID, Email: who.Email}, At: stamp(i.At), Whole: i.State == store.ItemSkipped, DeletedAt: stamp(i.DeletedAt),
-		})
+	all, err := store.ListDeleted(ctx, q, in.ConnectionID, store.FromMicros(place.Number), place.ID, in.Limit+1)
+	if err != nil {
+		return nil, err
 	}
 	object := in.ConnectionID
 	if object == "" {
@@ -69,5 +43,13 @@ func (a *API) listDeleted(ctx context.Context, in *DeletedInput) (*ListOutput[De
 	if err := a.auditRead(ctx, "coverage.deleted", object, nil); err != nil {
 		return nil, err
 	}
-	return listed(out, next), nil
+	return page(all, in.Limit, func(i store.Item) (Deleted, error) {
+		who, err := findings.GetActor(ctx, q, i.ActorKey)
+		return Deleted{
+			ConnectionID: i.ConnectionID, Stream: i.Stream, Kind: i.Kind, ID: i.ID, Actor: findings.Person{ID: who.ID, Email: who.Email}, At: stamp(i.At), Whole: i.State == store.ItemSkipped, DeletedAt: stamp(i.DeletedAt),
+		}, err
+	}, func(last store.Item) string {
+		place.Number, place.ID = store.Micros(last.DeletedAt), last.ID
+		return place.Encode()
+	})
 }

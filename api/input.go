@@ -73,24 +73,50 @@ func badCursor() *problem.Problem {
 	return problem.New(http.StatusBadRequest, problem.CodeCursor, "The cursor cannot be used: it belongs to another list or other filters. Start again without it.")
 }
 
+// placeOf reads the cursor of a request: where a page of the list of this question begins.
+func placeOf(in ListInput, question ...any) (cursor.Place, error) {
+	place := cursor.Place{Bind: cursor.Bind(question...)}
+	if in.Cursor == "" {
+		return place, nil
+	}
+	place, err := cursor.Decode(in.Cursor, place.Bind)
+	if err != nil {
+		return place, badCursor()
+	}
+	return place, nil
+}
+
+// page renders what the store gave, of which one more than the limit says that there is a next page.
+func page[S, T any](all []S, limit int, render func(S) (T, error), next func(S) string) (*ListOutput[T], error) {
+	cursor := ""
+	if len(all) > limit {
+		all = all[:limit]
+		cursor = next(all[limit-1])
+	}
+	out := make([]T, 0, len(all))
+	for _, s := range all {
+		v, err := render(s)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, v)
+	}
+	return listed(out, cursor), nil
+}
+
 // paginate cuts one page out of items, whose keys grow. It is for lists that are small by nature; the others are paged by the store.
 func paginate[T any](list string, items []T, key func(T) string, in ListInput) (*ListOutput[T], error) {
-	bind := cursor.Bind("list", list)
-	if in.Cursor != "" {
-		after, err := cursor.Decode(in.Cursor, bind)
-		if err != nil {
-			return nil, badCursor()
-		}
-		for len(items) > 0 && key(items[0]) <= after.Text {
-			items = items[1:]
-		}
+	place, err := placeOf(in, "list", list)
+	if err != nil {
+		return nil, err
 	}
-	next := ""
-	if len(items) > in.Limit {
-		items = items[:in.Limit]
-		next = cursor.Place{Bind: bind, Text: key(items[in.Limit-1]), ID: list}.Encode()
+	for in.Cursor != "" && len(items) > 0 && key(items[0]) <= place.Text {
+		items = items[1:]
 	}
-	return listed(items, next), nil
+	return page(items, in.Limit, func(x T) (T, error) { return x, nil }, func(last T) string {
+		place.Text, place.ID = key(last), list
+		return place.Encode()
+	})
 }
 
 // listed makes a page. An empty one is [], never null.

@@ -131,35 +131,14 @@ func (r *rendering) change(c store.RecordChange) (RecordChange, error) {
 // records begins a question about the records of a connection: it must be there, its cursor must fit, and the read is audited before it is answered
 // (invariant 11). The audit holds what was asked for, not whose record it was.
 func (a *API) records(ctx context.Context, in ListInput, connectionID, action string, detail map[string]string, bind ...any) (cursor.Place, error) {
-	place := cursor.Place{Bind: cursor.Bind(append([]any{action, connectionID}, bind...)...)}
 	if _, err := store.GetConnection(ctx, a.d.DB.Read(), connectionID); err != nil {
+		return cursor.Place{}, err
+	}
+	place, err := placeOf(in, append([]any{action, connectionID}, bind...)...)
+	if err != nil {
 		return place, err
 	}
-	if in.Cursor != "" {
-		var err error
-		if place, err = cursor.Decode(in.Cursor, place.Bind); err != nil {
-			return place, badCursor()
-		}
-	}
 	return place, a.auditRead(ctx, action, connectionID, detail)
-}
-
-// page renders what the store gave, of which one more than the limit says that there is a next page.
-func page[S, T any](all []S, limit int, render func(S) (T, error), next func(S) string) (*ListOutput[T], error) {
-	cursor := ""
-	if len(all) > limit {
-		all = all[:limit]
-		cursor = next(all[limit-1])
-	}
-	out := make([]T, 0, len(all))
-	for _, s := range all {
-		v, err := render(s)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, v)
-	}
-	return listed(out, cursor), nil
 }
 
 func (a *API) listRecords(ctx context.Context, in *RecordsInput) (*ListOutput[Record], error) {

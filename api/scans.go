@@ -2,9 +2,7 @@ package api
 
 import (
 	"context"
-	"time"
 
-	"github.com/outband/outband/findings/cursor"
 	"github.com/outband/outband/internal/store"
 )
 
@@ -61,35 +59,18 @@ type ScansInput struct {
 }
 
 func (a *API) listScans(ctx context.Context, in *ScansInput) (*ListOutput[Scan], error) {
-	place := cursor.Place{Bind: cursor.Bind("scans", in.ConnectionID)}
-	var before time.Time
-	if in.Cursor != "" {
-		var err error
-		if place, err = cursor.Decode(in.Cursor, place.Bind); err != nil {
-			return nil, badCursor()
-		}
-		before = store.FromMicros(place.Number)
-	}
-	all, err := store.ListScans(ctx, a.d.DB.Read(), in.ConnectionID, before, place.ID, in.Limit+1)
+	place, err := placeOf(in.ListInput, "scans", in.ConnectionID)
 	if err != nil {
 		return nil, err
 	}
-	next := ""
-	if len(all) > in.Limit {
-		all = all[:in.Limit]
-		last := all[in.Limit-1]
+	all, err := store.ListScans(ctx, a.d.DB.Read(), in.ConnectionID, store.FromMicros(place.Number), place.ID, in.Limit+1)
+	if err != nil {
+		return nil, err
+	}
+	return page(all, in.Limit, func(s store.Scan) (Scan, error) { return a.scan(ctx, s) }, func(last store.Scan) string {
 		place.Number, place.ID = store.Micros(last.QueuedAt), last.ID
-		next = place.Encode()
-	}
-	out := make([]Scan, 0, len(all))
-	for _, s := range all {
-		public, err := a.scan(ctx, s)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, public)
-	}
-	return listed(out, next), nil
+		return place.Encode()
+	})
 }
 
 func (a *API) getScan(ctx context.Context, in *IDInput) (*Output[Scan], error) {

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/outband/outband/api/problem"
-	"github.com/outband/outband/findings/cursor"
 	"github.com/outband/outband/internal/store"
 )
 
@@ -116,31 +115,24 @@ type AuditRow struct {
 }
 
 func (a *API) listAudit(ctx context.Context, in *ListInput) (*ListOutput[AuditRow], error) {
-	place := cursor.Place{Bind: cursor.Bind("audit")}
-	if in.Cursor != "" {
-		var err error
-		if place, err = cursor.Decode(in.Cursor, place.Bind); err != nil {
-			return nil, badCursor()
-		}
+	place, err := placeOf(*in, "audit")
+	if err != nil {
+		return nil, err
 	}
 	rows, err := store.ListAudit(ctx, a.d.DB.Read(), place.Number, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}
-	next := ""
-	if len(rows) > in.Limit {
-		rows = rows[:in.Limit]
-		place.Number = rows[in.Limit-1].Seq
-		place.ID = strconv.FormatInt(place.Number, 10)
-		next = place.Encode()
+	return page(rows, in.Limit, auditRow, func(last store.AuditRow) string {
+		place.Number, place.ID = last.Seq, strconv.FormatInt(last.Seq, 10)
+		return place.Encode()
+	})
+}
+
+func auditRow(r store.AuditRow) (AuditRow, error) {
+	out := AuditRow{Seq: r.Seq, At: stamp(r.At), Actor: r.Actor, Action: r.Action, Object: r.Object, Detail: r.Detail, PrevHash: r.PrevHash, Hash: r.Hash}
+	if out.Detail == nil {
+		out.Detail = map[string]string{}
 	}
-	out := make([]AuditRow, 0, len(rows))
-	for _, r := range rows {
-		x := AuditRow{Seq: r.Seq, At: stamp(r.At), Actor: r.Actor, Action: r.Action, Object: r.Object, Detail: r.Detail, PrevHash: r.PrevHash, Hash: r.Hash}
-		if x.Detail == nil {
-			x.Detail = map[string]string{}
-		}
-		out = append(out, x)
-	}
-	return listed(out, next), nil
+	return out, nil
 }
