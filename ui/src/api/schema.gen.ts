@@ -1209,7 +1209,7 @@ export interface components {
             connector: string;
             /** @description Absent: the connector's name and the organisation's. */
             name?: string;
-            /** @description Absent: every 5m. */
+            /** @description Absent: every 1m, or every 5m where the app allows few calls. */
             schedule?: components["schemas"]["Schedule"];
             /** @description As the connector's credentials schema says; sealed, and never returned. */
             secrets: {

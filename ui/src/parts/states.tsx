@@ -74,3 +74,20 @@ export function Rows({ n = 8, height = 34 }: { n?: number; height?: number }) {
     </Stack>
   );
 }
+
+/** Paged is what More needs of a query that is read page by page. */
+export interface Paged {
+  hasNextPage: boolean;
+  isFetchingNextPage: boolean;
+  fetchNextPage: () => unknown;
+}
+
+/** More reads the next page of a query, and is not there when there is none. */
+export function More({ of, children = 'Show more' }: { of: Paged; children?: string }) {
+  if (!of.hasNextPage) return null;
+  return (
+    <Button m="sm" size="xs" variant="default" style={{ alignSelf: 'start' }} loading={of.isFetchingNextPage} onClick={() => void of.fetchNextPage()}>
+      {children}
+    </Button>
+  );
+}

@@ -1,10 +1,10 @@
-import { Button, Table, Text } from '@mantine/core';
+import { Table, Text } from '@mantine/core';
 import { useInfiniteQuery } from '@tanstack/react-query';
 
 import { api } from '../../api/client';
 import { Tag, words } from '../../parts/badges';
 import { Panel } from '../../parts/page';
-import { EmptyState, ProblemAlert, Rows } from '../../parts/states';
+import { EmptyState, More, ProblemAlert, Rows } from '../../parts/states';
 import { When } from '../../parts/when';
 import { useCan } from '../../session';
 import classes from './coverage.module.css';
@@ -73,11 +73,7 @@ export function Deleted({ connection }: { connection: string }) {
               </Table.Tbody>
             </Table>
           </div>
-          {got.hasNextPage && (
-            <Button m="sm" size="xs" variant="default" loading={got.isFetchingNextPage} onClick={() => void got.fetchNextPage()}>
-              Show more
-            </Button>
-          )}
+          <More of={got} />
         </>
       )}
     </Panel>

@@ -4,7 +4,7 @@ import { Link } from '@tanstack/react-router';
 
 import { api } from '../../api/client';
 import { Tag, words, type Tone } from '../../parts/badges';
-import { EmptyState, ProblemAlert, Rows } from '../../parts/states';
+import { EmptyState, More, ProblemAlert, Rows } from '../../parts/states';
 import { When } from '../../parts/when';
 
 const tone: Record<string, Tone> = { delivered: 'good', queued: 'low', parked: 'critical' };
@@ -91,11 +91,7 @@ export function Deliveries({ id }: { id: string }) {
           ))}
         </Table.Tbody>
       </Table>
-      {pages.hasNextPage && (
-        <Button size="xs" variant="default" loading={pages.isFetching} onClick={() => void pages.fetchNextPage()}>
-          Show more deliveries
-        </Button>
-      )}
+      <More of={pages}>Show more deliveries</More>
     </Stack>
   );
 }

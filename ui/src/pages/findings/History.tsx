@@ -1,9 +1,9 @@
-import { Button, Group, Text } from '@mantine/core';
+import { Text } from '@mantine/core';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { useMemo } from 'react';
 
 import { $api, api } from '../../api/client';
-import { ProblemAlert, Rows } from '../../parts/states';
+import { More, ProblemAlert, Rows } from '../../parts/states';
 import { When } from '../../parts/when';
 import { useCan, useMe } from '../../session';
 import classes from './drawer.module.css';
@@ -47,13 +47,7 @@ export function History({ id }: { id: string }) {
   const told: [HistoryEvent, HistoryEvent | undefined][] = events.map((e, i) => [e, events[i - 1]]);
   return (
     <>
-      {pages.hasNextPage && (
-        <Group mb="sm">
-          <Button size="xs" variant="default" loading={pages.isFetching} onClick={() => void pages.fetchNextPage()}>
-            Show newer changes
-          </Button>
-        </Group>
-      )}
+      <More of={pages}>Show newer changes</More>
       <ol className={classes.events} reversed aria-label="History">
         {told.reverse().map(([e, before]) => (
           <li key={e.id} className={classes.event}>

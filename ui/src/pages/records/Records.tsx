@@ -6,7 +6,7 @@ import type { ReactNode } from 'react';
 import { $api, api, type Schemas } from '../../api/client';
 import { Tag, words, type Tone } from '../../parts/badges';
 import { Page } from '../../parts/page';
-import { EmptyState, ProblemAlert, Rows } from '../../parts/states';
+import { EmptyState, More, type Paged, ProblemAlert, Rows } from '../../parts/states';
 import { When } from '../../parts/when';
 import type { RecordsSearch } from '../../search';
 import { useCan } from '../../session';
@@ -211,13 +211,10 @@ function Differences({ change: x }: { change: Schemas['RecordChange'] }) {
   );
 }
 
-interface Query {
+interface Query extends Paged {
   isPending: boolean;
   error: unknown;
   refetch: () => unknown;
-  hasNextPage: boolean;
-  isFetchingNextPage: boolean;
-  fetchNextPage: () => unknown;
 }
 
 function Listed({ query: q, n, empty, why, children }: { query: Query; n: number; empty: string; why: string; children: ReactNode }) {
@@ -233,11 +230,7 @@ function Listed({ query: q, n, empty, why, children }: { query: Query; n: number
       ) : (
         children
       )}
-      {q.hasNextPage && (
-        <Button m="sm" size="xs" variant="default" loading={q.isFetchingNextPage} onClick={() => void q.fetchNextPage()}>
-          Show more
-        </Button>
-      )}
+      <More of={q} />
     </section>
   );
 }

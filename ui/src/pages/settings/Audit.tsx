@@ -1,9 +1,9 @@
-import { Button, Code, Group, Table, Text } from '@mantine/core';
+import { Button, Code, Table, Text } from '@mantine/core';
 import { useInfiniteQuery } from '@tanstack/react-query';
 
 import { api } from '../../api/client';
 import { Page } from '../../parts/page';
-import { EmptyState, ProblemAlert, Rows } from '../../parts/states';
+import { EmptyState, More, ProblemAlert, Rows } from '../../parts/states';
 import { When } from '../../parts/when';
 
 /** Audit shows the log of every change and every read of evidence, the newest row first. */
@@ -72,13 +72,7 @@ export function Audit() {
           </Table>
         )}
       </section>
-      {log.hasNextPage && (
-        <Group justify="center">
-          <Button variant="default" onClick={() => void log.fetchNextPage()} loading={log.isFetchingNextPage}>
-            Show older rows
-          </Button>
-        </Group>
-      )}
+      <More of={log}>Show older rows</More>
     </Page>
   );
 }
