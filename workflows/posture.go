@@ -3,9 +3,7 @@ package workflows
 import (
 	"context"
 	"encoding/json"
-	"regexp"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/outband/outband/connectors"
@@ -25,8 +23,7 @@ type judges struct {
 
 type judged struct {
 	policy.Effective
-	late  bool
-	named []string // fields that its expression names
+	late bool
 }
 
 func (p *page) judges() *judges {
@@ -35,7 +32,7 @@ func (p *page) judges() *judges {
 		if e.Policy.Kind != policy.KindPosture || e.Mode == policy.ModeOff {
 			continue
 		}
-		v := judged{Effective: e, late: len(e.Standing) > 0, named: namedFields(e.Policy.When)}
+		v := judged{Effective: e, late: len(e.Standing) > 0}
 		if j.byID[e.Policy.ID] = v; v.late {
 			j.late = append(j.late, e)
 		} else {
@@ -43,20 +40,6 @@ func (p *page) judges() *judges {
 		}
 	}
 	return j
-}
-
-// fieldNames are the ways in which an expression names a field of a record.
-var fieldNames = regexp.MustCompile(`record\.(?:fields|before)(?:\.([A-Za-z_][A-Za-z0-9_]*)|\[\s*["']([^"']+)["']\s*\])|\b(?:text|entries|older)\(\s*["']([^"']+)["']`)
-
-func namedFields(when string) (out []string) {
-	for _, m := range fieldNames.FindAllStringSubmatch(when, -1) {
-		for _, name := range m[1:] {
-			if name != "" && !slices.Contains(out, name) {
-				out = append(out, name)
-			}
-		}
-	}
-	return out
 }
 
 // subject is a record that policies are asked about.
@@ -81,14 +64,9 @@ func (j *judges) ask(ctx context.Context, tx *store.Tx, s subject, late bool, be
 		at = s.From
 	}
 	what := s.what
-	in := policy.Input{
-		Item:       policy.Item{Kind: connectors.KindRecord, At: at},
-		Resource:   policy.Resource{Kind: what.resource.Kind, ID: what.resource.ID, Name: what.resource.Name, Owner: what.resource.Owner, Visibility: what.resource.Visibility, Project: what.resource.Project},
-		Actor:      policy.Actor{ID: what.actor.ID, Email: what.actor.Email, Type: what.actor.Type, Role: what.actor.Role, Groups: what.groups, External: what.external},
-		Connection: policy.Connection{ID: j.connection.ID, Name: j.connection.Name, Connector: j.connection.Connector},
-		Record:     policy.Record{Kind: s.Kind, Fields: s.fields, Before: before}, Now: tx.Now(), Matches: s.unit.matches,
-	}
-	u := &unit{ref: s.unit.ref, at: at}
+	u := &unit{ref: s.unit.ref, at: at, matches: s.unit.matches}
+	in := j.input(tx, u, what)
+	in.Item.Kind, in.Record = connectors.KindRecord, policy.Record{Kind: s.Kind, Fields: s.fields, Before: before}
 	look := j.lookups(ctx, tx, u, what)
 	if !late {
 		look.Standing = nil // Whoever asks it is asked later.
@@ -115,7 +93,7 @@ func (j *judges) ask(ctx context.Context, tx *store.Tx, s subject, late bool, be
 		}
 		ref := findings.Ref{Kind: s.Kind, ID: s.ID}
 		if posture {
-			path, shown, err := evidence(v.named, s.Record)
+			path, shown, err := evidence(v.Fields, s.Record)
 			if err != nil {
 				return err
 			}
@@ -181,28 +159,16 @@ func evidence(named []string, r store.Record) (path, shown string, err error) {
 		}
 	}
 	for _, name := range named {
-		if _, ok := fieldOf(now, name); ok {
+		if _, ok := policy.Field(now, name); ok {
 			return name, findings.Shorten(shownValue(now, name), maxShown), nil
 		}
 	}
 	return "", "", nil
 }
 
-// fieldOf looks for a field, and for one of a mapping by both names: "created_by.id".
-func fieldOf(fields map[string]any, name string) (any, bool) {
-	if v, ok := fields[name]; ok {
-		return v, true
-	}
-	outer, inner, nested := strings.Cut(name, ".")
-	if m, ok := fields[outer].(map[string]any); ok && nested {
-		return fieldOf(m, inner)
-	}
-	return nil, false
-}
-
 // shownValue is a field as text; what there is not is a dash.
 func shownValue(fields map[string]any, name string) string {
-	v, ok := fieldOf(fields, name)
+	v, ok := policy.Field(fields, name)
 	if !ok || v == nil {
 		return "–"
 	}

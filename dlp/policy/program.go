@@ -22,6 +22,7 @@ type program struct {
 	info      *ast.SourceInfo
 	selectors []namedSelector
 	standing  []string // kinds of records that it counts, sorted
+	fields    []string // of records, that it names, in its order
 	asks      bool     // it has questions to the store
 	closing   *program // of closed_by; nil: there is none
 }
@@ -104,10 +105,13 @@ func compileAll(p *Policy, detectors []string) (*program, error) {
 }
 
 // collect gathers the selectors of the expression: they count, and they say which matches are a finding's evidence. It gathers the kinds of records
-// that the expression counts too.
+// that the expression counts, and the fields of a record that it names, too.
 func (p *program) collect(tree *ast.AST, detectors []string) error {
 	var failed error
 	ast.PreOrderVisit(tree.Expr(), ast.NewExprVisitor(func(e ast.Expr) {
+		if name := namedField(e); name != "" && !slices.Contains(p.fields, name) {
+			p.fields = append(p.fields, name)
+		}
 		if e.Kind() != ast.CallKind || failed != nil {
 			return
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/google/cel-go/cel"
 	"github.com/google/cel-go/common"
 	"github.com/google/cel-go/common/ast"
+	"github.com/google/cel-go/common/operators"
 	"github.com/google/cel-go/common/types"
 	"github.com/google/cel-go/common/types/ref"
 	"github.com/google/cel-go/parser"
@@ -86,20 +87,64 @@ func recordText(u *unit, args []ref.Val) ref.Val {
 	return types.String(scalar(u.recordField(string(name))))
 }
 
-// recordField is a field of the record, or one of a mapping in it by a dotted path ("created_by.id"); nil where there is none.
-func (u *unit) recordField(path string) any {
-	fields := u.in.Record.Fields
+// Field is a field of a record, or one of a mapping in it by a dotted path ("created_by.id").
+func Field(fields map[string]any, path string) (value any, ok bool) {
 	for {
 		if value, ok := fields[path]; ok {
-			return value
+			return value, true
 		}
 		first, rest, found := strings.Cut(path, ".")
 		inner, ok := fields[first].(map[string]any)
 		if !found || !ok {
-			return nil
+			return nil, false
 		}
 		fields, path = inner, rest
 	}
+}
+
+func (u *unit) recordField(path string) any {
+	value, _ := Field(u.in.Record.Fields, path)
+	return value
+}
+
+// namedField is the field of a record that an expression names here: record.fields.x, record.before["x"], text("x"), entries("x") or older("x", …).
+func namedField(e ast.Expr) string {
+	var name ast.Expr
+	switch e.Kind() {
+	case ast.SelectKind:
+		if ofRecord(e.AsSelect().Operand()) {
+			return e.AsSelect().FieldName()
+		}
+		return ""
+	case ast.CallKind:
+		switch args := e.AsCall().Args(); e.AsCall().FunctionName() {
+		case fnText, fnEntries, fnOlder:
+			name = args[1]
+		case operators.Index:
+			if ofRecord(args[0]) {
+				name = args[1]
+			}
+		}
+	}
+	if name == nil {
+		return ""
+	}
+	text, _ := literal(name).(types.String)
+	return string(text)
+}
+
+// ofRecord reports whether an expression is record.fields or record.before.
+func ofRecord(e ast.Expr) bool {
+	path := ""
+	for e.Kind() == ast.SelectKind {
+		path = "." + e.AsSelect().FieldName() + path
+		e = e.AsSelect().Operand()
+	}
+	if e.Kind() != ast.IdentKind {
+		return false
+	}
+	path = e.AsIdent() + path
+	return path == "record.fields" || path == "record.before"
 }
 
 // recordEntries is entries("x"): the entries of a list as text, those that are lists or mappings left out; no entries where it is no list.

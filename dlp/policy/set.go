@@ -27,6 +27,9 @@ type Effective struct {
 
 	// Standing are the kinds of records that the policy counts with standing(), sorted: it has an answer only once all of them were read.
 	Standing []string `json:"standing"`
+
+	// Fields are the fields of a record that the policy's expression names, in its order.
+	Fields []string `json:"fields"`
 }
 
 // Decides is a digest of all by which the policy decides about a unit and makes a finding: 32 hex characters, equal for equal policies in force.
@@ -120,7 +123,7 @@ func Compile(policies []*Policy, overrides []Override, detectors []string) (*Set
 			errs = append(errs, err)
 			continue
 		}
-		e := Effective{Policy: p, Severity: cmp.Or(o.Severity, p.Severity), Mode: cmp.Or(o.Mode, p.Mode), Standing: prog.standing}
+		e := Effective{Policy: p, Severity: cmp.Or(o.Severity, p.Severity), Mode: cmp.Or(o.Mode, p.Mode), Standing: prog.standing, Fields: prog.fields}
 		s.all = append(s.all, e)
 		if e.Mode != ModeOff {
 			s.active = append(s.active, compiled{program: prog, severity: e.Severity, shadow: e.Mode == ModeShadow})

@@ -346,6 +346,10 @@ tests:
 	if len(plain.Standing) != 0 {
 		t.Errorf("it counts %v", plain.Standing)
 	}
+	const names = `record.fields.a == 1 && has(record.before.b) && record.fields["c"] == text("d.e") && entries("f").exists(x, x == text("a")) && older("g", duration("1h"))`
+	if diff := cmp.Diff([]string{"a", "b", "c", "d.e", "f", "g"}, effective(text("high", names, "Look.")).Fields); diff != "" {
+		t.Errorf("it names (-want +got):\n%s", diff)
+	}
 	seen := map[string]bool{}
 	for _, o := range []Effective{e, plain, effective(text("low", counts, "Look."))} {
 		d, err := o.Decides()
