@@ -27,7 +27,7 @@ func TestCoverage(t *testing.T) {
 			{Stream: "chats", Unit: "message", Outcome: store.OutcomeScanned, N: 6}, {Stream: "chats", Outcome: store.OutcomeSkipped, Reason: store.ReasonTooBig, N: 1},
 			{Stream: "chats", Outcome: store.OutcomeSkipped, Reason: store.ReasonDeleted, N: 2}, {Stream: "chats", Outcome: store.OutcomeFailed, Reason: store.ReasonError, N: 1}, {Stream: "chats", Outcome: store.OutcomeLate, N: 3},
 		} {
-			if err := store.AddCount(ctx, tx, id, c); err != nil {
+			if err := store.AddCounts(ctx, tx, id, c); err != nil {
 				return err
 			}
 		}
@@ -119,7 +119,7 @@ func TestCalendar(t *testing.T) {
 		} {
 			n.Stream, n.Unit, n.At = "activities", "activity", day(8).Add(time.Hour)
 			if err == nil {
-				err = store.AddCount(t.Context(), tx, id, n)
+				err = store.AddCounts(t.Context(), tx, id, n)
 			}
 		}
 		return err

@@ -124,10 +124,9 @@ func (p *page) activity(ctx context.Context, tx *store.Tx, item connectors.Item,
 			return false, err
 		}
 	}
-	for _, c := range p.line(nil, store.Count{Stream: p.ref.Stream, Unit: item.Kind, Outcome: outcome, Reason: reason, At: item.At, N: 1}) {
-		if err := store.AddCount(ctx, tx, p.connection.ID, c); err != nil {
-			return false, err
-		}
+	lines := p.line(nil, store.Count{Stream: p.ref.Stream, Unit: item.Kind, Outcome: outcome, Reason: reason, At: item.At, N: 1})
+	if err := store.AddCounts(ctx, tx, p.connection.ID, lines...); err != nil {
+		return false, err
 	}
 	return false, store.AddProgress(ctx, tx, p.scanID, 1, scanned, 1-scanned, 0)
 }

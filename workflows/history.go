@@ -7,9 +7,6 @@ import (
 	"github.com/outband/outband/internal/store"
 )
 
-// Unavailable is the error of a live checkpoint whose stream the app does not give to this tenant. It is no failure.
-const Unavailable = unavailable
-
 // LiveStart is where the live lane of a connection begins and its history ends.
 func LiveStart(c store.Connection) time.Time { return liveStart(c).UTC() }
 

@@ -232,10 +232,8 @@ func (p *page) commit(ctx context.Context, tx *store.Tx, found []findings.Detect
 	if err := store.PutItem(ctx, tx, s); err != nil {
 		return err
 	}
-	for _, c := range counts {
-		if err := store.AddCount(ctx, tx, p.connection.ID, c); err != nil {
-			return err
-		}
+	if err := store.AddCounts(ctx, tx, p.connection.ID, counts...); err != nil {
+		return err
 	}
 	scanned, skipped := int64(1), int64(0)
 	if s.State != store.ItemScanned {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -200,20 +201,15 @@ func (p *page) moveCheckpoint(ctx context.Context, read connectors.Page, began t
 		}
 	}
 	err = p.last(ctx, func(tx *store.Tx) error {
+		lines := slices.Clone(p.overlap)
 		for reason, n := range read.Skipped {
-			if err := store.AddCount(ctx, tx, p.connection.ID, store.Count{Stream: p.ref.Stream, Outcome: store.OutcomeSkipped, Reason: reason, N: int64(n)}); err != nil {
-				return err
-			}
+			lines = append(lines, store.Count{Stream: p.ref.Stream, Outcome: store.OutcomeSkipped, Reason: reason, N: int64(n)})
 		}
 		for reason, n := range p.unfit {
-			if err := store.AddCount(ctx, tx, p.connection.ID, store.Count{Stream: p.ref.Stream, Unit: connectors.KindRecord, Outcome: store.OutcomeSkipped, Reason: reason, N: int64(n)}); err != nil {
-				return err
-			}
+			lines = append(lines, store.Count{Stream: p.ref.Stream, Unit: connectors.KindRecord, Outcome: store.OutcomeSkipped, Reason: reason, N: int64(n)})
 		}
-		for _, c := range p.overlap {
-			if err := store.AddCount(ctx, tx, p.connection.ID, c); err != nil {
-				return err
-			}
+		if err := store.AddCounts(ctx, tx, p.connection.ID, lines...); err != nil {
+			return err
 		}
 		if !read.More {
 			cp.Done = closed || (p.ref.Lane == store.LaneLive && p.stream.Lookback > 0)
@@ -269,7 +265,7 @@ func (p *page) notGiven(ctx context.Context) error {
 		return nil // The workflow leaves the slice to the next scan.
 	}
 	cp := p.checkpoint
-	cp.Error, cp.Failures, cp.Done = unavailable, 0, true
+	cp.Error, cp.Failures, cp.Done = Unavailable, 0, true
 	p.trails.forget(p.walk())
 	return p.write(ctx, func(tx *store.Tx) error {
 		if p.isSnapshot() {

@@ -27,8 +27,8 @@ const (
 	unavailableEvery = 15 * time.Minute
 )
 
-// unavailable is the error of a checkpoint whose stream the app does not give to this tenant. It is no failure.
-const unavailable = "unavailable"
+// Unavailable is the error of a live checkpoint whose stream the app does not give to this tenant. It is no failure.
+const Unavailable = "unavailable"
 
 // liveStart is where a connection's live lane begins and its history ends.
 func liveStart(c store.Connection) time.Time { return c.CreatedAt.Add(-beforeLive) }
@@ -122,7 +122,7 @@ func dueStreams(ctx context.Context, q store.Querier, c store.Connection, stream
 // due reports whether a stream's live lane is to be read. The watermark moves when a read ends, so that one that was cut goes on at once.
 func due(s connectors.Stream, live store.Checkpoint, now time.Time) bool {
 	every := time.Duration(s.Every)
-	if live.Error == unavailable {
+	if live.Error == Unavailable {
 		return now.Sub(live.UpdatedAt) >= max(every, unavailableEvery)
 	}
 	return every == 0 || live.WatermarkAt.IsZero() || now.Sub(live.WatermarkAt) >= every+time.Duration(s.Settle)
@@ -200,7 +200,7 @@ func states(checkpoints []store.Checkpoint) laneStates {
 			s.done[SliceRef{cp.Stream, cp.Lane, cp.Slice}] = true
 		}
 		if cp.Lane == store.LaneLive {
-			s.watermark[cp.Stream], s.grey[cp.Stream] = cp.WatermarkAt, cp.Error == unavailable
+			s.watermark[cp.Stream], s.grey[cp.Stream] = cp.WatermarkAt, cp.Error == Unavailable
 		}
 	}
 	return s

@@ -73,7 +73,7 @@ func TestWhenAStreamIsDue(t *testing.T) {
 	every := connectors.Stream{Every: connectors.Duration(10 * time.Minute), Settle: connectors.Duration(2 * time.Minute)}
 	at := func(d time.Duration) store.Checkpoint { return store.Checkpoint{WatermarkAt: testDay.Add(-d)} }
 	grey := func(d time.Duration) store.Checkpoint {
-		return store.Checkpoint{Error: unavailable, UpdatedAt: testDay.Add(-d)}
+		return store.Checkpoint{Error: Unavailable, UpdatedAt: testDay.Add(-d)}
 	}
 	for _, tc := range []struct {
 		name   string

@@ -257,7 +257,7 @@ func (p *page) recordKind(ctx context.Context, tx *store.Tx, judge *judges, kind
 				break // Its content is counted, and the record is a part of it.
 			}
 			stored++
-			if err := store.AddCount(ctx, tx, p.connection.ID, store.Count{Stream: p.ref.Stream, Unit: kind, Outcome: store.OutcomeScanned, At: r.item.At, N: 1}); err != nil {
+			if err := store.AddCounts(ctx, tx, p.connection.ID, store.Count{Stream: p.ref.Stream, Unit: kind, Outcome: store.OutcomeScanned, At: r.item.At, N: 1}); err != nil {
 				return 0, err
 			}
 		default:
@@ -277,7 +277,7 @@ func (p *page) recordKind(ctx context.Context, tx *store.Tx, judge *judges, kind
 	if p.stream.Kind != connectors.StreamRecords {
 		return stored, nil
 	}
-	return stored, store.AddCount(ctx, tx, p.connection.ID, store.Count{Stream: p.ref.Stream, Unit: kind, Outcome: store.OutcomeOverlap, N: int64(len(seen))})
+	return stored, store.AddCounts(ctx, tx, p.connection.ID, store.Count{Stream: p.ref.Stream, Unit: kind, Outcome: store.OutcomeOverlap, N: int64(len(seen))})
 }
 
 // putRow stores one record, if it is another than the one that stands, and returns the one that stands now. It returns nil for one that this run has

@@ -49,7 +49,7 @@ func TestAStreamThatATenantDoesNotHaveIsGrey(t *testing.T) {
 			t.Errorf("%s: %+v, %v", ref.Stream, r, err)
 		}
 		cp, err := store.GetCheckpoint(t.Context(), b.DB.Read(), store.CheckpointKey{ConnectionID: b.connection.ID, Stream: ref.Stream, Lane: ref.Lane, Slice: ref.Slice})
-		if err != nil || cp.Error != unavailable {
+		if err != nil || cp.Error != Unavailable {
 			t.Errorf("%s: %+v, %v", ref.Stream, cp, err)
 		}
 	}

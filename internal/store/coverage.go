@@ -30,8 +30,17 @@ type Count struct {
 
 const dayMicros = int64(24 * time.Hour / time.Microsecond)
 
-// AddCount adds to a line of the ledger. It runs in the transaction of the item that it counts.
-func AddCount(ctx context.Context, tx *Tx, connectionID string, c Count) error {
+// AddCounts adds to lines of the ledger. It runs in the transaction of the items that they count.
+func AddCounts(ctx context.Context, tx *Tx, connectionID string, lines ...Count) error {
+	for _, c := range lines {
+		if err := addCount(ctx, tx, connectionID, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func addCount(ctx context.Context, tx *Tx, connectionID string, c Count) error {
 	_, err := tx.ExecContext(ctx, `INSERT INTO coverage_units (workspace_id, connection_id, stream, day, unit, outcome, reason, n) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 		ON CONFLICT (workspace_id, connection_id, stream, day, unit, outcome, reason) DO UPDATE SET n = coverage_units.n + excluded.n`,
 		Workspace, connectionID, c.Stream, max(Micros(c.At), 0)/dayMicros, c.Unit, c.Outcome, c.Reason, c.N)

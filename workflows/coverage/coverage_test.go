@@ -89,7 +89,7 @@ func (w *world) add(counts ...store.Count) {
 	w.t.Helper()
 	w.write(func(ctx context.Context, tx *store.Tx) error {
 		for _, n := range counts {
-			if err := store.AddCount(ctx, tx, w.c.ID, n); err != nil {
+			if err := store.AddCounts(ctx, tx, w.c.ID, n); err != nil {
 				return err
 			}
 		}

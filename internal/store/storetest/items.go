@@ -217,7 +217,7 @@ func coverageCounts(s *suite) {
 		{Stream: "chats", Unit: "chat", Outcome: store.OutcomeSkipped, Reason: store.ReasonDeleted, N: 1}, {Stream: "activities", Outcome: store.OutcomeScanned, At: stored, N: 1},
 		{Stream: "activities", Outcome: store.OutcomeScanned, At: stored.Add(time.Second), N: 1},
 	} {
-		s.write(func(ctx context.Context, tx *store.Tx) error { return store.AddCount(ctx, tx, "con_1", c) })
+		s.write(func(ctx context.Context, tx *store.Tx) error { return store.AddCounts(ctx, tx, "con_1", c) })
 	}
 	s.equal("Counts", []store.Count{
 		{Stream: "activities", Outcome: store.OutcomeScanned, N: 2}, {Stream: "chats", Unit: "chat", Outcome: store.OutcomeSkipped, Reason: store.ReasonDeleted, N: 1},
