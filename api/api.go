@@ -79,7 +79,7 @@ type Runner interface {
 
 // TestFunc tests a key and settings with a few calls, reports each step as it ends, and returns the account behind the key. Its error is a
 // *connectors.Error where the app or the way to it is at fault.
-type TestFunc func(ctx context.Context, connectorID string, config map[string]string, secrets map[string]secret.Value, report func(connectors.Step)) (connectors.Account, error)
+type TestFunc func(ctx context.Context, c store.Connection, secrets map[string]secret.Value, report func(connectors.Step)) (connectors.Account, error)
 
 // Findings answers questions about findings. *search.Switch is one, and *search.Reader where there is no other engine.
 type Findings interface {

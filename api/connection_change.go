@@ -22,7 +22,7 @@ type CreateConnectionInput struct {
 		Connector    string            `json:"connector" maxLength:"40"`
 		Config       map[string]any    `json:"config,omitempty" doc:"As the connector's config schema says; what is absent takes its default."`
 		Secrets      map[string]string `json:"secrets" writeOnly:"true" doc:"As the connector's credentials schema says; sealed, and never returned."`
-		Schedule     *Schedule         `json:"schedule,omitempty" doc:"Absent: every 5m."`
+		Schedule     *Schedule         `json:"schedule,omitempty" doc:"Absent: every 1m, or every 5m where the app allows few calls."`
 		BackfillFrom Optional[string]  `json:"backfill_from,omitzero" doc:"RFC 3339. How far back history is read; absent: 30 days; null: not at all."`
 	}
 }
@@ -60,7 +60,7 @@ func (a *API) createConnection(ctx context.Context, in *CreateConnectionInput) (
 	if wrong = append(wrong, name(b.Name)...); len(wrong) > 0 {
 		return nil, problem.Invalid(wrong...)
 	}
-	account, steps, err := a.runTest(ctx, m, config, secrets, nil)
+	account, steps, err := a.runTest(ctx, store.Connection{Connector: m.ID, Config: config}, secrets, nil)
 	if err != nil {
 		return nil, testProblem(steps, err)
 	}
@@ -254,7 +254,9 @@ func (a *API) testChange(ctx context.Context, m *connectors.Manifest, c store.Co
 		return store.KeyFacts{}, err
 	}
 	maps.Copy(all, secrets)
-	account, steps, err := a.runTest(ctx, m, config, all, nil)
+	changed := c
+	changed.Config = config
+	account, steps, err := a.runTest(ctx, changed, all, nil)
 	if err != nil {
 		return store.KeyFacts{}, testProblem(steps, err)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/outband/outband/api/problem"
 	"github.com/outband/outband/connectors"
 	"github.com/outband/outband/internal/secret"
+	"github.com/outband/outband/internal/store"
 )
 
 // Bounds of a schedule, and the history that is read when a new connection does not say.
@@ -177,11 +178,11 @@ func name(s string) []problem.Field {
 
 // runTest tests a key and settings, and shows each step as it ends if show is not nil. A failed test is an error of type *connectors.Error or a
 // failure of ours.
-func (a *API) runTest(ctx context.Context, m *connectors.Manifest, config map[string]string, secrets map[string]secret.Value, show func(connectors.Step)) (connectors.Account, []connectors.Step, error) {
+func (a *API) runTest(ctx context.Context, c store.Connection, secrets map[string]secret.Value, show func(connectors.Step)) (connectors.Account, []connectors.Step, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.cfg.TestTimeout)
 	defer cancel()
 	steps := []connectors.Step{}
-	account, err := a.d.TestConnection(ctx, m.ID, config, secrets, func(s connectors.Step) {
+	account, err := a.d.TestConnection(ctx, c, secrets, func(s connectors.Step) {
 		steps = append(steps, s)
 		if show != nil {
 			show(s)

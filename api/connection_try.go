@@ -17,6 +17,7 @@ import (
 	"github.com/outband/outband/api/problem"
 	"github.com/outband/outband/connectors"
 	"github.com/outband/outband/internal/secret"
+	"github.com/outband/outband/internal/store"
 )
 
 // TestConnectionInput is a connection that is only tested.
@@ -98,7 +99,7 @@ func accepts(header, mediaType string) bool {
 
 // tryConnection tests a connection. A test that fails is no error but a result that says why.
 func (a *API) tryConnection(ctx context.Context, m *connectors.Manifest, config map[string]string, secrets map[string]secret.Value, show func(connectors.Step)) (ConnectionTest, error) {
-	account, steps, err := a.runTest(ctx, m, config, secrets, show)
+	account, steps, err := a.runTest(ctx, store.Connection{Connector: m.ID, Config: config}, secrets, show)
 	out := ConnectionTest{OK: err == nil, Steps: steps, Streams: some(account.Streams), MissingScopes: some(account.MissingScopes), SurplusScopes: some(account.SurplusScopes), Organizations: some(account.Organizations), Since: stamp(account.Since)}
 	if account.ID != "" {
 		out.Account = &AccountRef{ID: account.ID, Name: account.Name, KeyKind: account.KeyKind}

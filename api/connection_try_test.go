@@ -17,6 +17,7 @@ import (
 	"github.com/outband/outband/api/problem"
 	"github.com/outband/outband/connectors"
 	"github.com/outband/outband/internal/secret"
+	"github.com/outband/outband/internal/store"
 )
 
 const tryBody = `{"connector":"acme","secrets":{"api_key":"` + canaryKey + `"}}`
@@ -65,7 +66,7 @@ func TestStepsOfATestComeAsTheyEnd(t *testing.T) {
 	k := newKit(t, Configuration{})
 	admin := k.token(RoleAdmin)
 	goOn := make(chan struct{})
-	k.api.d.TestConnection = func(_ context.Context, _ string, _ map[string]string, _ map[string]secret.Value, report func(connectors.Step)) (connectors.Account, error) {
+	k.api.d.TestConnection = func(_ context.Context, _ store.Connection, _ map[string]secret.Value, report func(connectors.Step)) (connectors.Account, error) {
 		report(connectors.Step{Name: "dns", Title: "Host name", State: connectors.StepOK, MS: 3, Message: "The host name was found."})
 		<-goOn
 		report(connectors.Step{Name: "auth", Title: "Key", State: connectors.StepOK, Message: "Acme takes the key."})
@@ -116,7 +117,7 @@ func TestLastLineOfATestThatFails(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			k := newKit(t, Configuration{})
-			k.api.d.TestConnection = func(context.Context, string, map[string]string, map[string]secret.Value, func(connectors.Step)) (connectors.Account, error) {
+			k.api.d.TestConnection = func(context.Context, store.Connection, map[string]secret.Value, func(connectors.Step)) (connectors.Account, error) {
 				return connectors.Account{}, tc.err
 			}
 			res := k.lines(t.Context(), k.token(RoleAdmin), tryBody)
@@ -145,7 +146,7 @@ func TestLastLineOfATestThatFails(t *testing.T) {
 func TestTestEndsInTimeAndWithItsClient(t *testing.T) {
 	k := newKit(t, Configuration{TestTimeout: 20 * time.Millisecond})
 	ended := make(chan error, 1)
-	k.api.d.TestConnection = func(ctx context.Context, _ string, _ map[string]string, _ map[string]secret.Value, report func(connectors.Step)) (connectors.Account, error) {
+	k.api.d.TestConnection = func(ctx context.Context, _ store.Connection, _ map[string]secret.Value, report func(connectors.Step)) (connectors.Account, error) {
 		report(connectors.Step{Name: "dns", State: connectors.StepOK})
 		<-ctx.Done()
 		ended <- ctx.Err()

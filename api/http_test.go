@@ -13,6 +13,7 @@ import (
 	"github.com/outband/outband/api/problem"
 	"github.com/outband/outband/connectors"
 	"github.com/outband/outband/internal/secret"
+	"github.com/outband/outband/internal/store"
 )
 
 func copyBody(w io.Writer, res *http.Response) (int64, error) {
@@ -106,7 +107,7 @@ func TestCrossOriginChangesAndOtherMediaTypesAreRefused(t *testing.T) {
 
 func TestPanicIsAnsweredWithoutItsValue(t *testing.T) {
 	k := newKit(t, Configuration{})
-	k.api.d.TestConnection = func(_ context.Context, _ string, _ map[string]string, secrets map[string]secret.Value, _ func(connectors.Step)) (connectors.Account, error) {
+	k.api.d.TestConnection = func(_ context.Context, _ store.Connection, secrets map[string]secret.Value, _ func(connectors.Step)) (connectors.Account, error) {
 		panic("the key is " + secrets["api_key"].Reveal())
 	}
 	r := k.do(k.token(RoleAdmin), "POST", "/api/v1/connections/test", `{"connector":"acme","secrets":{"api_key":"`+canaryKey+`"}}`).problem(500, problem.CodeInternal)
@@ -118,7 +119,7 @@ func TestPanicIsAnsweredWithoutItsValue(t *testing.T) {
 func TestDeadlineOfTheBodyDoesNotEndTheWork(t *testing.T) {
 	const limit = 20 * time.Millisecond
 	k := newKit(t, Configuration{BodyTimeout: limit})
-	k.api.d.TestConnection = func(ctx context.Context, _ string, _ map[string]string, _ map[string]secret.Value, _ func(connectors.Step)) (connectors.Account, error) {
+	k.api.d.TestConnection = func(ctx context.Context, _ store.Connection, _ map[string]secret.Value, _ func(connectors.Step)) (connectors.Account, error) {
 		select {
 		case <-ctx.Done():
 			return connectors.Account{}, ctx.Err()

@@ -164,8 +164,8 @@ func (f *fakeTester) guess(_ context.Context, c store.Connection, secrets map[st
 	return f.estimate, f.estimateErr
 }
 
-func (f *fakeTester) test(_ context.Context, _ string, config map[string]string, secrets map[string]secret.Value, report func(connectors.Step)) (connectors.Account, error) {
-	f.config, f.key = config, secrets["api_key"].Reveal()
+func (f *fakeTester) test(_ context.Context, c store.Connection, secrets map[string]secret.Value, report func(connectors.Step)) (connectors.Account, error) {
+	f.config, f.key = c.Config, secrets["api_key"].Reveal()
 	report(connectors.Step{Name: "key", State: "ok", Message: "The key looks right."})
 	var e *connectors.Error
 	if errors.As(f.err, &e) {

@@ -81,7 +81,7 @@ func (a *Activities) BeginScan(ctx context.Context, in SyncInput) (Plan, error) 
 	if err != nil {
 		return Plan{}, ActivityError(err)
 	}
-	a.judgeBriefly(ctx, c)
+	a.judgeBriefly(ctx, c, scan.ID)
 	plan := Plan{ScanID: scan.ID, Every: c.Every}
 	due, err := a.due(ctx, c, manifest)
 	if err != nil {

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -12,6 +15,7 @@ import (
 	"time"
 
 	"github.com/outband/outband/connectors"
+	"github.com/outband/outband/internal/safehttp"
 	"github.com/outband/outband/internal/secret"
 	"github.com/outband/outband/internal/store"
 )
@@ -205,30 +209,52 @@ func BenchmarkWaitShared(b *testing.B) {
 }
 
 // tested is a source with a test of two calls.
-type tested struct{ *app }
+type tested struct {
+	*app
+	client connectors.Client
+}
 
-func (tested) Test(_ context.Context, report func(connectors.Step)) (connectors.Account, error) {
-	for _, name := range []string{"key", connectors.StepConnect, "auth", "chats", "activities"} {
+func (x tested) Test(ctx context.Context, report func(connectors.Step)) (connectors.Account, error) {
+	for _, name := range []string{"key", connectors.StepConnect, "chats", "activities"} {
 		report(connectors.Step{Name: name, Title: name, State: connectors.StepOK, Message: "It is so."})
+	}
+	var got map[string]any
+	for _, path := range []string{"chats", "activities"} {
+		if err := x.client.GetJSON(ctx, path, nil, &got); err != nil {
+			return connectors.Account{}, err
+		}
 	}
 	return connectors.Account{ID: "acc"}, nil
 }
 
 func TestTheCallsOfATestAreTakenFromTheBudgetOfItsAccount(t *testing.T) {
-	b := newBench(t)
-	b.source = tested{b.app}
-	_, err := b.Open.Test(t.Context(), "fake", nil, map[string]secret.Value{"api_key": secret.NewValue("fake-key")}, func(connectors.Step) {})
-	check(t, err)
-	shared := &sharedBudget{b.DB, budget(b.connection)}
-	var calls int
-	for {
-		g, err := shared.Take(t.Context(), connectors.Ask{PerMinute: 50, Want: 1})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write([]byte("{}"))
+	}))
+	defer server.Close()
+	for name, stored := range map[string]bool{"one that is stored": true, "one that is not": false} {
+		b := newBench(t)
+		connector := connectors.Connector{Manifest: []byte(fakeManifest), Open: func(c connectors.Client) connectors.Source { return tested{b.app, c} }}
+		opener, err := NewOpener([]connectors.Connector{connector}, b.DB, b.Open.vault, safehttp.New(safehttp.Config{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}), "Outband/test")
 		check(t, err)
-		if calls += g.Calls; g.Calls == 0 {
-			break
+		c := store.Connection{Connector: "fake", Config: map[string]string{"base_url": server.URL}}
+		if stored {
+			c.ID, c.AccountID = b.connection.ID, b.connection.AccountID
 		}
-	}
-	if calls != 3 {
-		t.Errorf("%d calls were left of the 5 that six seconds hold, want those that the test has not made: 3", calls)
+		_, err = opener.Test(t.Context(), c, map[string]secret.Value{"api_key": secret.NewValue("fake-key")}, func(connectors.Step) {})
+		check(t, err)
+		shared := &sharedBudget{b.DB, budget(b.connection)}
+		calls := 0
+		for {
+			g, err := shared.Take(t.Context(), connectors.Ask{PerMinute: 50, Want: 1})
+			check(t, err)
+			if calls += g.Calls; g.Calls == 0 {
+				break
+			}
+		}
+		if calls > 3 || !stored && calls < 3 { // A limiter takes from the account ahead of its calls.
+			t.Errorf("%s: %d calls were left of the 5 that six seconds hold, want those that the test has not made: 3", name, calls)
+		}
 	}
 }

@@ -22,7 +22,7 @@ func (o *Opener) Estimate(ctx context.Context, c store.Connection, secrets map[s
 	if c.ID != "" {
 		account = budget(c)
 	}
-	source, _, err := o.open(c.Connector, c.ID, account, c.Config, secrets[m.Secrets[0].ID])
+	source, _, err := o.open(c.Connector, c.ID, account, o.calls.of(c.ID), c.Config, secrets[m.Secrets[0].ID])
 	if err != nil {
 		return connectors.Estimate{}, err
 	}

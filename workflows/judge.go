@@ -205,10 +205,9 @@ func (p *page) inRun(run store.CallRun, c call, ownKey bool) bool {
 }
 
 // countOwn counts the calls that are ours and returns the others, and those of ours that were listed before. A signature counts once; what uses it again
-// is not ours, unless its request is known.
+// is not ours, unless its request is known. The ledger alone counts them: a scan that saw nothing but its own calls has read no item.
 func (p *page) countOwn(ctx context.Context, tx *store.Tx, batch []call) (others []call, again []connectors.Item, err error) {
 	var lines []store.Count
-	var n int64
 	for _, c := range batch {
 		own, first, err := p.own(ctx, tx, c)
 		if err != nil {
@@ -220,19 +219,10 @@ func (p *page) countOwn(ctx context.Context, tx *store.Tx, batch []call) (others
 		case !first:
 			again = append(again, c.item)
 		default:
-			n++
 			lines = p.line(lines, store.Count{Stream: p.ref.Stream, Unit: connectors.KindActivity, Outcome: store.OutcomeScanned, At: c.item.At, N: 1})
 		}
 	}
-	for _, line := range lines {
-		if err := store.AddCount(ctx, tx, p.connection.ID, line); err != nil {
-			return nil, nil, err
-		}
-	}
-	if n == 0 {
-		return others, again, nil
-	}
-	return others, again, store.AddProgress(ctx, tx, p.scanID, n, n, 0, 0)
+	return others, again, store.AddCounts(ctx, tx, p.connection.ID, lines...)
 }
 
 // own reports whether a call is ours, and whether its row is seen for the first time.
@@ -284,11 +274,8 @@ func (p *page) twice(ctx context.Context, tx *store.Tx, c call, seen, before sto
 
 // accuse makes a foreign call of one that was counted as ours. What is known of it is its id, request and time.
 func (p *page) accuse(ctx context.Context, tx *store.Tx, c call, before store.SeenCall) error {
-	err := store.AddCount(ctx, tx, p.connection.ID, store.Count{Stream: p.ref.Stream, Unit: connectors.KindActivity, Outcome: store.OutcomeScanned, At: before.At, N: -1})
+	err := store.AddCounts(ctx, tx, p.connection.ID, store.Count{Stream: p.ref.Stream, Unit: connectors.KindActivity, Outcome: store.OutcomeScanned, At: before.At, N: -1})
 	if err != nil {
-		return err
-	}
-	if err := store.AddProgress(ctx, tx, p.scanID, -1, -1, 0, 0); err != nil {
 		return err
 	}
 	item := c.item

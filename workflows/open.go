@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/outband/outband/connectors"
@@ -82,7 +82,7 @@ func (o *Opener) Source(ctx context.Context, c store.Connection) (connectors.Sou
 	if err != nil {
 		return nil, nil, &connectors.Error{Kind: connectors.KindAuth, Code: "OB-3007", Message: "The stored key cannot be opened with this key file. Store the key again."}
 	}
-	return o.open(c.Connector, c.ID, budget(c), c.Config, key)
+	return o.open(c.Connector, c.ID, budget(c), o.calls.of(c.ID), c.Config, key)
 }
 
 // budget names the rate budget of a connection: one for an account, whatever streams and keys use it.
@@ -99,13 +99,19 @@ func (o *Opener) Forget(ctx context.Context, connectionID string) error {
 // Stop notes that this process makes no more calls. Without it, as after a kill, what it called last is not known for certain.
 func (o *Opener) Stop(ctx context.Context) error { return o.calls.stop(ctx) }
 
-// Test checks a connection that is not stored, step by step.
-func (o *Opener) Test(ctx context.Context, connectorID string, config map[string]string, secrets map[string]secret.Value, report func(connectors.Step)) (connectors.Account, error) {
-	m, err := o.Manifest(connectorID)
+// Test checks the key and the settings of a connection, step by step: of one that is not stored, or of a stored one with what is about to change. The
+// calls for a stored one wait for the budget of its account like all others.
+func (o *Opener) Test(ctx context.Context, c store.Connection, secrets map[string]secret.Value, report func(connectors.Step)) (connectors.Account, error) {
+	m, err := o.Manifest(c.Connector)
 	if err != nil {
 		return connectors.Account{}, err
 	}
-	source, _, err := o.open(connectorID, "", "", config, secrets[m.Secrets[0].ID])
+	known := ""
+	if c.AccountID != "" {
+		known = budget(c)
+	}
+	log := &counting{CallLog: o.calls.of("")}
+	source, _, err := o.open(c.Connector, "", known, log, c.Config, secrets[m.Secrets[0].ID])
 	if err != nil {
 		return connectors.Account{}, err
 	}
@@ -113,27 +119,30 @@ func (o *Opener) Test(ctx context.Context, connectorID string, config map[string
 	if !ok {
 		return connectors.Account{}, &connectors.Error{Kind: connectors.KindConfig, Code: "OB-3008", Message: "This connector cannot be tested."}
 	}
-	calls := 0
-	account, err := tester.Test(ctx, func(step connectors.Step) {
-		if !slices.Contains(notCalls, step.Name) {
-			calls++
-		}
-		report(step)
-	})
-	if account.ID == "" || calls == 0 {
-		return account, err
+	account, err := tester.Test(ctx, report)
+	spent := budgetOf(c.Connector, account.ID)
+	if calls := int(log.signed.Load()); account.ID != "" && spent != known && calls > 0 {
+		// Whose budget it is was not known before: what the test spent is taken from it afterwards, so that the scan that follows a new connection waits.
+		err = errors.Join(err, o.db.Write(context.WithoutCancel(ctx), func(tx *store.Tx) error {
+			_, err := store.TakeBudget(ctx, tx, store.BudgetAsk{BudgetID: spent, Bounds: []store.BudgetBound{{Span: time.Minute, Calls: 1_000_000}}, Want: calls})
+			return err
+		}))
 	}
-	// Whose budget it is was not known before: what the test spent is taken from it afterwards, so that the scan that follows a new connection waits.
-	return account, errors.Join(err, o.db.Write(context.WithoutCancel(ctx), func(tx *store.Tx) error {
-		_, err := store.TakeBudget(ctx, tx, store.BudgetAsk{BudgetID: budgetOf(connectorID, account.ID), Bounds: []store.BudgetBound{{Span: time.Minute, Calls: 1_000_000}}, Want: calls})
-		return err
-	}))
+	return account, err
 }
 
-// notCalls are the steps of a test that make no call of their own.
-var notCalls = []string{"key", connectors.StepDNS, connectors.StepConnect, connectors.StepTLS, "auth"}
+// counting counts the requests that a client signs: every one that it makes.
+type counting struct {
+	connectors.CallLog
+	signed atomic.Int64
+}
 
-func (o *Opener) open(connectorID, connectionID, budget string, config map[string]string, key secret.Value) (connectors.Source, *connectors.Manifest, error) {
+func (c *counting) Sign(ctx context.Context) (string, error) {
+	c.signed.Add(1)
+	return c.CallLog.Sign(ctx)
+}
+
+func (o *Opener) open(connectorID, connectionID, budget string, log connectors.CallLog, config map[string]string, key secret.Value) (connectors.Source, *connectors.Manifest, error) {
 	e := o.byID[connectorID]
 	checked, err := e.manifest.CheckConfig(config)
 	if err != nil {
@@ -151,7 +160,7 @@ func (o *Opener) open(connectorID, connectionID, budget string, config map[strin
 	}
 	client, err := connectors.NewClient(connectors.Options{
 		Manifest: e.manifest, Connection: connectionID, Secret: key, Config: checked, Doer: o.doer, Limiter: limiter("", e.manifest.RequestsPerMinute(checked)), Budgets: budgets,
-		UserAgent: o.userAgent, Calls: o.calls.of(connectionID), MapError: e.connector.MapError, Observe: o.observer(connectorID, connectionID),
+		UserAgent: o.userAgent, Calls: log, MapError: e.connector.MapError, Observe: o.observer(connectorID, connectionID),
 	})
 	if err != nil {
 		return nil, nil, err

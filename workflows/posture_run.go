@@ -46,15 +46,25 @@ func giving(ctx context.Context, q store.Querier, m *connectors.Manifest, connec
 	return out, nil
 }
 
+// wasWhole reports whether all of a kind of records was read whole once, and whether the app still gives it.
+func (p *page) wasWhole(ctx context.Context, q store.Querier, kind string) (whole, given bool, err error) {
+	m, err := p.Open.Manifest(p.connection.Connector)
+	if err != nil {
+		return false, false, err
+	}
+	snapshots, err := giving(ctx, q, m, p.connection.ID, kind)
+	whole, given = len(snapshots) > 0, true
+	for _, s := range snapshots {
+		whole = whole && !s.WholeAt.IsZero()
+		given = given && s.State != store.SnapshotUnavailable
+	}
+	return whole, given, err
+}
+
 // standing is what a policy's standing() answers. Of a kind that was never read whole it is 0: in half a list most are missing. Values are compared
 // as they are stored, masked.
 func (p *page) standing(ctx context.Context, q store.Querier, kind, field, value string) (int64, error) {
-	m, err := p.Open.Manifest(p.connection.Connector)
-	if err != nil {
-		return 0, err
-	}
-	snapshots, err := giving(ctx, q, m, p.connection.ID, kind)
-	if err != nil || len(snapshots) == 0 || slices.ContainsFunc(snapshots, func(s store.Snapshot) bool { return s.WholeAt.IsZero() }) {
+	if whole, _, err := p.wasWhole(ctx, q, kind); err != nil || !whole {
 		return 0, err
 	}
 	if field != "id" {
@@ -65,22 +75,16 @@ func (p *page) standing(ctx context.Context, q store.Querier, kind, field, value
 
 // answerable returns those of the policies whose standing() can be answered: all that it counts was read whole and is available.
 func (p *page) answerable(ctx context.Context, q store.Querier, policies []policy.Effective) (out []policy.Effective, err error) {
-	m, err := p.Open.Manifest(p.connection.Connector)
-	if err != nil {
-		return nil, err
-	}
 	known := map[string]bool{}
 	for _, e := range policies {
 		answers := true
 		for _, kind := range e.Standing {
 			if _, asked := known[kind]; !asked {
-				snapshots, err := giving(ctx, q, m, p.connection.ID, kind)
+				whole, given, err := p.wasWhole(ctx, q, kind)
 				if err != nil {
 					return nil, err
 				}
-				known[kind] = len(snapshots) > 0 && !slices.ContainsFunc(snapshots, func(s store.Snapshot) bool {
-					return s.WholeAt.IsZero() || s.State == store.SnapshotUnavailable
-				})
+				known[kind] = whole && given
 			}
 			answers = answers && known[kind]
 		}
@@ -120,18 +124,14 @@ func (p *page) noteJudged(ctx context.Context, tx *store.Tx, judge *judges, stre
 	return nil
 }
 
-// pending returns, for a stream, the posture policies that have not judged its records as they are in force now, and whether one was judged that is
+// pending returns, for a stream, those of the policies that have not judged its records as they are in force now, and whether one was judged that is
 // in force no longer.
-func (p *page) pending(ctx context.Context, q store.Querier, judge *judges, stream string) (out []policy.Effective, off bool, err error) {
+func (p *page) pending(ctx context.Context, q store.Querier, judge *judges, policies []policy.Effective, stream string) (out []policy.Effective, off bool, err error) {
 	done, err := store.PostureRuns(ctx, q, p.connection.ID, stream)
 	if err != nil {
 		return nil, false, err
 	}
-	late, err := p.answerable(ctx, q, judge.late)
-	if err != nil {
-		return nil, false, err
-	}
-	for _, e := range slices.Concat(judge.each, late) {
+	for _, e := range policies {
 		version, err := e.Decides()
 		if err != nil {
 			return nil, false, err
@@ -149,10 +149,16 @@ func (p *page) pending(ctx context.Context, q store.Querier, judge *judges, stre
 }
 
 // judgeNew asks the posture policies that are new, or were changed, about the records that stand, without a call to the app. It makes findings and closes
-// none: only a snapshot that was read tells that a cause is gone. Being killed, it begins again with the stream that it was at.
-func (a *Activities) judgeNew(ctx context.Context, c store.Connection) error {
-	p := &page{Activities: a, connection: c, rules: a.Rules.Current()}
+// none: only a snapshot that was read tells that a cause is gone. Being killed, it begins again with the stream that it was at. What it finds counts in
+// the scan with this id, "" being none.
+func (a *Activities) judgeNew(ctx context.Context, c store.Connection, scanID string) error {
+	p := &page{Activities: a, connection: c, scanID: scanID, rules: a.Rules.Current()}
 	judge := p.judges()
+	late, err := p.answerable(ctx, a.DB.Read(), judge.late)
+	if err != nil {
+		return err
+	}
+	inForce := slices.Concat(judge.each, late)
 	snapshots, err := store.Snapshots(ctx, a.DB.Read(), c.ID)
 	if err != nil {
 		return err
@@ -161,7 +167,7 @@ func (a *Activities) judgeNew(ctx context.Context, c store.Connection) error {
 		if s.State != store.SnapshotWhole && s.State != store.SnapshotPartial {
 			continue // Nothing was read to its end, or it is not available: then its policies rest.
 		}
-		policies, off, err := p.pending(ctx, a.DB.Read(), judge, s.Stream)
+		policies, off, err := p.pending(ctx, a.DB.Read(), judge, inForce, s.Stream)
 		if err != nil {
 			return err
 		}
@@ -187,12 +193,12 @@ func (p *page) judgeStream(ctx context.Context, judge *judges, stream string, po
 }
 
 // judgeBriefly is judgeNew at the beginning of a scan, which does not wait long for it and does not fail with it: what is left is done at the next.
-func (a *Activities) judgeBriefly(ctx context.Context, c store.Connection) {
+func (a *Activities) judgeBriefly(ctx context.Context, c store.Connection, scanID string) {
 	ctx, cancel := context.WithTimeout(ctx, judgeFor)
 	defer cancel()
 	err := a.Rules.Follow(ctx)
 	if err == nil {
-		err = a.judgeNew(ctx, c)
+		err = a.judgeNew(ctx, c, scanID)
 	}
 	var held *store.LeaseHeldError
 	if err != nil && !errors.As(err, &held) {
@@ -216,7 +222,7 @@ func (a *Activities) JudgePosture(ctx context.Context) error {
 		return ActivityError(err)
 	}
 	for _, c := range connections {
-		if err := a.judgeNew(ctx, c); err != nil {
+		if err := a.judgeNew(ctx, c, ""); err != nil {
 			return ActivityError(err)
 		}
 	}
