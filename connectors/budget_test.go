@@ -40,7 +40,7 @@ func (s *scripted) Slow(_ context.Context, gap, _ time.Duration) error {
 func waitFor(t *testing.T, l *Limiter) time.Duration {
 	t.Helper()
 	start := time.Now()
-	if err := l.Wait(t.Context()); err != nil {
+	if err := made(t.Context(), l); err != nil {
 		t.Fatal(err)
 	}
 	return time.Since(start)
@@ -66,7 +66,7 @@ func TestALimiterMakesNoCallWithoutAGrant(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		away = true
 		time.AfterFunc(time.Second, cancel)
-		if err := l.Wait(ctx); !errors.Is(err, context.Canceled) {
+		if err := made(ctx, l); !errors.Is(err, context.Canceled) {
 			t.Errorf("a wait that was given up: %v", err)
 		}
 	})
@@ -131,7 +131,7 @@ func TestGoroutinesShareOneQuestion(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		for range 20 {
 			group.Go(func() {
-				if err := l.Wait(ctx); !errors.Is(err, context.Canceled) {
+				if err := made(ctx, l); !errors.Is(err, context.Canceled) {
 					t.Errorf("Wait: %v", err)
 				}
 			})
@@ -149,7 +149,7 @@ func BenchmarkWaitInMemory(b *testing.B) {
 	l := NewLimiter(20_000_000)
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := l.Wait(b.Context()); err != nil {
+		if err := made(b.Context(), l); err != nil {
 			b.Fatal(err)
 		}
 	}

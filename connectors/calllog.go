@@ -23,9 +23,27 @@ type CallLog interface {
 type sending struct {
 	client *client
 
+	ended func() // gives the place of the try in the budgets back; nil: there is none
+
 	mu        sync.Mutex
 	signature string // of the try under way
 	wires     int    // connections that the try was given
+}
+
+// begin waits for the budgets before a try. The try before it has ended by then.
+func (s *sending) begin(ctx context.Context) error {
+	s.end()
+	end, err := s.client.begin(ctx)
+	s.ended = end
+	return err
+}
+
+// end tells the budgets that the try was answered or given up.
+func (s *sending) end() {
+	if s.ended != nil {
+		s.ended()
+		s.ended = nil
+	}
 }
 
 // watch notices when the transport itself sends a request again, on another connection after a kept one broke: both requests are signed alike.

@@ -251,7 +251,7 @@ func TestManyConnectionsKeepTheirBudgets(t *testing.T) {
 				time.Sleep(6700 * time.Millisecond)
 				for range rate / 10 / 5 {
 					start := time.Now()
-					if err := limiter.Wait(ctx); err != nil {
+					if err := made(ctx, limiter); err != nil {
 						return
 					}
 					mu.Lock()

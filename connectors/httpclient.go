@@ -215,12 +215,13 @@ func (c *client) get(ctx context.Context, path string, query url.Values, accept 
 		return nil, nil, err
 	}
 	start := time.Now()
-	if err := c.wait(ctx); err != nil {
+	sent := &sending{client: c}
+	defer sent.end()
+	if err := sent.begin(ctx); err != nil {
 		return nil, nil, c.observed(c.unsent(err), time.Since(start), 0)
 	}
 	waited := time.Since(start)
 	ctx, cancel := context.WithTimeout(ctx, timeout)
-	sent := &sending{client: c}
 	ctx = sent.watch(ctx)
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
 	if err != nil {
@@ -231,7 +232,7 @@ func (c *client) get(ctx context.Context, path string, query url.Values, accept 
 	req.Header.Set("Accept", accept)
 	req.Header.Set(c.manifest.Auth.Header, c.manifest.Auth.Prefix+c.opt.Secret.Reveal())
 	// A retry is a call like any other for the vendor, so it spends from the budget too.
-	resp, err := c.opt.Doer.Do(req, safehttp.Call{Connection: c.opt.Connection, BeforeRetry: c.wait, Prepare: sent.sign, Replied: sent.replied})
+	resp, err := c.opt.Doer.Do(req, safehttp.Call{Connection: c.opt.Connection, BeforeRetry: sent.begin, Prepare: sent.sign, Replied: sent.replied})
 	took := time.Since(start) - waited
 	if err != nil {
 		cancel()
@@ -259,12 +260,12 @@ func (c *client) get(ctx context.Context, path string, query url.Values, accept 
 	return nil, nil, c.observed(failure, waited, took)
 }
 
-// wait takes a call of the account's budget, and of the one of WithBudget if the context names one.
-func (c *client) wait(ctx context.Context) error {
+// begin takes a call of the account's budget, and of the one of WithBudget if the context names one.
+func (c *client) begin(ctx context.Context) (end func(), err error) {
 	if own := c.opt.Budgets[budgetOf(ctx)]; own != nil {
-		return waitBoth(ctx, own, c.opt.Limiter)
+		return beginBoth(ctx, own, c.opt.Limiter)
 	}
-	return c.opt.Limiter.Wait(ctx)
+	return c.opt.Limiter.Begin(ctx)
 }
 
 // refused stops further calls of the budget that is spent, and returns how long. A stream with a budget of its own was refused for that one unless the

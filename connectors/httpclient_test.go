@@ -261,7 +261,7 @@ func TestRetriesSpendFromTheBudgetAndARefusalPausesIt(t *testing.T) {
 	}
 	soon, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
-	if err := limiter.Wait(soon); !errors.Is(err, ErrRateLimited) {
+	if err := made(soon, limiter); !errors.Is(err, ErrRateLimited) {
 		t.Errorf("three tries left budget: %v", err)
 	}
 	status.Store(429)

@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	// margin is added to the spans of a rate: two calls that left a minute apart can arrive a little closer.
+	// margin is added to the spans of a rate: clocks of two machines differ a little.
 	margin = 250 * time.Millisecond
 	// window is the longest that a vendor's count of calls may take to be full again.
 	window = time.Minute + margin
@@ -27,7 +27,8 @@ const (
 )
 
 // Limiter makes the calls of one account in this process: it takes them from the account's Budget a second ahead, so that never more than N are made
-// in any 60 s, nor more than a tenth of N in any 6 s. All streams of a connection share one. Callers get their calls in the order in which they came;
+// in any 60 s, nor more than a tenth of N in any 6 s, by whichever clock: that of the sender, or that of the receiver, to whom each may travel for
+// another time; see places. All streams of a connection share one. Callers get their calls in the order in which they came;
 // those of Background come after all others. It is safe for concurrent use.
 type Limiter struct {
 	budget Budget
@@ -35,6 +36,7 @@ type Limiter struct {
 
 	mu      sync.Mutex
 	line    [2][]*waiter // who waits, first come first: the foreground, the background
+	places  places
 	rate    int
 	grant   string // id of the grant in use, until it is settled
 	used    int
@@ -70,33 +72,46 @@ const foreground, background = 0, 1
 func NewLimiter(perMinute int) *Limiter { return newLimiter(newLocal(), perMinute) }
 
 func newLimiter(b Budget, perMinute int) *Limiter {
-	return &Limiter{budget: b, turn: make(chan struct{}, 1), rate: max(perMinute, 1), want: 1}
+	return &Limiter{budget: b, turn: make(chan struct{}, 1), rate: max(perMinute, 1), want: 1, places: places{start: time.Now()}}
 }
 
-// Wait blocks until a call may be made and counts it. A wait that cannot end before the deadline of the context fails at once with KindRateLimited
-// and the time to wait; a caller that gave up has spent nothing.
-func (l *Limiter) Wait(ctx context.Context) error {
+// Begin blocks until a call may be made and counts it. Its caller calls end once the call was answered or given up. A wait that cannot end before the
+// deadline of the context fails at once with KindRateLimited and the time to wait; a caller that gave up has spent nothing.
+func (l *Limiter) Begin(ctx context.Context) (end func(), err error) {
 	w := l.enter(ctx)
 	defer l.leave(w)
-	_, err := l.wait(ctx, w, nil)
-	return err
+	if _, err := l.wait(ctx, w, nil); err != nil {
+		return nil, err
+	}
+	return l.end, nil
 }
 
-// waitBoth blocks until a call may be made of two limiters, and counts it in both at one moment: a call that waited for the other limiter would be made
-// later than its own counts it.
-func waitBoth(ctx context.Context, own, account *Limiter) error {
+// end takes a call from those under way. Who waits for that looks again.
+func (l *Limiter) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.places.end(time.Now())
+	l.wake()
+}
+
+// beginBoth blocks until a call may be made of two limiters, and counts it in both at one moment: a call that waited for the other limiter would be
+// made later than its own counts it.
+func beginBoth(ctx context.Context, own, account *Limiter) (end func(), err error) {
 	mine := own.enter(ctx)
 	defer own.leave(mine)
 	for {
 		// What is free is only looked at: nobody else takes it while this caller is the first in its line.
 		if _, err := own.wait(ctx, mine, func() bool { return false }); err != nil {
-			return err
+			return nil, err
 		}
 		w := account.enter(ctx)
 		taken, err := account.wait(ctx, w, func() bool { _, _, ok := own.take(mine, nil); return ok })
 		account.leave(w)
-		if taken || err != nil {
-			return err
+		if err != nil {
+			return nil, err
+		}
+		if taken {
+			return func() { own.end(); account.end() }, nil
 		}
 	}
 }
@@ -120,6 +135,11 @@ func (l *Limiter) leave(w *waiter) {
 	line := l.line[w.class]
 	i := slices.Index(line, w)
 	l.line[w.class] = slices.Delete(line, i, i+1)
+	l.wake()
+}
+
+// wake lets the first of the line look again.
+func (l *Limiter) wake() {
 	if first := l.first(); first != nil {
 		select {
 		case first.wake <- struct{}{}:
@@ -193,21 +213,26 @@ func (l *Limiter) take(w *waiter, also func() bool) (wait time.Duration, then in
 	if w.class == background {
 		wait = max(wait, l.none[background].free.Sub(now))
 	}
+	full := l.places.wait(now, Bounds(l.rate, false))
+	wait = max(wait, full)
 	open := l.left > 0 && now.Before(l.until)
 	switch {
 	case l.first() != w:
 		if open {
-			wait = max(l.pace(now), 0)
+			wait = max(l.pace(now), full)
 		}
 		return wait, queue, false
 	case l.pace(now) > 0:
 		return l.pace(now), later, false
+	case full > 0:
+		return wait, later, false
 	case open && (w.class == foreground || l.behind > 0):
 		if also != nil && !also() {
 			return 0, end, false
 		}
 		l.left--
 		l.used++
+		l.places.flying++
 		if w.class == background {
 			l.behind--
 		}

@@ -29,6 +29,16 @@ func most(calls []time.Time, span time.Duration) int {
 	return best
 }
 
+// made makes a call that is answered at once.
+func made(ctx context.Context, l *Limiter) error { return ended(l.Begin(ctx)) }
+
+func ended(end func(), err error) error {
+	if err == nil {
+		end()
+	}
+	return err
+}
+
 func TestNeverMoreCallsThanTheRateInAnyMinute(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		rate := rapid.IntRange(1, 40).Draw(rt, "rate")
@@ -47,7 +57,7 @@ func TestNeverMoreCallsThanTheRateInAnyMinute(t *testing.T) {
 						if i%3 == 0 {
 							ctx = Background(ctx)
 						}
-						if err := limiter.Wait(ctx); err != nil {
+						if err := made(ctx, limiter); err != nil {
 							t.Errorf("Wait: %v", err)
 						}
 						mu.Lock()
@@ -88,26 +98,64 @@ func TestATenthOfTheRateDoesNotWait(t *testing.T) {
 	})
 }
 
+// Each call travels for another time, up to ten seconds, and the receiver counts it when it arrives.
+func TestNoSpanOfTheReceiverHoldsMoreCallsThanTheRate(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		rate := rapid.IntRange(1, 60).Draw(rt, "rate")
+		workers := rapid.IntRange(1, 20).Draw(rt, "workers")
+		travel := rapid.SliceOfN(rapid.IntRange(0, 10_000), 7, 60).Draw(rt, "travel")
+		synctest.Test(t, func(t *testing.T) {
+			limiter := NewLimiter(rate)
+			var mu sync.Mutex
+			var arrivals []time.Time
+			var group sync.WaitGroup
+			for w := range workers {
+				group.Go(func() {
+					for i := range 5 {
+						end, err := limiter.Begin(context.Background())
+						if err != nil {
+							t.Errorf("Begin: %v", err)
+							return
+						}
+						time.Sleep(time.Duration(travel[(w+3*i)%len(travel)]) * time.Millisecond)
+						mu.Lock()
+						arrivals = append(arrivals, time.Now())
+						mu.Unlock()
+						time.Sleep(time.Duration(travel[(5*w+i)%len(travel)]) * time.Millisecond)
+						end()
+					}
+				})
+			}
+			group.Wait()
+			for _, b := range Bounds(rate, false) {
+				if n := most(arrivals, b.Span); n > b.Calls {
+					t.Errorf("%d calls arrived within %v, want at most %d", n, b.Span, b.Calls)
+				}
+			}
+		})
+	})
+}
+
 func TestWaitEndsWithTheContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		limiter := NewLimiter(1)
-		if err := limiter.Wait(t.Context()); err != nil {
+		if err := made(t.Context(), limiter); err != nil {
 			t.Fatal(err)
 		}
 		short, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
 		start := time.Now()
 		var e *Error
-		if err := limiter.Wait(short); !errors.As(err, &e) || e.Kind != KindRateLimited || e.RetryAfter != window || time.Since(start) != 0 {
+		if err := made(short, limiter); !errors.As(err, &e) || e.Kind != KindRateLimited || e.RetryAfter != window || time.Since(start) != 0 {
 			t.Errorf("a wait beyond the deadline: got %v after %v, want RateLimited at once", err, time.Since(start))
 		}
 		ctx, stop := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, stop)
-		if err := limiter.Wait(ctx); !errors.Is(err, context.Canceled) {
+		if err := made(ctx, limiter); !errors.Is(err, context.Canceled) {
 			t.Errorf("a cancelled wait: got %v", err)
 		}
 		// Neither of them has spent anything.
-		if err := limiter.Wait(t.Context()); err != nil || time.Since(start) != window {
+		if err := made(t.Context(), limiter); err != nil || time.Since(start) != window {
 			t.Errorf("the next call came after %v (%v), want %v", time.Since(start), err, window)
 		}
 	})
@@ -118,7 +166,7 @@ func TestLimiterSlowsDownWhenTheVendorsBudgetIsLow(t *testing.T) {
 		limiter := NewLimiter(300)
 		step := func() time.Duration {
 			start := time.Now()
-			if err := limiter.Wait(t.Context()); err != nil {
+			if err := made(t.Context(), limiter); err != nil {
 				t.Fatal(err)
 			}
 			return time.Since(start)
@@ -164,7 +212,7 @@ func TestLimitersShareAndKeepCallsWhenTheRateChanges(t *testing.T) {
 		if a != b {
 			t.Fatal("the same key gave two limiters")
 		}
-		if err := b.Wait(t.Context()); err != nil {
+		if err := made(t.Context(), b); err != nil {
 			t.Fatal(err)
 		}
 		// The second call of three is the oldest that counts for a rate of two.
@@ -173,7 +221,7 @@ func TestLimitersShareAndKeepCallsWhenTheRateChanges(t *testing.T) {
 		}
 		time.Sleep(10 * time.Second)
 		start = time.Now()
-		if err := all.Get("acc", 5).Wait(t.Context()); err != nil || time.Since(start) != 0 {
+		if err := made(t.Context(), all.Get("acc", 5)); err != nil || time.Since(start) != 0 {
 			t.Errorf("after raising the rate: waited %v (%v), want 0", time.Since(start), err)
 		}
 		all.Forget("acc")
@@ -191,7 +239,7 @@ func TestTheBackgroundLeavesAFifthToOthers(t *testing.T) {
 		var behind atomic.Int64
 		for range 8 {
 			group.Go(func() {
-				for limiter.Wait(ctx) == nil {
+				for made(ctx, limiter) == nil {
 					behind.Add(1)
 				}
 			})
@@ -280,8 +328,8 @@ func TestACallOfTwoBudgetsIsCountedInBothAtOnce(t *testing.T) {
 			})
 		}
 		for range 4 {
-			run(60, func() error { return waitBoth(t.Context(), own, account) }, func(at time.Time) { both, all = append(both, at), append(all, at) })
-			run(60, func() error { return account.Wait(t.Context()) }, func(at time.Time) { all = append(all, at) })
+			run(60, func() error { return ended(beginBoth(t.Context(), own, account)) }, func(at time.Time) { both, all = append(both, at), append(all, at) })
+			run(60, func() error { return made(t.Context(), account) }, func(at time.Time) { all = append(all, at) })
 		}
 		group.Wait()
 		for _, c := range []struct {
@@ -304,13 +352,13 @@ func BenchmarkWaitBehindOthers(b *testing.B) {
 	var group sync.WaitGroup
 	for range 4 {
 		group.Go(func() {
-			for l.Wait(ctx) == nil {
+			for made(ctx, l) == nil {
 			}
 		})
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := l.Wait(b.Context()); err != nil {
+		if err := made(b.Context(), l); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -20,6 +20,15 @@ import (
 	"github.com/outband/outband/internal/store"
 )
 
+// made makes a call that is answered at once.
+func made(ctx context.Context, l *connectors.Limiter) error {
+	end, err := l.Begin(ctx)
+	if err == nil {
+		end()
+	}
+	return err
+}
+
 func openStore(t testing.TB, dir string) *store.DB {
 	t.Helper()
 	db, err := store.Open(context.Background(), store.Configuration{Path: filepath.Join(dir, "outband.db")})
@@ -78,7 +87,7 @@ func TestNoProcessesTogetherExceedTheRateInAnyMinute(t *testing.T) {
 							if r.IntN(3) == 0 {
 								ctx = connectors.Background(ctx)
 							}
-							if err := mine.Get("claude/acc", rate).Wait(ctx); err != nil {
+							if err := made(ctx, mine.Get("claude/acc", rate)); err != nil {
 								t.Errorf("Wait: %v", err)
 								return
 							}
@@ -106,7 +115,7 @@ func TestABudgetIsSpentWhole(t *testing.T) {
 		defer func() { check(t, db.Close()) }()
 		l, start, n := process(db).Get("claude/acc", 240), time.Now(), 0
 		for time.Since(start) < 6*time.Minute {
-			check(t, l.Wait(t.Context()))
+			check(t, made(t.Context(), l))
 			n++
 		}
 		if n < 5*240 {
@@ -126,7 +135,7 @@ func TestAPollFindsCallsFreeBesideTheBackgroundOfAnotherProcess(t *testing.T) {
 		n := 0
 		var group sync.WaitGroup
 		group.Go(func() {
-			for history.Wait(ctx) == nil {
+			for made(ctx, history) == nil {
 				n++
 			}
 		})
@@ -134,7 +143,7 @@ func TestAPollFindsCallsFreeBesideTheBackgroundOfAnotherProcess(t *testing.T) {
 			time.Sleep(time.Minute + 700*time.Millisecond)
 			start := time.Now()
 			for range 6 {
-				check(t, polls.Wait(t.Context()))
+				check(t, made(t.Context(), polls))
 			}
 			if d := time.Since(start); d > time.Second {
 				t.Errorf("six calls of a poll took %v", d)
@@ -155,7 +164,7 @@ func TestPausesAndSlownessReachOtherProcesses(t *testing.T) {
 		defer func() { check(t, db.Close()) }()
 		step := func(l *connectors.Limiter) time.Duration {
 			start := time.Now()
-			check(t, l.Wait(t.Context()))
+			check(t, made(t.Context(), l))
 			return time.Since(start)
 		}
 		a := process(db).Get("claude/acc", 600)
@@ -185,7 +194,7 @@ func TestAStoreThatIsAwayIsWaitedFor(t *testing.T) {
 	check(t, db.Close())
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
-	err := process(db).Get("claude/acc", 600).Wait(ctx)
+	err := made(ctx, process(db).Get("claude/acc", 600))
 	if !errors.Is(err, context.DeadlineExceeded) && connectors.KindOf(err) != connectors.KindRateLimited {
 		t.Errorf("a call without a grant: %v", err)
 	}
@@ -202,7 +211,7 @@ func BenchmarkWaitShared(b *testing.B) {
 	l := process(db).Get("claude/acc", 1<<30)
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := l.Wait(b.Context()); err != nil {
+		if err := made(b.Context(), l); err != nil {
 			b.Fatal(err)
 		}
 	}

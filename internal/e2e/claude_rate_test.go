@@ -9,9 +9,6 @@ import (
 	"github.com/outband/outband/fixtures/claudesim"
 )
 
-// arrival is how much later than it was sent a call may arrive, here where 50 simulators, their scans and the other tests share two cores.
-const arrival = 2 * time.Second
-
 // TestFiftyConnectionsKeepTheirBudgets runs 50 connections, each with its history to read, for more than a minute. No account sees more than its budget in any
 // minute, nor sends more than a tenth of it in any six seconds, and every connection gets on.
 func TestFiftyConnectionsKeepTheirBudgets(t *testing.T) {
@@ -29,7 +26,7 @@ func TestFiftyConnectionsKeepTheirBudgets(t *testing.T) {
 		s.must("POST", "/connections", body, nil)
 	}
 	time.Sleep(100 * time.Second) // Longer than a minute, whose calls are what is counted.
-	least, most, total, over, closest := 1<<30, 0, 0, 0, time.Hour
+	least, most, total, closest := 1<<30, 0, 0, time.Hour
 	for i, x := range tenants {
 		m := x.Metrics()
 		calls := 0
@@ -44,17 +41,11 @@ func TestFiftyConnectionsKeepTheirBudgets(t *testing.T) {
 			}
 		}
 		least, most, total = min(least, calls), max(most, calls), total+calls
-		if m.Max6s > perMinute/10 {
-			over++
-		}
-		if m.Max60s > perMinute || m.Refused > 0 {
-			t.Errorf("tenant %d: %d calls in a minute, %d refused; the budget is %d", i, m.Max60s, m.Refused, perMinute)
+		if m.Max6s > perMinute/10 || m.Max60s > perMinute || m.Refused > 0 {
+			t.Errorf("tenant %d: %d calls in six seconds, %d in a minute, %d refused; the budget is %d", i, m.Max6s, m.Max60s, m.Refused, perMinute)
 		}
 	}
-	t.Logf("one call more than a tenth of the budget came in %v at the least; %d of %d tenants saw that within six seconds", closest, over, connections)
-	if closest < 6*time.Second-arrival {
-		t.Errorf("%d calls came within %v", perMinute/10+1, closest)
-	}
+	t.Logf("one call more than a tenth of the budget came in %v at the least", closest)
 	t.Logf("%d calls of %d connections, between %d and %d each", total, connections, least, most)
 	if least < perMinute/4 {
 		t.Errorf("a connection made %d calls in 100 s, and the busiest %d", least, most)
