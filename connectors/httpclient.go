@@ -109,6 +109,16 @@ func (m *Manifest) RequestsPerMinute(config map[string]string) int {
 	return m.Limits.RequestsPerMinute
 }
 
+// Budgets returns the rates of the further budgets by name: those of the manifest, which are meant beside its own rate, as much larger or smaller as that
+// of the connection is; at least 1.
+func (m *Manifest) Budgets(config map[string]string) map[string]int {
+	out := map[string]int{}
+	for name, n := range m.Limits.Budgets {
+		out[name] = max(n*m.RequestsPerMinute(config)/max(m.Limits.RequestsPerMinute, 1), 1)
+	}
+	return out
+}
+
 // Config implements Client.
 func (c *client) Config(key string) string { return c.config[key] }
 

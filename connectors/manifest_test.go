@@ -117,6 +117,11 @@ func TestCheckConfig(t *testing.T) {
 	if n := m.RequestsPerMinute(got); n != 60 {
 		t.Errorf("RequestsPerMinute = %d, want 60", n)
 	}
+	for rate, want := range map[string]int{"300": 60, "60": 12, "1": 1, "600": 120} {
+		if got := (&Manifest{Limits: Limits{RequestsPerMinute: 300, Budgets: map[string]int{"narrow": 60}}}).Budgets(map[string]string{ConfigRequestsPerMinute: rate}); got["narrow"] != want {
+			t.Errorf("at a rate of %s: %v, want %d", rate, got, want)
+		}
+	}
 	if n := m.RequestsPerMinute(nil); n != 300 {
 		t.Errorf("RequestsPerMinute without settings = %d, want 300", n)
 	}

@@ -83,7 +83,11 @@ func (a *Activities) BeginScan(ctx context.Context, in SyncInput) (Plan, error) 
 	}
 	a.judgeBriefly(ctx, c, scan.ID)
 	plan := Plan{ScanID: scan.ID, Every: c.Every}
-	due, err := a.due(ctx, c, manifest)
+	streams, err := Streams(ctx, a.DB.Read(), c, manifest)
+	if err != nil {
+		return Plan{}, ActivityError(err)
+	}
+	due, err := dueStreams(ctx, a.DB.Read(), c, streams, a.DB.Now())
 	if err != nil {
 		return Plan{}, ActivityError(err)
 	}
@@ -92,17 +96,15 @@ func (a *Activities) BeginScan(ctx context.Context, in SyncInput) (Plan, error) 
 			plan.Live = append(plan.Live, SliceRef{s.ID, store.LaneLive, liveSlice})
 		}
 	}
+	for _, s := range streams {
+		if s.Budget != "" {
+			plan.Budgets = append(plan.Budgets, s.Budget)
+		}
+	}
+	slices.Sort(plan.Budgets)
+	plan.Budgets = slices.Compact(plan.Budgets)
 	a.Log.Info("scan began", "connection", c.ID, "scan", scan.ID)
 	return plan, nil
-}
-
-// due returns the streams of a connection that are to be read now, in order.
-func (a *Activities) due(ctx context.Context, c store.Connection, m *connectors.Manifest) ([]connectors.Stream, error) {
-	streams, err := Streams(ctx, a.DB.Read(), c, m)
-	if err != nil {
-		return nil, err
-	}
-	return dueStreams(ctx, a.DB.Read(), c, streams, a.DB.Now())
 }
 
 // NextSlices returns what is still to be read beside the streams of every scan: those of a longer cadence that are due, then gaps, re-reads and history.
@@ -121,6 +123,9 @@ func (a *Activities) NextSlices(ctx context.Context, in SlicesInput) ([]SliceRef
 	streams, err := Streams(ctx, a.DB.Read(), c, manifest)
 	if err != nil {
 		return nil, ActivityError(err)
+	}
+	if in.Apart {
+		streams = slices.DeleteFunc(slices.Clone(streams), func(s connectors.Stream) bool { return s.Budget != in.Budget })
 	}
 	due, err := dueStreams(ctx, a.DB.Read(), c, streams, a.DB.Now())
 	if err != nil {

@@ -10,7 +10,7 @@ func (s *run) inTurn(ctx workflow.Context) {
 	s.waiting(ctx)
 	for !s.over() && len(s.skip) < maxBrokenSlices {
 		var slices []SliceRef
-		if err := workflow.ExecuteActivity(short(ctx), a.NextSlices, SlicesInput{s.in.ConnectionID, s.plan.ScanID, s.skip}).Get(ctx, &slices); err != nil {
+		if err := workflow.ExecuteActivity(short(ctx), a.NextSlices, SlicesInput{ConnectionID: s.in.ConnectionID, ScanID: s.plan.ScanID, Skip: s.skip}).Get(ctx, &slices); err != nil {
 			s.fail(err)
 			break
 		}

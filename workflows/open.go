@@ -155,7 +155,7 @@ func (o *Opener) open(connectorID, connectionID, budget string, log connectors.C
 		return o.limiters.Get(budget+name, rate)
 	}
 	budgets := map[string]*connectors.Limiter{}
-	for name, rate := range e.manifest.Limits.Budgets {
+	for name, rate := range e.manifest.Budgets(checked) {
 		budgets[name] = limiter("/"+name, rate)
 	}
 	client, err := connectors.NewClient(connectors.Options{

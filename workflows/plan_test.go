@@ -106,6 +106,12 @@ func TestARecordStreamIsReadAtItsCadence(t *testing.T) {
 	if diff := cmp.Diff([]SliceRef{liveUsers}, plan()); diff != "" {
 		t.Fatalf("at first (-want +got):\n%s", diff)
 	}
+	if out, err := b.NextSlices(t.Context(), SlicesInput{ConnectionID: b.connection.ID, Apart: true, Budget: "narrow"}); err != nil || len(out) != 0 {
+		t.Errorf("of another budget: %v, %v", out, err)
+	}
+	if out, err := b.NextSlices(t.Context(), SlicesInput{ConnectionID: b.connection.ID, Apart: true, Skip: []SliceRef{}}); err != nil || len(out) != 1 {
+		t.Errorf("of the account's budget: %v, %v", out, err)
+	}
 	if out, err := b.NextSlices(t.Context(), SlicesInput{ConnectionID: b.connection.ID, Skip: []SliceRef{liveUsers}}); err != nil || len(out) != 0 {
 		t.Errorf("skipped: %v, %v", out, err)
 	}

@@ -65,7 +65,9 @@ func TestAStreamThatATenantDoesNotHaveIsGrey(t *testing.T) {
 	}
 	plan := func() int {
 		t.Helper()
-		due, err := b.due(t.Context(), b.connection, must(b.Open.Manifest("fake")))
+		streams, err := Streams(t.Context(), b.DB.Read(), b.connection, must(b.Open.Manifest("fake")))
+		check(t, err)
+		due, err := dueStreams(t.Context(), b.DB.Read(), b.connection, streams, b.DB.Now())
 		check(t, err)
 		return len(due)
 	}

@@ -46,6 +46,7 @@ type Plan struct {
 	ScanID  string
 	Live    []SliceRef    // of the streams that every scan reads, the most urgent first
 	Every   time.Duration // how often new content is looked for, also while history is read
+	Budgets []string      // further request budgets of its streams, sorted
 	Stopped bool
 }
 
@@ -79,6 +80,8 @@ type ItemInput struct {
 type SlicesInput struct {
 	ConnectionID, ScanID string
 	Skip                 []SliceRef // failed in this scan
+	Apart                bool       // only those of streams that take their calls from Budget, "" being the account's alone
+	Budget               string
 }
 
 // FinishInput ends a scan.
@@ -157,11 +160,9 @@ type run struct {
 	plan     Plan
 	outcome  Outcome
 	skip     []SliceRef // of history, which cannot be read now
-	resting  []SliceRef // live lanes that cannot be read now, until wakeAt
-	wakeAt   time.Time
-	stuck    bool // an item that waits cannot be worked now
-	first    int  // live lanes that are still at their first read
-	done     bool // nothing is left but what is new
+	stuck    bool       // an item that waits cannot be worked now
+	first    int        // live lanes that are still at their first read
+	done     bool       // nothing is left but what is new
 	lastLive time.Time
 	again    bool // the history of this run is long enough: a new run goes on from the checkpoints
 }
@@ -172,23 +173,28 @@ func (s *run) over() bool  { return s.again || s.ended() }
 // restFor is how long a live lane of a longer cadence that cannot be read is left alone within a scan.
 const restFor = 15 * time.Minute
 
-// beside reads each stream of every scan in a coroutine of its own, and the rest in one more. New content waits neither for old nor for that of
-// another stream; where the calls are short, the rate budget gives them to what is new.
+// beside reads each stream of every scan in a coroutine of its own, and the rest in one more for each request budget. New content waits neither for old
+// nor for that of another stream; where the calls are short, the rate budget gives them to what is new. History that waits for a narrow budget of its own
+// holds up no other.
 func (s *run) beside(ctx workflow.Context) {
 	s.first = len(s.plan.Live)
 	all := workflow.NewWaitGroup(ctx)
-	all.Add(len(s.plan.Live) + 1)
+	all.Add(len(s.plan.Live) + 1 + len(s.plan.Budgets))
 	for _, slice := range s.plan.Live {
 		workflow.Go(ctx, func(ctx workflow.Context) {
 			defer all.Done()
 			s.follow(ctx, slice)
 		})
 	}
-	workflow.Go(ctx, func(ctx workflow.Context) {
-		defer all.Done()
-		s.rest(ctx)
-		s.done = true
-	})
+	reading := 1 + len(s.plan.Budgets)
+	for _, budget := range append([]string{""}, s.plan.Budgets...) {
+		workflow.Go(ctx, func(ctx workflow.Context) {
+			defer all.Done()
+			s.rest(ctx, SlicesInput{ConnectionID: s.in.ConnectionID, ScanID: s.plan.ScanID, Apart: len(s.plan.Budgets) > 0, Budget: budget})
+			reading--
+			s.done = reading == 0
+		})
+	}
 	all.Wait(ctx)
 }
 
@@ -213,27 +219,29 @@ func (s *run) follow(ctx workflow.Context, slice SliceRef) {
 	s.first = 0 // Nobody waits for the first reads of a scan that is over.
 }
 
-// rest works what waits, and reads the streams of a longer cadence, holes and history. It asks anew what is next at least once in the connection's
-// interval, so that a long slice of history keeps nothing waiting for longer.
-func (s *run) rest(ctx workflow.Context) {
+// rest reads the streams of a longer cadence, holes and history, and works what waits beside those of the account's budget. It asks anew what is next at
+// least once in the connection's interval, so that a long slice of history keeps nothing waiting for longer.
+func (s *run) rest(ctx workflow.Context, ask SlicesInput) {
 	var a *Activities
+	var resting []SliceRef // live lanes that cannot be read now, until wakeAt
+	var wakeAt time.Time
 	// What is new has the first calls of a scan.
 	if err := workflow.Await(ctx, func() bool { return s.first == 0 || s.over() }); err != nil {
 		return
 	}
 	for !s.over() && len(s.skip) < maxBrokenSlices {
-		if !s.stuck {
+		if !s.stuck && ask.Budget == "" {
 			s.waiting(ctx)
 		}
 		if s.over() {
 			return
 		}
-		if workflow.Now(ctx).After(s.wakeAt) {
-			s.resting = nil
+		if workflow.Now(ctx).After(wakeAt) {
+			resting = nil
 		}
 		var slices []SliceRef
-		in := SlicesInput{s.in.ConnectionID, s.plan.ScanID, append(append([]SliceRef{}, s.skip...), s.resting...)}
-		if err := workflow.ExecuteActivity(short(ctx), a.NextSlices, in).Get(ctx, &slices); err != nil {
+		ask.Skip = append(append([]SliceRef{}, s.skip...), resting...)
+		if err := workflow.ExecuteActivity(short(ctx), a.NextSlices, ask).Get(ctx, &slices); err != nil {
 			s.fail(err)
 			break
 		}
@@ -249,10 +257,10 @@ func (s *run) rest(ctx workflow.Context) {
 			switch {
 			case err == nil && !page.Unavailable:
 			case slice.Lane == store.LaneLive:
-				if len(s.resting) == 0 {
-					s.wakeAt = workflow.Now(ctx).Add(restFor)
+				if len(resting) == 0 {
+					wakeAt = workflow.Now(ctx).Add(restFor)
 				}
-				s.resting = append(s.resting, slice)
+				resting = append(resting, slice)
 			default:
 				s.skip = append(s.skip, slice)
 			}
@@ -264,7 +272,9 @@ func (s *run) rest(ctx workflow.Context) {
 			}
 		}
 	}
-	s.waiting(ctx)
+	if ask.Budget == "" {
+		s.waiting(ctx)
+	}
 }
 
 // read reads a slice to its end, or until a time, if one is given.

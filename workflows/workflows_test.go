@@ -30,6 +30,7 @@ type env struct {
 	calls   []string
 	pages   map[SliceRef][]any // results (PageResult) or errors of ScanPage, in order; then Done
 	history []SliceRef
+	apart   []SliceRef // what it answers of a budget of its own, once; with any, the plan has that budget
 	again   []SliceRef // what NextSlices answers while it is not done, after history
 	asked   []SlicesInput
 	due     []ItemRef
@@ -46,7 +47,13 @@ func newEnv(t *testing.T, takes time.Duration, slow ...SliceRef) *env {
 	var a *Activities
 	e.RegisterActivity(a)
 	live := []SliceRef{{"chats", "live", "live"}, {"activities", "live", "live"}}
-	e.OnActivity(a.BeginScan, mock.Anything, mock.Anything).Return(Plan{ScanID: "scn_1", Live: live, Every: 5 * time.Minute}, nil)
+	e.OnActivity(a.BeginScan, mock.Anything, mock.Anything).Return(func(context.Context, SyncInput) (Plan, error) {
+		plan := Plan{ScanID: "scn_1", Live: live, Every: 5 * time.Minute}
+		if len(e.apart) > 0 {
+			plan.Budgets = []string{"narrow"}
+		}
+		return plan, nil
+	})
 	page := func(_ context.Context, in PageInput) (PageResult, error) {
 		e.mu.Lock()
 		defer e.mu.Unlock()
@@ -69,6 +76,11 @@ func newEnv(t *testing.T, takes time.Duration, slow ...SliceRef) *env {
 		e.mu.Lock()
 		defer e.mu.Unlock()
 		e.asked = append(e.asked, in)
+		if in.Budget != "" {
+			out := e.apart
+			e.apart = nil
+			return out, nil
+		}
 		out := e.history
 		e.history = nil
 		if out == nil {
@@ -153,6 +165,27 @@ func TestNewContentDoesNotWaitForHistory(t *testing.T) {
 	}
 	if n["chats live"] != 8 || n["activities live"] != 8 {
 		t.Errorf("in 36 minutes new content was looked for %v times, want once in five minutes", n)
+	}
+}
+
+// A page of the narrow budget takes half an hour. The rest of history is read long before.
+func TestHistoryDoesNotWaitForANarrowBudget(t *testing.T) {
+	narrow := SliceRef{"sessions", "backfill", "2026-11-19"}
+	e := newEnv(t, 30*time.Minute, narrow)
+	e.apart = []SliceRef{narrow}
+	e.history = []SliceRef{{"chats", "backfill", "2026-11-19"}, {"chats", "backfill", "2026-11-18"}}
+	e.due = []ItemRef{{"file", "f1"}}
+	e.run()
+	if diff := cmp.Diff([]string{"item f1", "chats 2026-11-19", "chats 2026-11-18", "sessions 2026-11-19"}, e.after()); diff != "" {
+		t.Errorf("order (-want +got):\n%s", diff)
+	}
+	for _, in := range e.asked {
+		if !in.Apart || in.Budget != "" && in.Budget != "narrow" {
+			t.Errorf("asked for %+v", in)
+		}
+	}
+	if e.end.Outcome.Failed != 0 || e.end.Outcome.Done < 5 {
+		t.Errorf("it ended with %+v", e.end)
 	}
 }
 

@@ -106,7 +106,7 @@ func page(m *connectors.Manifest) string {
 	l := m.Limits
 	p("| calls in any minute | %d, can be changed | half of %s's %d for the whole organisation, all keys and all programs together (documented, and told by every reply) |", l.RequestsPerMinute, m.Vendor, l.VendorRequestsPerMinute)
 	for _, name := range slices.Sorted(maps.Keys(l.Budgets)) {
-		p("| calls in any minute for `%s` | %d | a second budget of the vendor, whose size is not documented; these calls count in the first one too |", name, l.Budgets[name])
+		p("| calls in any minute for `%s` | %d | a second budget of the vendor, whose size is not documented: a fifth of the rate that is set; these calls count in the first one too |", name, l.Budgets[name])
 	}
 	p("| a reply | %d MiB | Outband's own: no size is documented; pages are halved until they fit |", l.MaxResponseBytes>>20)
 	p("| a file | %d MiB | Outband's own: no size is documented; a larger one is counted as too big |", l.MaxFileBytes>>20)
