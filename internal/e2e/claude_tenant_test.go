@@ -127,7 +127,8 @@ func (x *tenantServer) feed(t testing.TB) (out []feedRow) {
 	t.Helper()
 	seen := map[string]bool{}
 	query := url.Values{"limit": {"1000"}, "order": {"asc"}, "exclude_activity_types[]": {"compliance_api_accessed"}}
-	for {
+	const pagesMost = 1000 // of at most a thousand rows, some of them spoiled
+	for range pagesMost {
 		w := httptest.NewRecorder()
 		req := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/v1/compliance/activities?"+query.Encode(), nil)
 		req.Header.Set("X-Api-Key", claudesim.DemoKey)
@@ -149,8 +150,12 @@ func (x *tenantServer) feed(t testing.TB) (out []feedRow) {
 		if !page.HasMore {
 			return out
 		}
-		query.Set("after_id", page.LastID)
+		if page.LastID != "" { // Else it was spoiled: empty, and there is more.
+			query.Set("after_id", page.LastID)
+		}
 	}
+	t.Fatalf("the feed does not end within %d pages", pagesMost)
+	return nil
 }
 
 // Kinds of calls, as the bound of requests names them.
