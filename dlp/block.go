@@ -66,6 +66,8 @@ type state struct {
 	view     view.View
 	text     []byte // the view's text
 	src      []byte // the block
+	base     int    // where the view begins in the text; 0: at its beginning
+	columns  []column
 	header   []byte // the column names of a table, in lower case; see readHeader
 	names    [headerBytes]byte
 	cands    []candidate // sorted by start before matches are made
@@ -103,7 +105,7 @@ func (s *state) run(ctx context.Context, src source) (res Result, err error) {
 		}
 	}()
 	clear(s.kept)
-	s.found, s.over, s.cut, s.current = nil, false, false, nil
+	s.found, s.over, s.cut, s.current, s.columns = nil, false, false, nil, s.columns[:0]
 	var left time.Duration
 	line, enc := 1, view.UTF8
 	for first := true; ; first = false {
@@ -135,7 +137,7 @@ func (s *state) run(ctx context.Context, src source) (res Result, err error) {
 func (s *state) block(buf []byte, base, own, end, skip int, enc view.Encoding, line int) int {
 	s.src = buf[skip:]
 	s.view = s.decoder.Decode(s.src, enc)
-	s.text = s.view.Text
+	s.text, s.base = s.view.Text, base
 	if base == 0 && own == 0 {
 		s.readHeader()
 	}
@@ -143,6 +145,9 @@ func (s *state) block(buf []byte, base, own, end, skip int, enc view.Encoding, l
 	s.engine.filter.literals(s)
 	s.digits()
 	s.ats()
+	if len(s.columns) > 0 {
+		s.columnRows()
+	}
 	if len(s.cands) > 0 {
 		s.collect(base+skip, own-skip, end-skip, enc, line)
 	}

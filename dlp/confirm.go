@@ -114,6 +114,7 @@ func (s *state) assignment(r *rule, from, name int) {
 	if s.flag(from) && i < len(s.text) && s.text[i] == ' ' && s.value(r, s.blanks(i)) {
 		return
 	}
+	s.columnNamed(r, from, i)
 	if r.Loose {
 		s.loose(r, name)
 	}
