@@ -24,7 +24,7 @@ const (
 var killEpoch = time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC)
 
 // slow makes each call of the simulator take a moment, so that the first scan is long enough to be killed ten times.
-const slow = "faults:\n  - {kind: latency, latency: 60ms}\n"
+const slow = "faults:\n  - {kind: latency, latency: 30ms}\n"
 
 // killBench is a simulated tenant, and a data folder that has its keys but no connection: copies of it give the same ids.
 type killBench struct {

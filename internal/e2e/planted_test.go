@@ -101,6 +101,8 @@ func (s *server) instancesByPlace() map[string][]instanceRow {
 var aliases = map[string][]string{
 	// A token as the user's part of a clone URL: the URL with its credential is the longer match.
 	"secret.github_fine_grained_pat": {"secret.connection_string"},
+	// The key is the password of a connection string, or stands in its place.
+	"secret.generic_api_key": {"secret.connection_string"},
 }
 
 // knownMisses are planted values that this version does not find, with the reason. Each is a debt.
