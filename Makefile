@@ -71,11 +71,15 @@ screenshots: build ## the README's pictures
 	cd ui && OUTBAND_BIN=$(CURDIR)/$(BIN) node e2e/screenshots.mjs
 
 fuzz: ## each fuzz target for a short time
-	@set -e; for p in $$($(GO) list -tags noembed ./...); do \
-	  for f in $$($(GO) test -tags noembed -list '^Fuzz' $$p 2>/dev/null | grep '^Fuzz' || true); do \
-	    echo "fuzz $$p $$f"; $(GO) test -tags noembed -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x $$p >/tmp/outband-fuzz.$$$$ 2>&1 || { cat /tmp/outband-fuzz.$$$$; exit 1; }; \
+	@set -e; dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \
+	for p in $$(git grep -l '^func Fuzz' -- '*_test.go' | xargs -n1 dirname | sort -u); do \
+	  $(GO) test -tags noembed -c -fuzz=Fuzz -o "$$dir/test" "./$$p"; \
+	  targets=$$("$$dir/test" -test.list '^Fuzz'); test -n "$$targets"; \
+	  for f in $$targets; do \
+	    echo "fuzz $$p $$f"; \
+	    (cd "$$p" && "$$dir/test" -test.run '^$$' -test.fuzz "^$$f\$$" -test.fuzztime $(FUZZTIME) -test.fuzzminimizetime 1x -test.fuzzcachedir "$$dir/cache") >"$$dir/log" 2>&1 || { cat "$$dir/log"; exit 1; }; \
 	  done; \
-	done; rm -f /tmp/outband-fuzz.$$$$
+	done
 
 bench: ## benchmarks; compare ratios of one run
 	$(GO) test -tags noembed -run '^$$' -bench . -benchmem ./dlp/... ./findings/... ./connectors/... ./workflows/...
