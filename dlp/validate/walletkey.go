@@ -17,8 +17,8 @@ const rippleBase58 = "rpshnaf39wBUDNEGHJKLM4PQRST7VWXYZ2bcdeCg65jkm8oFqi1tuvAxyz
 // maxBase58 is the longest base58 text that is read; an extended key has 111 characters.
 const maxBase58 = 128
 
-// decode58 writes the bytes of base58 text to buf and returns them: leading zeros stand for leading first letters of the alphabet.
-func decode58(b []byte, alphabet string, buf *[maxBase58]byte) []byte {
+// decodeBase58 writes the bytes of base58 text to buf and returns them: leading zeros stand for leading first letters of the alphabet.
+func decodeBase58(b []byte, alphabet string, buf *[maxBase58]byte) []byte {
 	if len(b) == 0 || len(b) > maxBase58 {
 		return nil
 	}
@@ -48,9 +48,9 @@ func decode58(b []byte, alphabet string, buf *[maxBase58]byte) []byte {
 	return buf[low:]
 }
 
-// checked58 decodes base58check and returns what stands before the four bytes of its double SHA-256.
-func checked58(b []byte, alphabet string, buf *[maxBase58]byte) []byte {
-	raw := decode58(b, alphabet, buf)
+// checkedBase58 decodes base58check and returns what stands before the four bytes of its double SHA-256.
+func checkedBase58(b []byte, alphabet string, buf *[maxBase58]byte) []byte {
+	raw := decodeBase58(b, alphabet, buf)
 	if len(raw) < 5 {
 		return nil
 	}
@@ -71,14 +71,14 @@ func doubleHash(b []byte) [32]byte {
 // https://en.bitcoin.it/wiki/Base58Check_encoding
 func Base58Check(b []byte) Verdict {
 	var buf [maxBase58]byte
-	return verdict(checked58(b, base58, &buf) != nil)
+	return verdict(checkedBase58(b, base58, &buf) != nil)
 }
 
 // WIF checks a Bitcoin private key in wallet import format: base58check of version 128 or 239, a number below the order of secp256k1, and 1 for a
 // key of a compressed point. https://en.bitcoin.it/wiki/Wallet_import_format
 func WIF(b []byte) Verdict {
 	var buf [maxBase58]byte
-	body := checked58(b, base58, &buf)
+	body := checkedBase58(b, base58, &buf)
 	if len(body) != 33 && (len(body) != 34 || body[33] != 1) {
 		return Reject
 	}
@@ -136,7 +136,7 @@ var extended = [...]uint32{0x0488ade4, 0x049d7878, 0x04b2430c, 0x04358394, 0x044
 // https://github.com/bitcoin/bips/blob/master/bip-0032.mediawiki#serialization-format
 func ExtendedKey(b []byte) Verdict {
 	var buf [maxBase58]byte
-	body := checked58(b, base58, &buf)
+	body := checkedBase58(b, base58, &buf)
 	if len(body) != 78 || body[45] != 0 || !scalar(body[46:]) {
 		return Reject
 	}
@@ -173,7 +173,7 @@ func SolanaKey(b []byte) Verdict {
 			}
 		}
 	} else {
-		pair = decode58(b, base58, &buf)
+		pair = decodeBase58(b, base58, &buf)
 	}
 	if len(pair) != ed25519.PrivateKeySize {
 		return Reject
@@ -216,13 +216,13 @@ func crc16(b []byte) uint16 {
 // https://xrpl.org/docs/concepts/accounts/cryptographic-keys
 func XRPSeed(b []byte) Verdict {
 	var buf [maxBase58]byte
-	body := checked58(b, rippleBase58, &buf)
+	body := checkedBase58(b, rippleBase58, &buf)
 	return verdict(len(body) == 17 && body[0] == 0x21 || len(body) == 19 && bytes.HasPrefix(body, []byte{0x01, 0xe1, 0x4b}))
 }
 
-// Bech32 checks text in one case with the checksum of BIP 173 or BIP 350, whatever stands before its last 1. It admits more than the 90 characters
+// Bech32Key checks text in one case with the checksum of BIP 173 or BIP 350, whatever stands before its last 1. It admits more than the 90 characters
 // of BIP 173, as the keys of Cardano do (CIP 5).
-func Bech32(b []byte) Verdict {
+func Bech32Key(b []byte) Verdict {
 	one := bytes.LastIndexByte(b, '1')
 	if one < 1 || len(b)-one < 7 || len(b) > 256 {
 		return Reject

@@ -36,7 +36,7 @@ func TestWalletVectors(t *testing.T) {
 			"abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon",
 			"legal winner thank year wave sausage worth useful legal winner thank", "we all went to the market and bought some bread and milk", "",
 		}},
-		{"bech32", []string{ // BIP 173, BIP 350 and NIP 19
+		{"bech32_key", []string{ // BIP 173, BIP 350 and NIP 19
 			"A12UEL5L", "abcdef1qpzry9x8gf2tvdw0s3jn54khce6mua7lmqqqxw", "?1v759aa",
 			"nsec1vl029mgpspedva04g90vltkh6fvh240zqtv9k0t9af8935ke9laqsnlfe5",
 		}, []string{"A12uEL5L", "abcdef1qpzry9x8gf2tvdw0s3jn54khce6mua7lmqqqxx", "1nwldj5", "x1b4n0q5v", "nsec1", ""}},
@@ -96,7 +96,7 @@ func TestEncodersMakeWhatTheChecksRead(t *testing.T) {
 			"wif":          validate.EncodeBase58Check(append([]byte{0x80}, seed...), false),
 			"base58check":  validate.EncodeBase58Check(append([]byte{0, 0}, seed[:n%32]...), false),
 			"xrp_seed":     validate.EncodeBase58Check(append([]byte{0x21}, seed[:16]...), true),
-			"bech32":       validate.EncodeBech32("nsec", seed),
+			"bech32_key":   validate.EncodeBech32("nsec", seed),
 			"stellar_seed": validate.EncodeStellarSeed(seed),
 			"mnemonic":     validate.EncodeMnemonic(seed[:16+n%5*4]),
 		} {
