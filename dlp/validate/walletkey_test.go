@@ -107,3 +107,19 @@ func TestEncodersMakeWhatTheChecksRead(t *testing.T) {
 		}
 	}
 }
+
+func TestFillerRuns(t *testing.T) {
+	for _, tc := range []struct {
+		name, value string
+		want        bool
+	}{
+		{"one character", strings.Repeat("0", 32), true},
+		{"a row that is a quarter of the value", "k3" + strings.Repeat("A", 10) + "Zq8Lw2Rt5Yp7Xc9VbN4m", true},
+		{"the zero bits that a long token begins with", strings.Repeat("A", 21) + strings.Repeat("Zq8Lw2Rt5Y", 9), false},
+		{"seven of a kind", "k3AAAAAAAZq8Lw2Rt5Yp", false},
+	} {
+		if got := validate.Filler([]byte(tc.value)); got != tc.want {
+			t.Errorf("%s: %t", tc.name, got)
+		}
+	}
+}
