@@ -147,8 +147,8 @@ var macroSets = map[string]string{
 }
 
 // Expand replaces the macros of an example: {hex:32} is 32 hexadecimal digits drawn from the seed, {github:0} the 36 characters of a token with
-// its checksum, {jwt:0} a signed token, {pem:n} n lines of base64, {discord:0} a bot's id in base64. The same seed gives the same text. Fixtures
-// use it too, so that no file holds a string in the shape of a secret.
+// its checksum, {jwt:0} a signed token, {pem:n} n lines of base64, {discord:0} a bot's id in base64, {mnemonic:12} a recovery phrase of so many
+// words, {wif:0}, {xprv:0} and the like the keys of wallets (walletExample). The same seed gives the same text. Fixtures use it too, so that no file holds a string in the shape of a secret.
 func Expand(seed, text string) (string, error) {
 	h := fnv.New64a()
 	h.Write([]byte(seed))
@@ -186,6 +186,9 @@ func Expand(seed, text string) (string, error) {
 			return strings.Join(lines, "\n")
 		case "discord":
 			return base64.RawURLEncoding.EncodeToString([]byte("1" + draw(macroSets["digits"], 17)))
+		}
+		if wallet, ok := walletExample(parts[1], n, rng); ok {
+			return wallet
 		}
 		set, ok := macroSets[parts[1]]
 		if !ok {

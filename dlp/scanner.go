@@ -35,6 +35,8 @@ func scannerByName(name string) (scanner, bool) {
 		return scanner{scanServiceAccount, true}, true
 	case "connection_string":
 		return scanner{scanConnectionString, true}, true
+	case "mnemonic":
+		return scanner{scanMnemonic, true}, true
 	}
 	return scanner{}, false
 }

@@ -66,7 +66,8 @@ func Filler(b []byte) bool {
 			distinct++
 		}
 		if i > 0 && c == low[i-1] {
-			if run++; run >= 8 {
+			// Of a long value the run has to be a quarter: some tokens begin with a row of zero bits, the AAAA of base64.
+			if run++; run >= 8 && run*4 >= len(low) {
 				return true
 			}
 		} else {

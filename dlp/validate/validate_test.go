@@ -92,7 +92,7 @@ func TestEveryValidatorIsFound(t *testing.T) {
 
 // FuzzValidators gives every check foreign bytes: none may panic, and none may change them.
 func FuzzValidators(f *testing.F) {
-	for _, s := range []string{"", "4111111111111111", "DE89370400440532013000", "0x", "bc1", "a.b.c", "-----BEGIN X-----\nAA-----END", "+", "..", "\xff", "1-2", "ghp_"} {
+	for _, s := range []string{"", "4111111111111111", "DE89370400440532013000", "0x", "bc1", "a.b.c", "-----BEGIN X-----\nAA-----END", "+", "..", "\xff", "1-2", "ghp_", "[1,2]", "nsec1qqqqqq", "11111", "S", "abandon about", "0x0"} {
 		f.Add([]byte(s))
 	}
 	names := validate.Names()
