@@ -1,6 +1,9 @@
 package dlp
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // shape is a compiled Shape.
 type shape struct {
@@ -19,8 +22,15 @@ type numberIndex [41][]numberRef
 
 func (x *numberIndex) add(r *rule) {
 	for _, sh := range r.shapes {
-		n := group(sh.form[sh.lead:])
+		rest := sh.form[sh.lead:]
+		n := group(rest)
 		x[n] = append(x[n], numberRef{r, sh})
+		// A digit may stand for an X that follows: then the run goes on, as far as the next one.
+		for n < len(rest) && rest[n] == 'X' {
+			n++
+			n += group(rest[n:])
+			x[n] = append(x[n], numberRef{r, sh})
+		}
 	}
 }
 
@@ -48,6 +58,9 @@ func (r *rule) compileShapes() error {
 		if n := group(c.form[c.lead:]); n == 0 || n > 40 || len(c.form) > 64 {
 			return r.fail("shapes", 0, "shape %d needs 1 to 40 digits in its first group and at most 64 characters", i+1)
 		}
+		if n := strings.LastIndexByte(c.form, 'X'); n >= 40 || c.lead > 0 && c.form[c.lead-1] == 'X' {
+			return r.fail("shapes", 0, "shape %d has an X just before its first digit or behind 40 characters", i+1)
+		}
 		r.shapes = append(r.shapes, c)
 		r.longest = max(r.longest, len(c.form))
 	}
@@ -74,6 +87,9 @@ func (s *state) digits() {
 			r.scan(s, r, i, end)
 		}
 		s.current = nil
+		if len(e.bases) > 0 {
+			s.base58(i, end)
+		}
 		i = end
 	}
 }
@@ -95,6 +111,10 @@ func (s *state) number(ref numberRef, i int) bool {
 			}
 		case 'A':
 			if !isUpper(c) {
+				return false
+			}
+		case 'X':
+			if !isUpper(c) && !isDigit(c) {
 				return false
 			}
 		case '~':
@@ -197,12 +217,15 @@ func scanEthereum(s *state, r *rule, from, to int) {
 	}
 }
 
+// separated is what the separators of an international number say: a person wrote it.
+const separated = 0.15
+
 // scanPhone confirms an international number: +, 8 to 15 digits, single separators.
 func scanPhone(s *state, r *rule, from, _ int) {
 	if from == 0 || s.text[from-1] != '+' || from > 1 && isWord(s.text[from-2]) {
 		return
 	}
-	n, end := 0, from
+	n, end, confidence := 0, from, r.Confidence
 	for i := from; i < len(s.text) && i-from < 30; i++ {
 		c := s.text[i]
 		if isDigit(c) {
@@ -216,8 +239,11 @@ func scanPhone(s *state, r *rule, from, _ int) {
 			break
 		}
 	}
+	if end-from > n {
+		confidence += separated
+	}
 	if n >= 8 && s.bounded(from, end) {
-		s.add(candidate{rule: r, start: from - 1, end: end, confidence: r.Confidence})
+		s.add(candidate{rule: r, start: from - 1, end: end, confidence: confidence})
 	}
 }
 

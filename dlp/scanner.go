@@ -17,7 +17,7 @@ type scanner struct {
 
 func scannerByName(name string) (scanner, bool) {
 	switch name {
-	case "number", "email", "email_list":
+	case "number", "email", "email_list", "base58", "code":
 		return scanner{}, true
 	case "iban":
 		return scanner{scan: scanIBAN}, true
@@ -29,6 +29,16 @@ func scannerByName(name string) (scanner, bool) {
 		return scanner{scan: scanPhone}, true
 	case "ipv4":
 		return scanner{scan: scanIPv4}, true
+	case "ipv6":
+		return scanner{scan: scanIPv6}, true
+	case "mac":
+		return scanner{scan: scanMAC}, true
+	case "monero":
+		return scanner{scan: scanMonero}, true
+	case "track":
+		return scanner{scan: scanTrack}, true
+	case "phrase":
+		return scanner{scanPhrase, true}, true
 	case "pem":
 		return scanner{scanPEM, true}, true
 	case "service_account":
@@ -36,7 +46,7 @@ func scannerByName(name string) (scanner, bool) {
 	case "connection_string":
 		return scanner{scanConnectionString, true}, true
 	}
-	return scanner{}, false
+	return scanner{}, hiddenKind(name) != 0
 }
 
 func (r *rule) compileScanner() error {
@@ -48,6 +58,12 @@ func (r *rule) compileScanner() error {
 		return r.fail("keywords", 0, "scanner %s wants keywords: %t", r.Scanner, sc.keywords)
 	}
 	r.scan = sc.scan
+	if r.Scanner == "base58" {
+		return r.compileBase58()
+	}
+	if r.Scanner == "code" {
+		return r.compileLines()
+	}
 	if len(r.Shapes) > 0 || r.Scanner == "number" {
 		return r.compileShapes()
 	}
