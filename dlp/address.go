@@ -154,3 +154,33 @@ func scanIPv6(s *state, r *rule, from, _ int) {
 	}
 	s.add(candidate{rule: r, start: start, end: end, confidence: r.Confidence})
 }
+
+// scanMRZ confirms the second line of a passport's machine-readable zone at its date of birth.
+func scanMRZ(s *state, r *rule, from, to int) {
+	const before, length = 13, 44
+	start := from - before
+	if to-from != 7 || start < 0 || start+length > len(s.text) {
+		return
+	}
+	switch s.text[to] {
+	case 'M', 'F', 'X', '<':
+	default:
+		return
+	}
+	if slices.ContainsFunc(s.text[start:start+length], func(c byte) bool { return !isUpper(c) && !isDigit(c) && c != '<' }) || !s.bounded(start, start+length) {
+		return
+	}
+	s.add(candidate{rule: r, start: start, end: start + length, confidence: r.Confidence})
+}
+
+// scanVIN confirms a vehicle identification number at the digits that it ends with.
+func scanVIN(s *state, r *rule, from, to int) {
+	const length = 17
+	start := to - length
+	if to-from < 4 || to-from > 12 || start < 0 || !isUpper(s.text[from-1]) || !s.bounded(start, to) {
+		return
+	}
+	if !slices.ContainsFunc(s.text[start:to], func(c byte) bool { return !isUpper(c) && !isDigit(c) }) {
+		s.add(candidate{rule: r, start: start, end: to, confidence: r.Confidence})
+	}
+}

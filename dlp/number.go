@@ -9,6 +9,7 @@ import (
 type shape struct {
 	form       string
 	lead       int // characters before the first digit
+	even       int // length of the groups when all are equal and few: more of them before or behind make another number
 	confidence float64
 }
 
@@ -61,6 +62,7 @@ func (r *rule) compileShapes() error {
 		if n := strings.LastIndexByte(c.form, 'X'); n >= 40 || c.lead > 0 && c.form[c.lead-1] == 'X' {
 			return r.fail("shapes", 0, "shape %d has an X just before its first digit or behind 40 characters", i+1)
 		}
+		c.even = even(c.form)
 		r.shapes = append(r.shapes, c)
 		r.longest = max(r.longest, len(c.form))
 	}
@@ -128,13 +130,35 @@ func (s *state) number(ref numberRef, i int) bool {
 			}
 		}
 	}
-	if !s.isolated(start, end) {
+	if !s.isolated(start, end) || ref.shape.even > 0 && s.goesOn(start, end, ref.shape.even) {
 		return false
 	}
 	s.current = ref.rule
 	s.add(candidate{rule: ref.rule, start: start, end: end, confidence: ref.shape.confidence})
 	s.current = nil
 	return true
+}
+
+// even returns the length of the groups of digits of a form of at most three that are equal and have blanks between them, else 0.
+func even(form string) int {
+	groups := strings.Split(form, " ")
+	if len(groups) != 2 && len(groups) != 3 || strings.Trim(form, "# ") != "" {
+		return 0
+	}
+	for _, g := range groups {
+		if len(g) != len(groups[0]) {
+			return 0
+		}
+	}
+	return len(groups[0])
+}
+
+// goesOn reports whether one more group of n digits stands before or behind text[start:end].
+func (s *state) goesOn(start, end, n int) bool {
+	t := s.text
+	behind := end+n < len(t) && t[end] == ' ' && allDigits(t[end+1:end+1+n]) && (end+1+n == len(t) || !isDigit(t[end+1+n]))
+	before := start > n && t[start-1] == ' ' && allDigits(t[start-1-n:start-1]) && (start-1-n == 0 || !isDigit(t[start-2-n]))
+	return behind || before
 }
 
 // isolated reports whether a number is not part of a longer one, of a word, of a decimal fraction or of a UUID.

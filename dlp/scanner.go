@@ -37,6 +37,10 @@ func scannerByName(name string) (scanner, bool) {
 		return scanner{scan: scanMonero}, true
 	case "track":
 		return scanner{scan: scanTrack}, true
+	case "mrz":
+		return scanner{scan: scanMRZ}, true
+	case "vin":
+		return scanner{scan: scanVIN}, true
 	case "phrase":
 		return scanner{scanPhrase, true}, true
 	case "pem":
