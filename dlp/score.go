@@ -180,7 +180,9 @@ func hasWord(text []byte, w string) bool {
 }
 
 // alphabetic reports whether b ends with a letter of two bytes: of the alphabets of Europe, whose words have blanks between them.
-func alphabetic(b []byte) bool { return len(b) > 1 && b[len(b)-1]&0xc0 == 0x80 && twoBytes(b[len(b)-2]) }
+func alphabetic(b []byte) bool {
+	return len(b) > 1 && b[len(b)-1]&0xc0 == 0x80 && twoBytes(b[len(b)-2])
+}
 
 // twoBytes reports whether c starts a letter of Latin, Greek or Cyrillic beyond ASCII.
 func twoBytes(c byte) bool { return c >= 0xc3 && c <= 0xd4 }
