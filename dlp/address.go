@@ -1,6 +1,10 @@
 package dlp
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/outband/outband/dlp/validate"
+)
 
 // scanPhrase takes a keyword itself, as a whole word.
 func scanPhrase(s *state, r *rule, from, to int) {
@@ -182,5 +186,93 @@ func scanVIN(s *state, r *rule, from, to int) {
 	}
 	if !slices.ContainsFunc(s.text[start:to], func(c byte) bool { return !isUpper(c) && !isDigit(c) }) {
 		s.add(candidate{rule: r, start: start, end: to, confidence: r.Confidence})
+	}
+}
+
+// hostByte reports whether c is part of a host name.
+func hostByte(c byte) bool { return isLetter(c) || isDigit(c) || c == '-' || c == '.' }
+
+// host returns where the name begins that ends with the suffix at [from, to); -1 when it is none, or goes on.
+func (s *state) host(from, to int) int {
+	t := s.text
+	if to < len(t) && (isWord(t[to]) || t[to] == '-' || t[to] == '(' || t[to] == '.' && to+1 < len(t) && isWord(t[to+1])) {
+		return -1
+	}
+	start := from
+	for start > 0 && from-start < 200 && hostByte(t[start-1]) {
+		start--
+	}
+	for start < from && (t[start] == '.' || t[start] == '-') {
+		start++
+	}
+	if start == from || start > 0 && isWord(t[start-1]) {
+		return -1
+	}
+	return start
+}
+
+// scanHost confirms the name of a host at its suffix, which is the keyword.
+func scanHost(s *state, r *rule, from, to int) {
+	if start := s.host(from, to); start >= 0 {
+		s.add(candidate{rule: r, start: start, end: to, confidence: r.Confidence})
+	}
+}
+
+// scanInternalURL confirms a URL at the suffix of its host, or at "://" and the start of a private address.
+func scanInternalURL(s *state, r *rule, from, to int) {
+	const longest = 160 // bytes of port and path
+	t := s.text
+	scheme, end := from, to
+	if t[from] == ':' {
+		for end < len(t) && end-from < 20 && (isDigit(t[end]) || t[end] == '.') {
+			end++
+		}
+		if validate.PrivateIPv4(t[from+len("://"):end]) != validate.Pass {
+			return
+		}
+	} else {
+		scheme = s.host(from, to) - len("://")
+		if scheme < 0 || string(t[scheme:scheme+3]) != "://" {
+			return
+		}
+	}
+	start := scheme
+	for start > 0 && scheme-start < 5 && isLetter(t[start-1]) {
+		start--
+	}
+	if w := t[start:scheme]; len(w) < 4 || len(w) > 5 || !equalFold(w, "https"[:len(w)]) {
+		return
+	}
+	if end < len(t) && (t[end] == ':' || t[end] == '/') {
+		for limit := end + longest; end < len(t) && end < limit && urlByte(t[end]) && t[end] != ')' && t[end] != ']'; {
+			end++
+		}
+		for t[end-1] == '.' || t[end-1] == ',' || t[end-1] == ':' || t[end-1] == ';' {
+			end--
+		}
+	}
+	s.add(candidate{rule: r, start: start, end: end, confidence: r.Confidence})
+}
+
+// scanPostcode confirms an address whose pattern holds a postcode of five digits and a town behind it.
+func scanPostcode(s *state, r *rule, from, to int) {
+	const before, behind = 96, 48
+	t := s.text
+	if to-from != 5 || to+2 > len(t) || t[to] != ' ' || !isUpper(t[to+1]) && t[to+1] < 0x80 {
+		return
+	}
+	base := max(0, from-before)
+	for at := base; at < from; {
+		m := r.pattern.FindIndex(t[at:min(len(t), to+behind)])
+		if m == nil || at+m[0] > from {
+			return
+		}
+		if start, end := at+m[0], at+m[1]; end >= to {
+			if s.bounded(start, end) {
+				s.add(candidate{rule: r, start: start, end: end, confidence: r.Confidence})
+			}
+			return
+		}
+		at += m[1]
 	}
 }

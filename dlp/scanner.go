@@ -41,6 +41,12 @@ func scannerByName(name string) (scanner, bool) {
 		return scanner{scan: scanMRZ}, true
 	case "vin":
 		return scanner{scan: scanVIN}, true
+	case "postcode":
+		return scanner{scan: scanPostcode}, true
+	case "host":
+		return scanner{scanHost, true}, true
+	case "internal_url":
+		return scanner{scanInternalURL, true}, true
 	case "phrase":
 		return scanner{scanPhrase, true}, true
 	case "pem":
@@ -62,6 +68,11 @@ func (r *rule) compileScanner() error {
 		return r.fail("keywords", 0, "scanner %s wants keywords: %t", r.Scanner, sc.keywords)
 	}
 	r.scan = sc.scan
+	if r.Scanner == "postcode" {
+		info, err := r.analyse("pattern", r.Pattern, 0)
+		r.pattern = info.re
+		return err
+	}
 	if r.Scanner == "base58" {
 		return r.compileBase58()
 	}
