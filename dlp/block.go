@@ -55,6 +55,7 @@ type candidate struct {
 	confidence float64
 	validated  bool
 	words      [3]int16 // indices of context words + 1
+	raw        []byte   // hidden characters, which are not in the view; else nil
 }
 
 // state is the working memory of one scan. A pool keeps it, so clean text allocates nothing.
@@ -72,7 +73,8 @@ type state struct {
 	names    [headerBytes]byte
 	cands    []candidate // sorted by start before matches are made
 	found    []found
-	kept     []int // matches kept so far, by rule
+	kept     []int        // matches kept so far, by rule
+	forms    [][]codeLine // lines of code, by rule of engine.codes
 	deadline time.Time
 	steps    int
 	current  *rule
@@ -88,7 +90,7 @@ type found struct {
 }
 
 func newState(e *Engine) *state {
-	return &state{engine: e, kept: make([]int, len(e.rules))}
+	return &state{engine: e, kept: make([]int, len(e.rules)), forms: make([][]codeLine, len(e.codes))}
 }
 
 // run scans a whole text, block by block. A panic in a detector ends this text only.
@@ -148,6 +150,8 @@ func (s *state) block(buf []byte, base, own, end, skip int, enc view.Encoding, l
 	if len(s.columns) > 0 {
 		s.columnRows()
 	}
+	s.unseen()
+	s.code()
 	if len(s.cands) > 0 {
 		s.collect(base+skip, own-skip, end-skip, enc, line)
 	}
@@ -176,11 +180,13 @@ func countLines(b []byte, enc view.Encoding) int {
 func (s *state) collect(base, own, end int, enc view.Encoding, line int) {
 	for i := range s.cands {
 		c := &s.cands[i]
-		c.from, c.to = s.view.Start(c.start), s.view.End(c.end)
+		if c.raw == nil {
+			c.from, c.to = s.view.Start(c.start), s.view.End(c.end)
+		}
 	}
 	slices.SortFunc(s.cands, func(a, b candidate) int {
 		return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(a.end, b.end), cmp.Compare(a.rule.index, b.rule.index),
-			cmp.Compare(b.confidence, a.confidence))
+			cmp.Compare(b.confidence, a.confidence), cmp.Compare(a.from, b.from))
 	})
 	at := max(own, 0)
 	for i := range s.cands {

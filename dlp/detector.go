@@ -38,6 +38,7 @@ type Detector struct {
 	Loose    bool     `yaml:"loose"`    // assignment: the value may follow without an operator
 	Scanner  string   `yaml:"scanner"`
 	Shapes   []Shape  `yaml:"shapes"` // scanner number
+	Lines    []string `yaml:"lines"`  // scanner code: forms of lines, * is any text; three of them near each other make a match
 
 	Validator      string   `yaml:"validator"`
 	Entropy        float64  `yaml:"entropy"` // least Shannon entropy of the value, bits a character
@@ -64,7 +65,7 @@ type Length struct {
 	Max int `yaml:"max"`
 }
 
-// Shape is a written form of a number: # is a digit, A a capital letter, ~ a space or hyphen (the same each time), all else itself.
+// Shape is a written form of a number: # is a digit, A a capital letter, X either, ~ a space or hyphen (the same each time), all else itself.
 type Shape struct {
 	Shape      string  `yaml:"shape"`
 	Confidence float64 `yaml:"confidence"`

@@ -43,9 +43,13 @@ type Engine struct {
 	byID    map[string]*rule
 	filter  *prefilter
 	numbers numberIndex
-	runs    []*rule // scanners that look at every run of digits
-	mails   []*rule // scanners that look at every @
-	lists   []*rule // scanners over the matches of a whole text
+	runs    []*rule    // scanners that look at every run of digits
+	mails   []*rule    // scanners that look at every @
+	lists   []*rule    // scanners over the matches of a whole text
+	bases   []*rule    // scanners for addresses in base 58
+	hidden  [5][]*rule // scanners for hidden text, by view.Kind
+	codes   []*rule    // scanners for source code
+	lines   lineIndex
 	ruleset string
 	states  sync.Pool
 	scanned atomic.Int64
@@ -89,6 +93,14 @@ func New(detectors []Detector, cfg Configuration) (*Engine, error) {
 			e.mails = append(e.mails, r)
 		case d.Scanner == "email_list":
 			e.lists = append(e.lists, r)
+		case d.Scanner == "base58":
+			e.bases = append(e.bases, r)
+		case d.Scanner == "code":
+			e.lines.add(r, len(e.codes))
+			e.codes = append(e.codes, r)
+		case hiddenKind(d.Scanner) != 0:
+			k := hiddenKind(d.Scanner)
+			e.hidden[k] = append(e.hidden[k], r)
 		case r.scan != nil && len(d.Keywords) == 0:
 			e.runs = append(e.runs, r)
 		}
@@ -169,6 +181,11 @@ func (e *Engine) release(s *state) {
 	s.text, s.src = nil, nil
 	s.found = nil
 	clear(s.cands[:cap(s.cands)])
+	for i, l := range s.forms {
+		if cap(l) > 1<<14 {
+			s.forms[i] = nil // One long file must not hold its memory for ever.
+		}
+	}
 	s.decoder.Wipe()
 	e.states.Put(s)
 }

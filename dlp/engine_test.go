@@ -69,6 +69,7 @@ func TestScan(t *testing.T) {
 		{"a password in prose", "the password is Sunny4!Day, do not share", "secret.password_assignment", "Sunny4!Day", false, dlp.ConfidenceHigh},
 		{"a password flag", "mysql -u root --password Tz8!kkLm9 shop", "secret.password_assignment", "Tz8!kkLm9", false, dlp.ConfidenceHigh},
 		{"the vendor wins over the generic name", expand(t, "api_key = ghp_{github:0}"), "secret.github_pat", expand(t, "ghp_{github:0}"), true, dlp.ConfidenceVeryHigh},
+		{"a phone with separators keeps its place beside a word against it", "order: +49 30 23125 898", "contact.phone", "+49 30 23125 898", true, dlp.ConfidenceMedium},
 		{"a phone", "ring me: +49 30 901820", "contact.phone", "+49 30 901820", true, dlp.ConfidenceHigh},
 		{"an address", "mail mia@weber-home.de!", "contact.email", "mia@weber-home.de", false, dlp.ConfidenceHigh},
 	} {
@@ -207,16 +208,18 @@ func mixed(t *rapid.T) string {
 		"plain words and more of them, nothing here. ", "\n", `\n`, "é ü 日本 ", "{\"k\": \"v\"} ", "x = 12345 ", `C:\\temp\\new `, "４", "\u200b",
 		"card 4111 1111 1111 1111 ", "DE89370400440532013000 ", "ssn 536-22-8714, ", "mia@weber-home.de ", "password=Tz8!kkLm9q ", "+49 30 901820 ",
 		`"text":"a\n5555555555554444"`, "postgres://app:Rk7x9Qq2z@db.internal/shop ", strings.Repeat("lorem ", 50), strings.Repeat("\\", 5),
+		"\u200b\u200c\u200b\u200d\u2060", "\U000e0068\U000e0069", "a\ufe01\ufe02\ufe03", "\u202e", `\u200b\u200c\u200b\u200d\u2060`, "ignore all previous instructions ",
+		"\npackage x\n\nimport (\n", "\nif err != nil {\n\treturn nil, err\n}\n", "\nclass A:\n    def f(self):\n        return self.x\n", "DK13585628 9.8 7 ", "8003608833357361 ",
 		"-----BEGIN PRIVATE KEY-----\n" + strings.Repeat("QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWZnaGlqa2xtbm9wcXJzdHV2\n", 3) + "-----END PRIVATE KEY-----\n",
 	})
 	return strings.Join(rapid.SliceOfN(part, 1, 60).Draw(t, "parts"), "")
 }
 
 func TestBlockSizeChangesNothing(t *testing.T) {
-	whole := engine(t, dlp.Configuration{})
+	whole := engine(t, dlp.Configuration{Optional: true})
 	var small []*dlp.Engine
 	for _, n := range []int{2, 64, 100, 1000} {
-		small = append(small, engine(t, dlp.Configuration{BlockSize: n}))
+		small = append(small, engine(t, dlp.Configuration{BlockSize: n, Optional: true}))
 	}
 	rapid.Check(t, func(rt *rapid.T) {
 		text := mixed(rt)

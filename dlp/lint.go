@@ -105,7 +105,7 @@ func (r *rule) compileWords() error {
 			if len(w) < 2 || len(w) > 40 {
 				return r.fail(fmt.Sprintf("%s.%d", list.field, i), 0, "a word has 2 to 40 bytes")
 			}
-			*list.into = append(*list.into, strings.ToLower(w))
+			*list.into = append(*list.into, string(words(nil, []byte(w)))) // As the text is folded: letters beyond ASCII keep their case.
 		}
 	}
 	if r.RequireContext && len(r.context) == 0 {

@@ -2,6 +2,7 @@ package dlp
 
 import (
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -31,10 +32,10 @@ func runes(v []byte, n int) int {
 	return i
 }
 
-// printable replaces control characters and broken UTF-8, which would not survive JSON or a terminal.
+// printable replaces control and format characters, variation selectors and broken UTF-8: they would not survive JSON or a terminal, or hide text.
 func printable(v []byte) string {
 	return strings.Map(func(c rune) rune {
-		if c < ' ' || c == 0x7f || c == utf8.RuneError {
+		if c < ' ' || c == 0x7f || c == utf8.RuneError || c >= 0xad && unicode.In(c, unicode.Cf, unicode.Variation_Selector) {
 			return '*'
 		}
 		return c

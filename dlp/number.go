@@ -1,11 +1,15 @@
 package dlp
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // shape is a compiled Shape.
 type shape struct {
 	form       string
 	lead       int // characters before the first digit
+	even       int // length of the groups when all are equal and few: more of them before or behind make another number
 	confidence float64
 }
 
@@ -19,8 +23,15 @@ type numberIndex [41][]numberRef
 
 func (x *numberIndex) add(r *rule) {
 	for _, sh := range r.shapes {
-		n := group(sh.form[sh.lead:])
+		rest := sh.form[sh.lead:]
+		n := group(rest)
 		x[n] = append(x[n], numberRef{r, sh})
+		// A digit may stand for an X that follows: then the run goes on, as far as the next one.
+		for n < len(rest) && rest[n] == 'X' {
+			n++
+			n += group(rest[n:])
+			x[n] = append(x[n], numberRef{r, sh})
+		}
 	}
 }
 
@@ -48,6 +59,10 @@ func (r *rule) compileShapes() error {
 		if n := group(c.form[c.lead:]); n == 0 || n > 40 || len(c.form) > 64 {
 			return r.fail("shapes", 0, "shape %d needs 1 to 40 digits in its first group and at most 64 characters", i+1)
 		}
+		if n := strings.LastIndexByte(c.form, 'X'); n >= 40 || c.lead > 0 && c.form[c.lead-1] == 'X' {
+			return r.fail("shapes", 0, "shape %d has an X just before its first digit or behind 40 characters", i+1)
+		}
+		c.even = even(c.form)
 		r.shapes = append(r.shapes, c)
 		r.longest = max(r.longest, len(c.form))
 	}
@@ -74,6 +89,9 @@ func (s *state) digits() {
 			r.scan(s, r, i, end)
 		}
 		s.current = nil
+		if len(e.bases) > 0 {
+			s.base58(i, end)
+		}
 		i = end
 	}
 }
@@ -97,6 +115,10 @@ func (s *state) number(ref numberRef, i int) bool {
 			if !isUpper(c) {
 				return false
 			}
+		case 'X':
+			if !isUpper(c) && !isDigit(c) {
+				return false
+			}
 		case '~':
 			if c != ' ' && c != '-' || sep != 0 && c != sep {
 				return false
@@ -108,13 +130,35 @@ func (s *state) number(ref numberRef, i int) bool {
 			}
 		}
 	}
-	if !s.isolated(start, end) {
+	if !s.isolated(start, end) || ref.shape.even > 0 && s.goesOn(start, end, ref.shape.even) {
 		return false
 	}
 	s.current = ref.rule
 	s.add(candidate{rule: ref.rule, start: start, end: end, confidence: ref.shape.confidence})
 	s.current = nil
 	return true
+}
+
+// even returns the length of the groups of digits of a form of at most three that are equal and have blanks between them, else 0.
+func even(form string) int {
+	groups := strings.Split(form, " ")
+	if len(groups) != 2 && len(groups) != 3 || strings.Trim(form, "# ") != "" {
+		return 0
+	}
+	for _, g := range groups {
+		if len(g) != len(groups[0]) {
+			return 0
+		}
+	}
+	return len(groups[0])
+}
+
+// goesOn reports whether one more group of n digits stands before or behind text[start:end].
+func (s *state) goesOn(start, end, n int) bool {
+	t := s.text
+	behind := end+n < len(t) && t[end] == ' ' && allDigits(t[end+1:end+1+n]) && (end+1+n == len(t) || !isDigit(t[end+1+n]))
+	before := start > n && t[start-1] == ' ' && allDigits(t[start-1-n:start-1]) && (start-1-n == 0 || !isDigit(t[start-2-n]))
+	return behind || before
 }
 
 // isolated reports whether a number is not part of a longer one, of a word, of a decimal fraction or of a UUID.
@@ -197,12 +241,15 @@ func scanEthereum(s *state, r *rule, from, to int) {
 	}
 }
 
+// separated is what the separators of an international number say: a person wrote it.
+const separated = 0.15
+
 // scanPhone confirms an international number: +, 8 to 15 digits, single separators.
 func scanPhone(s *state, r *rule, from, _ int) {
 	if from == 0 || s.text[from-1] != '+' || from > 1 && isWord(s.text[from-2]) {
 		return
 	}
-	n, end := 0, from
+	n, end, confidence := 0, from, r.Confidence
 	for i := from; i < len(s.text) && i-from < 30; i++ {
 		c := s.text[i]
 		if isDigit(c) {
@@ -216,8 +263,11 @@ func scanPhone(s *state, r *rule, from, _ int) {
 			break
 		}
 	}
+	if end-from > n {
+		confidence += separated
+	}
 	if n >= 8 && s.bounded(from, end) {
-		s.add(candidate{rule: r, start: from - 1, end: end, confidence: r.Confidence})
+		s.add(candidate{rule: r, start: from - 1, end: end, confidence: confidence})
 	}
 }
 

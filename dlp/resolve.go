@@ -117,6 +117,9 @@ func (s *state) match(i, base, line int) found {
 	c := &s.cands[i]
 	r := c.rule
 	v := s.text[c.start:c.end]
+	if c.raw != nil {
+		v = c.raw
+	}
 	f := found{rule: r, Match: Match{
 		Detector: r.ID, Start: base + c.from, End: base + c.to, Line: line, Confidence: round(c.confidence), Validated: c.validated,
 		Masked: mask(v, r.Mask == "head"),

@@ -17,7 +17,7 @@ type scanner struct {
 
 func scannerByName(name string) (scanner, bool) {
 	switch name {
-	case "number", "email", "email_list":
+	case "number", "email", "email_list", "base58", "code":
 		return scanner{}, true
 	case "iban":
 		return scanner{scan: scanIBAN}, true
@@ -29,6 +29,26 @@ func scannerByName(name string) (scanner, bool) {
 		return scanner{scan: scanPhone}, true
 	case "ipv4":
 		return scanner{scan: scanIPv4}, true
+	case "ipv6":
+		return scanner{scan: scanIPv6}, true
+	case "mac":
+		return scanner{scan: scanMAC}, true
+	case "monero":
+		return scanner{scan: scanMonero}, true
+	case "track":
+		return scanner{scan: scanTrack}, true
+	case "mrz":
+		return scanner{scan: scanMRZ}, true
+	case "vin":
+		return scanner{scan: scanVIN}, true
+	case "postcode":
+		return scanner{scan: scanPostcode}, true
+	case "host":
+		return scanner{scanHost, true}, true
+	case "internal_url":
+		return scanner{scanInternalURL, true}, true
+	case "phrase":
+		return scanner{scanPhrase, true}, true
 	case "pem":
 		return scanner{scanPEM, true}, true
 	case "service_account":
@@ -38,7 +58,7 @@ func scannerByName(name string) (scanner, bool) {
 	case "mnemonic":
 		return scanner{scanMnemonic, true}, true
 	}
-	return scanner{}, false
+	return scanner{}, hiddenKind(name) != 0
 }
 
 func (r *rule) compileScanner() error {
@@ -50,6 +70,17 @@ func (r *rule) compileScanner() error {
 		return r.fail("keywords", 0, "scanner %s wants keywords: %t", r.Scanner, sc.keywords)
 	}
 	r.scan = sc.scan
+	if r.Scanner == "postcode" {
+		info, err := r.analyse("pattern", r.Pattern, 0)
+		r.pattern = info.re
+		return err
+	}
+	if r.Scanner == "base58" {
+		return r.compileBase58()
+	}
+	if r.Scanner == "code" {
+		return r.compileLines()
+	}
 	if len(r.Shapes) > 0 || r.Scanner == "number" {
 		return r.compileShapes()
 	}

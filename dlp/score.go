@@ -3,6 +3,7 @@ package dlp
 import (
 	"bytes"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/outband/outband/dlp/validate"
 )
@@ -171,8 +172,17 @@ func hasWord(text []byte, w string) bool {
 		}
 		i += n
 		end := i + len(w)
-		if (i == 0 || !isLetter(text[i-1])) && (len(w) > 4 || end >= len(text) || !isLetter(text[end])) {
+		short := len(w) <= 4 || w[0] >= utf8.RuneSelf && utf8.RuneCountInString(w) <= 4
+		if (i == 0 || !isLetter(text[i-1]) && !alphabetic(text[:i])) && (!short || end >= len(text) || !isLetter(text[end]) && !twoBytes(text[end])) {
 			return true
 		}
 	}
 }
+
+// alphabetic reports whether b ends with a letter of two bytes: of the alphabets of Europe, whose words have blanks between them.
+func alphabetic(b []byte) bool {
+	return len(b) > 1 && b[len(b)-1]&0xc0 == 0x80 && twoBytes(b[len(b)-2])
+}
+
+// twoBytes reports whether c starts a letter of Latin, Greek or Cyrillic beyond ASCII.
+func twoBytes(c byte) bool { return c >= 0xc3 && c <= 0xd4 }

@@ -47,12 +47,17 @@ func CPF(b []byte) Verdict {
 	return verdict(mod11(d[:9], 10) == d[9] && mod11(d[:10], 11) == d[10])
 }
 
-// CNPJ checks both check digits of a Brazilian company's number.
+// CNPJ checks both check digits of a Brazilian company's number. Since July 2026 the first twelve characters may be letters too, which count as
+// their ASCII code less 48 (Instrução Normativa RFB 2.229 of 2024).
 func CNPJ(b []byte) Verdict {
 	var buf [40]byte
-	d := digits(b, &buf)
-	if len(d) != 14 || same(d) {
+	s := alnum(b, &buf)
+	if len(s) != 14 || same(s) || !isDigits(s[12:]) {
 		return Reject
+	}
+	var d [14]byte
+	for i, c := range s {
+		d[i] = c - '0'
 	}
 	return verdict(mod11(d[:12], 5) == d[12] && mod11(d[:13], 6) == d[13])
 }

@@ -20,11 +20,7 @@ func Aadhaar(b []byte) Verdict {
 	if len(d) != 12 || d[0] < 2 || same(d) {
 		return Reject
 	}
-	c := byte(0)
-	for i := range d {
-		c = verhoeffD[c][verhoeffP[i%8][d[len(d)-1-i]]]
-	}
-	return verdict(c == 0)
+	return verdict(verhoeff(d))
 }
 
 // PAN checks the form of an Indian permanent account number: the fourth letter names the kind of holder.

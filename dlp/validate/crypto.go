@@ -2,7 +2,6 @@ package validate
 
 import (
 	"bytes"
-	"crypto/sha256"
 
 	"golang.org/x/crypto/sha3"
 )
@@ -17,30 +16,8 @@ func Bitcoin(b []byte) Verdict {
 	if len(b) > 3 && bytes.EqualFold(b[:3], []byte("bc1")) {
 		return verdict(len(b) >= 14 && len(b) <= 90 && segwit(b))
 	}
-	if len(b) < 26 || len(b) > 35 {
-		return Reject
-	}
-	var out [25]byte
-	for _, c := range b {
-		carry := bytes.IndexByte([]byte(base58), c)
-		if carry < 0 {
-			return Reject
-		}
-		for i := len(out) - 1; i >= 0; i-- {
-			carry += 58 * int(out[i])
-			out[i] = byte(carry)
-			carry >>= 8
-		}
-		if carry != 0 {
-			return Reject
-		}
-	}
-	if out[0] != 0 && out[0] != 5 {
-		return Reject
-	}
-	first := sha256.Sum256(out[:21])
-	second := sha256.Sum256(first[:])
-	return verdict(bytes.Equal(second[:4], out[21:]))
+	v, ok := check58(b, base58)
+	return verdict(ok && len(b) >= 26 && (v == 0 || v == 5))
 }
 
 func segwit(b []byte) bool {

@@ -83,15 +83,7 @@ func GermanTaxID(b []byte) Verdict {
 	if repeated != 1 {
 		return Reject
 	}
-	p := 10
-	for _, v := range d[:10] {
-		m := (int(v) + p) % 10
-		if m == 0 {
-			m = 10
-		}
-		p = m * 2 % 11
-	}
-	return verdict((11-p)%10 == int(d[10]))
+	return verdict(hybrid(d))
 }
 
 // NIR checks a French social security number: sex, month, department, and the key 97 minus the number modulo 97.

@@ -26,8 +26,16 @@ func cardLength(iin, n int) bool {
 		return n == 16 || n == 19
 	case four >= 3528 && four <= 3589: // JCB
 		return n == 16
-	case two == 62, two == 81: // UnionPay
+	case two == 62, two == 81: // UnionPay; RuPay has a part of 81
 		return n >= 16
+	case four >= 6069 && four <= 6079, three == 608, two == 82: // RuPay
+		return n == 16
+	case iin == 606282: // Hipercard
+		return n == 16 || n == 19
+	case four == 9792, four == 8600, four == 9860: // Troy, Uzcard, Humo
+		return n == 16
+	case four == 2205: // Borica
+		return n == 16
 	case two == 50, two >= 56 && two <= 58, two == 63, two == 67: // Maestro
 		return n >= 13
 	case four >= 2200 && four <= 2204: // Mir
@@ -42,13 +50,13 @@ var ibanLength = map[[2]byte]int{
 	{'B', 'H'}: 22, {'B', 'I'}: 27, {'B', 'R'}: 29, {'B', 'Y'}: 28, {'C', 'H'}: 21, {'C', 'R'}: 22, {'C', 'Y'}: 28, {'C', 'Z'}: 24,
 	{'D', 'E'}: 22, {'D', 'J'}: 27, {'D', 'K'}: 18, {'D', 'O'}: 28, {'E', 'E'}: 20, {'E', 'G'}: 29, {'E', 'S'}: 24, {'F', 'I'}: 18,
 	{'F', 'K'}: 18, {'F', 'O'}: 18, {'F', 'R'}: 27, {'G', 'B'}: 22, {'G', 'E'}: 22, {'G', 'I'}: 23, {'G', 'L'}: 18, {'G', 'R'}: 27,
-	{'G', 'T'}: 28, {'H', 'R'}: 21, {'H', 'U'}: 28, {'I', 'E'}: 22, {'I', 'L'}: 23, {'I', 'Q'}: 23, {'I', 'S'}: 26, {'I', 'T'}: 27,
+	{'G', 'T'}: 28, {'H', 'N'}: 28, {'H', 'R'}: 21, {'H', 'U'}: 28, {'I', 'E'}: 22, {'I', 'L'}: 23, {'I', 'Q'}: 23, {'I', 'S'}: 26, {'I', 'T'}: 27,
 	{'J', 'O'}: 30, {'K', 'W'}: 30, {'K', 'Z'}: 20, {'L', 'B'}: 28, {'L', 'C'}: 32, {'L', 'I'}: 21, {'L', 'T'}: 20, {'L', 'U'}: 20,
 	{'L', 'V'}: 21, {'L', 'Y'}: 25, {'M', 'C'}: 27, {'M', 'D'}: 24, {'M', 'E'}: 22, {'M', 'K'}: 19, {'M', 'N'}: 20, {'M', 'R'}: 27,
 	{'M', 'T'}: 31, {'M', 'U'}: 30, {'N', 'I'}: 28, {'N', 'L'}: 18, {'N', 'O'}: 15, {'O', 'M'}: 23, {'P', 'K'}: 24, {'P', 'L'}: 28,
 	{'P', 'S'}: 29, {'P', 'T'}: 25, {'Q', 'A'}: 29, {'R', 'O'}: 24, {'R', 'S'}: 22, {'R', 'U'}: 33, {'S', 'A'}: 24, {'S', 'C'}: 31,
 	{'S', 'D'}: 18, {'S', 'E'}: 24, {'S', 'I'}: 19, {'S', 'K'}: 24, {'S', 'M'}: 27, {'S', 'O'}: 23, {'S', 'T'}: 25, {'S', 'V'}: 28,
-	{'T', 'L'}: 23, {'T', 'N'}: 24, {'T', 'R'}: 26, {'U', 'A'}: 29, {'V', 'A'}: 22, {'V', 'G'}: 24, {'X', 'K'}: 20,
+	{'T', 'L'}: 23, {'T', 'N'}: 24, {'T', 'R'}: 26, {'U', 'A'}: 29, {'V', 'A'}: 22, {'V', 'G'}: 24, {'X', 'K'}: 20, {'Y', 'E'}: 30,
 }
 
 // IBANLength returns the number of characters of an IBAN of the country, 0 when it has none.
@@ -61,16 +69,10 @@ func IBAN(b []byte) Verdict {
 	if len(s) < 15 || len(s) != IBANLength(s[0], s[1]) || !isDigits(s[2:4]) || same(s[4:]) {
 		return Reject
 	}
-	rem := 0
-	for i := range s {
-		c := s[(i+4)%len(s)]
-		if c >= 'A' {
-			rem = (rem*100 + int(c-'A') + 10) % 97
-		} else {
-			rem = (rem*10 + int(c-'0')) % 97
-		}
-	}
-	return verdict(rem == 1)
+	var turned [40]byte
+	n := copy(turned[:], s[4:])
+	n += copy(turned[n:], s[:4])
+	return verdict(mod97(turned[:n]) == 1)
 }
 
 // ABA checks a routing number of the American Bankers Association: the issued prefixes and the weighted sum 3, 7, 1.

@@ -6,12 +6,20 @@ import (
 )
 
 // fold makes the ASCII form of what only looks like something else: full-width and mathematical letters and digits, decimal digits of other
-// scripts, spaces, dashes and quotes; characters without a width are dropped. It reports false, and has made no copy, when nothing changes.
-func (s *step) fold(src []byte) bool {
+// scripts, spaces, dashes and quotes; characters without a width are dropped, and w hears of them. It reports false, and has made no copy, when
+// nothing changes.
+func (s *step) fold(src []byte, w *watch) bool {
 	last, started := 0, false
 	for i := nextHigh(src, 0); i < len(src); i = nextHigh(src, i) {
 		r, width := utf8.DecodeRune(src[i:])
 		c, changed := ascii(r)
+		if k := unseen(r); k != 0 {
+			at := i
+			if started {
+				at = len(s.out) + i - last
+			}
+			w.see(src, k, r, i, width, at)
+		}
 		if !changed {
 			i += width
 			continue
@@ -87,6 +95,10 @@ func ascii(r rune) (c byte, changed bool) {
 				return byte('0' + r - zero), true
 			}
 		}
+	case r >= 0xe0020 && r <= 0xe007e: // Tag characters spell out text that nobody sees.
+		return byte(r - 0xe0000), true
+	case r == 0xe0001, r == 0xe007f:
+		return 0, true
 	}
 	return 0, false
 }

@@ -41,6 +41,7 @@ const maxEscapes = 3
 type Decoder struct {
 	steps [2 + maxEscapes]step
 	used  int
+	watch watch
 }
 
 // edge starts a run of the output. width 0: the bytes from here on are copies, one for one. width > 0: the bytes up to the next edge come
@@ -54,8 +55,9 @@ type step struct {
 
 // View is a text and the way back to its source.
 type View struct {
-	Text []byte
-	d    *Decoder
+	Text   []byte
+	Hidden []Hidden // in no order
+	d      *Decoder
 }
 
 // Decode returns the view of src. With nothing to undo, Text is src itself.
@@ -73,10 +75,17 @@ func (d *Decoder) Decode(src []byte, enc Encoding) View {
 		}
 		src = d.keep(s)
 	}
-	if s := d.next(); s.fold(src) {
+	d.watch.begin()
+	before := d.used
+	if s := d.next(); s.fold(src, &d.watch) {
 		src = d.keep(s)
 	}
-	return View{Text: src, d: d}
+	d.watch.end()
+	for i := range d.watch.found {
+		h := &d.watch.found[i]
+		h.From, h.To = d.start(before, h.From), d.end(before, h.To)
+	}
+	return View{Text: src, Hidden: d.watch.found, d: d}
 }
 
 // Wipe overwrites what the last call left in the buffers. The view must not be used any more.
@@ -85,6 +94,8 @@ func (d *Decoder) Wipe() {
 		clear(d.steps[i].out)
 		d.steps[i].out = d.steps[i].out[:0]
 	}
+	d.watch.begin()
+	clear(d.watch.found[:cap(d.watch.found)])
 	d.used = 0
 }
 
@@ -101,17 +112,22 @@ func (d *Decoder) keep(s *step) []byte {
 }
 
 // Start maps the offset of a byte of Text to where its source begins.
-func (v View) Start(i int) int {
-	for n := v.d.used - 1; n >= 0; n-- {
-		i = v.d.steps[n].start(i)
+func (v View) Start(i int) int { return v.d.start(v.d.used, i) }
+
+// End maps an exclusive end in Text to the exclusive end of the source of the byte before it.
+func (v View) End(i int) int { return v.d.end(v.d.used, i) }
+
+// start maps an offset behind the first used steps to the source.
+func (d *Decoder) start(used, i int) int {
+	for n := used - 1; n >= 0; n-- {
+		i = d.steps[n].start(i)
 	}
 	return i
 }
 
-// End maps an exclusive end in Text to the exclusive end of the source of the byte before it.
-func (v View) End(i int) int {
-	for n := v.d.used - 1; n >= 0; n-- {
-		i = v.d.steps[n].end(i)
+func (d *Decoder) end(used, i int) int {
+	for n := used - 1; n >= 0; n-- {
+		i = d.steps[n].end(i)
 	}
 	return i
 }
