@@ -18,19 +18,68 @@ type numberRef struct {
 	shape shape
 }
 
-// numberIndex lists the shapes by the length of their first group of digits. A shape can only match where a run of just that length starts.
-type numberIndex [41][]numberRef
+// numberIndex lists the shapes by the length of their first group of digits and what may follow it. A shape can only match where a run of just that
+// length starts.
+type numberIndex [41][followers][]numberRef
+
+// What follows a run of digits.
+const (
+	followsOther = iota // nothing, too
+	followsSpace
+	followsHyphen
+	followsPoint
+	followsSlash
+	followsUpper
+	followsWord // a small letter or an underscore
+	followers
+)
+
+func follower(c byte) int {
+	switch {
+	case c == ' ':
+		return followsSpace
+	case c == '-':
+		return followsHyphen
+	case c == '.':
+		return followsPoint
+	case c == '/':
+		return followsSlash
+	case isUpper(c):
+		return followsUpper
+	case isWord(c):
+		return followsWord
+	}
+	return followsOther
+}
+
+// put adds a shape whose first run of digits is n long and followed by rest.
+func (x *numberIndex) put(n int, rest string, ref numberRef) {
+	if rest == "" {
+		for f := range followsUpper {
+			x[n][f] = append(x[n][f], ref)
+		}
+		return
+	}
+	switch rest[0] {
+	case '~':
+		x[n][followsSpace] = append(x[n][followsSpace], ref)
+		x[n][followsHyphen] = append(x[n][followsHyphen], ref)
+	default: // A and X stand for capital letters, and are some.
+		f := follower(rest[0])
+		x[n][f] = append(x[n][f], ref)
+	}
+}
 
 func (x *numberIndex) add(r *rule) {
 	for _, sh := range r.shapes {
 		rest := sh.form[sh.lead:]
 		n := group(rest)
-		x[n] = append(x[n], numberRef{r, sh})
+		x.put(n, rest[n:], numberRef{r, sh})
 		// A digit may stand for an X that follows: then the run goes on, as far as the next one.
 		for n < len(rest) && rest[n] == 'X' {
 			n++
 			n += group(rest[n:])
-			x[n] = append(x[n], numberRef{r, sh})
+			x.put(n, rest[n:], numberRef{r, sh})
 		}
 	}
 }
@@ -78,7 +127,16 @@ func (s *state) digits() {
 			end++
 		}
 		if n := end - i; n < len(e.numbers) {
-			for _, ref := range e.numbers[n] {
+			follows := followsOther
+			if end < len(s.text) {
+				follows = follower(s.text[end])
+			}
+			glued := i > 0 && isWord(s.text[i-1])
+			for k := range e.numbers[n][follows] {
+				ref := &e.numbers[n][follows][k]
+				if glued && ref.shape.lead == 0 {
+					continue
+				}
 				if s.number(ref, i) && s.over {
 					return
 				}
@@ -97,7 +155,7 @@ func (s *state) digits() {
 }
 
 // number confirms a shape whose first digit stands at i.
-func (s *state) number(ref numberRef, i int) bool {
+func (s *state) number(ref *numberRef, i int) bool {
 	start := i - ref.shape.lead
 	end := start + len(ref.shape.form)
 	if start < 0 || end > len(s.text) {

@@ -6,19 +6,25 @@ import (
 	"strings"
 )
 
-// prefilter finds the keywords of all rules in one pass. Three bytes, five bits of each (which folds case), index a bit set; only when a bit is
-// set are the literals behind it compared. It is never changed after newPrefilter.
+// prefilter finds the keywords of all rules in one pass. Four bytes, five bits of each (which folds case), index a bit set; only when a bit is set are
+// the literals behind it compared. It is never changed after newPrefilter.
 type prefilter struct {
-	set    [1 << 15 / 64]uint64
-	bucket [1 << 15]uint16 // index into lists, 0 is empty
-	lists  [][]literal
+	quads [1 << 20 / 64]uint64
+	slots []slot // a hash table of quads, a power of two long
+	lists [][]literal
+}
+
+// slot is where the literals of a quad are.
+type slot struct {
+	quad uint32
+	list int32 // index into lists + 1; 0: the slot is free
 }
 
 // literal is a keyword and the rules that wait for it.
 type literal struct {
 	text  string // lower case when fold
 	fold  bool
-	off   int // where the trigram stands in text
+	off   int // where the last three of its four bytes stand in text; 0: any byte may stand before them
 	rules []*rule
 }
 
@@ -27,7 +33,8 @@ func newPrefilter(rules []*rule) *prefilter {
 		text string
 		fold bool
 	}
-	p := &prefilter{lists: make([][]literal, 1)}
+	p := &prefilter{}
+	lists := map[uint32]int32{}
 	byText := map[key][]*rule{}
 	var order []key
 	add := func(text string, fold bool, r *rule) {
@@ -50,60 +57,64 @@ func newPrefilter(rules []*rule) *prefilter {
 			}
 		}
 	}
+	held := map[uint32]int{}
 	for _, k := range order {
-		off := rarest(k.text)
-		h := trigram(k.text[off:])
-		if p.bucket[h] == 0 {
-			p.set[h>>6] |= 1 << (h & 63)
-			p.bucket[h] = uint16(len(p.lists))
-			p.lists = append(p.lists, nil)
+		for i := 0; i+4 <= len(k.text); i++ {
+			held[quad(k.text[i:])]++
 		}
-		b := p.bucket[h]
-		p.lists[b] = append(p.lists[b], literal{k.text, k.fold, off, byText[k]})
+	}
+	for _, k := range order {
+		l := literal{k.text, k.fold, rarest(k.text, held), byText[k]}
+		h := trigram(k.text[l.off:])
+		if l.off > 0 {
+			p.put(lists, quad(k.text[l.off-1:]), l)
+			continue
+		}
+		for before := range uint32(32) {
+			p.put(lists, before<<15|h, l)
+		}
+	}
+	p.slots = make([]slot, 1<<bits.Len(uint(2*len(lists))))
+	for quad, list := range lists {
+		at := p.slot(quad)
+		for p.slots[at].list != 0 {
+			at = (at + 1) & (len(p.slots) - 1)
+		}
+		p.slots[at] = slot{quad, list + 1}
 	}
 	return p
 }
+
+func (p *prefilter) put(lists map[uint32]int32, quad uint32, l literal) {
+	n, ok := lists[quad]
+	if !ok {
+		n = int32(len(p.lists))
+		lists[quad] = n
+		p.quads[quad>>6] |= 1 << (quad & 63)
+		p.lists = append(p.lists, nil)
+	}
+	p.lists[n] = append(p.lists[n], l)
+}
+
+// slot is where the search for a quad begins.
+func (p *prefilter) slot(quad uint32) int { return int(quad*0x9e3779b1>>7) & (len(p.slots) - 1) }
+
+// of returns the literals of a quad that has its bit set.
+func (p *prefilter) of(quad uint32) []literal {
+	at := p.slot(quad)
+	for p.slots[at].quad != quad || p.slots[at].list == 0 {
+		at = (at + 1) & (len(p.slots) - 1)
+	}
+	return p.lists[p.slots[at].list-1]
+}
+
+func quad(s string) uint32 { return uint32(s[0]&31)<<15 | trigram(s[1:]) }
 
 func trigram(s string) uint32 {
 	return uint32(s[0]&31)<<10 | uint32(s[1]&31)<<5 | uint32(s[2]&31)
 }
 
-// commonness ranks bytes by how often their five bits occur in English text and code; a space counts as 0 and is the most common.
-const commonness = "\x00etaoinsrhldcumfpgwybvkxjqz_-"
-
-// commonTrigrams are so frequent that a keyword takes another one if it can.
-var commonTrigrams = []string{
-	"the", "and", "ing", "ion", "ent", "tio", "for", "her", "ter", "hat", "tha", "ere", "ate", "his", "con", "res", "ver", "all", "ons", "nce",
-	"men", "ith", "ted", "ers", "pro", "thi", "wit", "are", "ess", "not", "ive", "was", "ect", "rea", "com", "eve", "per", "int", "est", "sta",
-	"cti", "ica", "ist", "ear", "ain", "one", "our", "iti", "rat", "ser", "use", "key", "str", "ret", "turn", "age", "err", "ser",
-}
-
-// rarest returns where the rarest trigram of s starts.
-func rarest(s string) int {
-	best, at := -1, 0
-	low := strings.ToLower(s)
-	for i := 0; i+3 <= len(low); i++ {
-		score := 0
-		for _, c := range []byte(low[i : i+3]) {
-			n := strings.IndexByte(commonness, c)
-			if n < 0 {
-				n = 20 // Digits and punctuation share their five bits with letters of middling frequency.
-			}
-			score += n
-		}
-		for _, t := range commonTrigrams {
-			if t == low[i:i+3] {
-				score -= 30
-			}
-		}
-		if best < 0 || score > best {
-			best, at = score, i
-		}
-	}
-	return at
-}
-
-// literals calls confirm for every keyword in text, in the order of their trigrams.
+// literals calls confirm for every keyword in text, in the order of their quads.
 func (p *prefilter) literals(s *state) {
 	text := s.text
 	if len(text) < 3 {
@@ -111,17 +122,18 @@ func (p *prefilter) literals(s *state) {
 	}
 	h := uint32(text[0]&31)<<5 | uint32(text[1]&31)
 	for i, c := range text[2:] {
-		h = (h<<5 | uint32(c&31)) & (1<<15 - 1)
-		if p.set[h>>6]&(1<<(h&63)) != 0 {
-			p.at(s, h, i)
+		h = h<<5 | uint32(c&31)
+		if q := h & (1<<20 - 1); p.quads[q>>6]&(1<<(q&63)) != 0 {
+			p.at(s, q, i)
 		}
 	}
 }
 
-// at compares the literals whose trigram stands at i.
-func (p *prefilter) at(s *state, h uint32, i int) {
-	for n := range p.lists[p.bucket[h]] {
-		l := &p.lists[p.bucket[h]][n]
+// at compares the literals of a quad whose last three bytes stand at i.
+func (p *prefilter) at(s *state, quad uint32, i int) {
+	list := p.of(quad)
+	for n := range list {
+		l := &list[n]
 		from := i - l.off
 		to := from + len(l.text)
 		if from < 0 || to > len(s.text) {
