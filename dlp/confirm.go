@@ -105,19 +105,53 @@ func (s *state) assignment(r *rule, from, name int) {
 			return
 		}
 	}
-	if at, ok := s.operator(i); ok && s.value(r, at) {
+	if at, ok := s.operator(i); ok && (identifies(r, s.text[name:i]) || s.value(r, at)) {
 		return
 	}
 	if at, ok := s.verb(name); ok && s.value(r, at) {
 		return
 	}
-	if s.flag(from) && i < len(s.text) && s.text[i] == ' ' && s.value(r, s.blanks(i)) {
-		return
+	if s.flag(from) {
+		end := name // A blank ends the name of a flag.
+		for end < i && s.text[end] != ' ' {
+			end++
+		}
+		if end < len(s.text) && s.text[end] == ' ' && (identifies(r, s.text[name:end]) || s.value(r, s.blanks(end))) {
+			return
+		}
 	}
 	s.columnNamed(r, from, i)
 	if r.Loose {
 		s.loose(r, name)
 	}
+}
+
+// identifies reports whether what follows the keyword in the name of a value ends in a word for something that is no secret: the _project_id of
+// a vendor, its ApiUrl.
+func identifies(r *rule, tail []byte) bool {
+	end := len(tail)
+	for end > 0 && tail[end-1] == ' ' {
+		end--
+	}
+	start := end
+	for start > 0 && (isLetter(tail[start-1]) || isDigit(tail[start-1])) {
+		start--
+		if isUpper(tail[start]) && start > 0 && !isUpper(tail[start-1]) {
+			break
+		}
+	}
+	var buf [10]byte
+	if !secret(r) || start == end || end-start > len(buf) || start == 0 && !isUpper(tail[0]) {
+		return false
+	}
+	for i, c := range tail[start:end] {
+		buf[i] = lower(c)
+	}
+	switch string(buf[:end-start]) {
+	case "id", "ids", "url", "uri", "name", "path", "file", "hash", "sha", "sha1", "sha256", "md5", "digest", "checksum", "commit", "revision", "version", "region":
+		return true
+	}
+	return false
 }
 
 func nameByte(c byte) bool { return isWord(c) || c == '-' || c == '.' || c == ' ' }

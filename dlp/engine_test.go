@@ -109,6 +109,33 @@ func TestNearMissesStayBelowHigh(t *testing.T) {
 	}
 }
 
+// The end of a name says what a value is: an id beside a vendor's name is no key.
+func TestTheEndOfANameSaysWhatItHolds(t *testing.T) {
+	e := engine(t, dlp.Configuration{})
+	for text, want := range map[string]string{
+		"rollbar_access_token = {hex:32}":                              "secret.rollbar_token",
+		"rollbar_project_id = {hex:32}":                                "",
+		"rollbarCommit: '{hex:32}'":                                    "",
+		"LINODE_IMAGE_SHA256={hex:64}":                                 "",
+		"LINODE_TOKEN={hex:64}":                                        "secret.linode_token",
+		"{\"linodeId\": \"{hex:64}\"}":                                 "",
+		"deploy --linode-token {hex:64} --wait":                        "secret.linode_token",
+		"deploy --linode-image-id {hex:64} -y":                         "",
+		"the rollbar key is {hex:32}, keep it":                         "secret.rollbar_token",
+		"approle_secret_id={hex:8}-{hex:4}-4{hex:3}-a{hex:3}-{hex:12}": "secret.vault_approle_secret_id",
+	} {
+		got := ""
+		for _, m := range scan(t, e, expand(t, text)) {
+			if strings.HasPrefix(m.Detector, "secret.") {
+				got = m.Detector
+			}
+		}
+		if got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
+
 func TestMatchFields(t *testing.T) {
 	e := engine(t, dlp.Configuration{})
 	text := "one\ntwo\nMy card: 4111 1111 1111 1111, ok? Ünï"
