@@ -56,8 +56,8 @@ func (s *state) pattern(r *rule, from, to int) {
 	}
 	if r.lead >= 0 {
 		start := from - r.lead
-		if start < 0 {
-			return
+		if start < 0 || r.group == 0 && start > 0 && isWord(s.text[start-1]) && isWord(s.text[start]) {
+			return // The second is what bounded would say of the match, before the expression runs.
 		}
 		if m := r.pattern.FindSubmatchIndex(s.text[start:min(len(s.text), start+r.longest+slack)]); m != nil {
 			s.addPattern(r, start, m)
