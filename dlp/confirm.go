@@ -120,7 +120,9 @@ func (s *state) assignment(r *rule, from, name int) {
 			return
 		}
 	}
-	s.columnNamed(r, from, i)
+	if !identifies(r, s.text[name:i]) {
+		s.columnNamed(r, from, i)
+	}
 	if r.Loose {
 		s.loose(r, name)
 	}
