@@ -121,6 +121,9 @@ func (s *state) assignment(r *rule, from, name int) {
 		}
 	}
 	if !identifies(r, s.text[name:i]) {
+		if at, ok := s.nextCell(i); ok && s.value(r, at) {
+			return
+		}
 		s.columnNamed(r, from, i)
 	}
 	if r.Loose {

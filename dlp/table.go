@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// In a table the name of a value stands rows above it, and in an INSERT in a list before it, so that no operator assigns it. A header is the first line
+// In a table the name of a value stands rows above it or in the cell before it, and in an INSERT in a list before it, so that no operator assigns it. A header is the first line
 // of a table: cells between separators, one of which is the name; the rows below have as many cells. The list of columns of an INSERT counts the same way.
 const (
 	// tableReach is how far below its header a row may begin, in bytes; and the rows of an INSERT below its list. It is less than margin, so that what is
@@ -69,6 +69,26 @@ func (s *state) columnNamed(r *rule, from, end int) {
 		}
 	}
 	s.rowsBelow(c, start+len(line)+1, tableReach)
+}
+
+// nextCell returns where the text begins that follows a name in HTML, behind the tags that end the one and open the other: <td>api key</td><td>…
+func (s *state) nextCell(i int) (int, bool) {
+	const tags, tagBytes = 6, 200
+	t := s.text
+	for i < len(t) && (t[i] == ' ' || t[i] == ':') {
+		i++
+	}
+	if i+1 >= len(t) || t[i] != '<' || t[i+1] != '/' {
+		return 0, false
+	}
+	for n := 0; n < tags && i < len(t) && t[i] == '<'; n++ {
+		end := bytes.IndexByte(t[i:min(len(t), i+tagBytes)], '>')
+		if end < 0 {
+			return 0, false
+		}
+		i = s.space(i + end + 1)
+	}
+	return i, true
 }
 
 // rowsBelow reads the rows of a table that begin at, or less than reach behind, a place, up to the first line that is none.
