@@ -179,6 +179,7 @@ func (e *Engine) acquire(keys Keys) *state {
 func (e *Engine) release(s *state) {
 	s.keys, s.memory = Keys{}, memory{}
 	s.text, s.src = nil, nil
+	s.near = nearby{}
 	s.found = nil
 	clear(s.cands[:cap(s.cands)])
 	for i, l := range s.forms {

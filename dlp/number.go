@@ -3,13 +3,16 @@ package dlp
 import (
 	"slices"
 	"strings"
+
+	"github.com/outband/outband/dlp/validate"
 )
 
 // shape is a compiled Shape.
 type shape struct {
 	form       string
-	lead       int // characters before the first digit
-	even       int // length of the groups when all are equal and few: more of them before or behind make another number
+	lead       int  // characters before the first digit
+	plain      bool // digits and nothing else: a run of just that length has the form
+	even       int  // length of the groups when all are equal and few: more of them before or behind make another number
 	confidence float64
 }
 
@@ -62,7 +65,7 @@ func (r *rule) compileShapes() error {
 		if n := strings.LastIndexByte(c.form, 'X'); n >= 40 || c.lead > 0 && c.form[c.lead-1] == 'X' {
 			return r.fail("shapes", 0, "shape %d has an X just before its first digit or behind 40 characters", i+1)
 		}
-		c.even = even(c.form)
+		c.plain, c.even = group(c.form) == len(c.form), even(c.form)
 		r.shapes = append(r.shapes, c)
 		r.longest = max(r.longest, len(c.form))
 	}
@@ -78,11 +81,20 @@ func (s *state) digits() {
 			end++
 		}
 		if n := end - i; n < len(e.numbers) {
-			for _, ref := range e.numbers[n] {
-				if s.number(ref, i) && s.over {
-					return
+			alone := s.isolated(i, end)
+			for k := range e.numbers[n] {
+				ref := &e.numbers[n][k]
+				switch {
+				case !ref.shape.plain:
+					if s.number(ref, i) && s.over {
+						return
+					}
+				case alone && ref.rule.possible(s.text[i:end]):
+					s.current = ref.rule
+					s.add(candidate{rule: ref.rule, start: i, end: end, confidence: ref.shape.confidence})
 				}
 			}
+			s.current = nil
 		}
 		for _, r := range e.runs {
 			s.current = r
@@ -97,7 +109,7 @@ func (s *state) digits() {
 }
 
 // number confirms a shape whose first digit stands at i.
-func (s *state) number(ref numberRef, i int) bool {
+func (s *state) number(ref *numberRef, i int) bool {
 	start := i - ref.shape.lead
 	end := start + len(ref.shape.form)
 	if start < 0 || end > len(s.text) {
@@ -159,6 +171,11 @@ func (s *state) goesOn(start, end, n int) bool {
 	behind := end+n < len(t) && t[end] == ' ' && allDigits(t[end+1:end+1+n]) && (end+1+n == len(t) || !isDigit(t[end+1+n]))
 	before := start > n && t[start-1] == ' ' && allDigits(t[start-1-n:start-1]) && (start-1-n == 0 || !isDigit(t[start-2-n]))
 	return behind || before
+}
+
+// possible reports whether the validator lets a value pass. Most runs of digits end here, before more is done for them.
+func (r *rule) possible(v []byte) bool {
+	return r.validator.Check == nil || r.validator.Check(v) != validate.Reject
 }
 
 // isolated reports whether a number is not part of a longer one, of a word, of a decimal fraction or of a UUID.

@@ -86,6 +86,9 @@ func rarest(s string) int {
 		score := 0
 		for _, c := range []byte(low[i : i+3]) {
 			n := strings.IndexByte(commonness, c)
+			if c == ' ' {
+				n = 0
+			}
 			if n < 0 {
 				n = 20 // Digits and punctuation share their five bits with letters of middling frequency.
 			}
