@@ -239,7 +239,14 @@ func (r *rule) splitPattern() bool {
 		}
 		r.parts = append(r.parts, part)
 	}
-	r.pattern = nil
+	r.pattern, r.Keywords = nil, nil
+	for _, part := range r.parts {
+		for _, k := range part.Keywords {
+			if !slices.Contains(r.Keywords, k) {
+				r.Keywords = append(r.Keywords, k)
+			}
+		}
+	}
 	return true
 }
 
