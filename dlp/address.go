@@ -196,6 +196,9 @@ func hostByte(c byte) bool { return isLetter(c) || isDigit(c) || c == '-' || c =
 // host returns where the name begins that ends with the suffix at [from, to); -1 when it is none, or goes on.
 func (s *state) host(from, to int) int {
 	t := s.text
+	if isUpper(t[from+1]) {
+		return -1 // codes.Internal is no host.
+	}
 	if to < len(t) && (isWord(t[to]) || t[to] == '-' || t[to] == '(' || t[to] == '.' && to+1 < len(t) && isWord(t[to+1])) {
 		return -1
 	}
