@@ -1,6 +1,7 @@
 package dlp
 
 import (
+	"regexp"
 	"slices"
 
 	"github.com/outband/outband/dlp/validate"
@@ -195,6 +196,9 @@ func hostByte(c byte) bool { return isLetter(c) || isDigit(c) || c == '-' || c =
 // host returns where the name begins that ends with the suffix at [from, to); -1 when it is none, or goes on.
 func (s *state) host(from, to int) int {
 	t := s.text
+	if isUpper(t[from+1]) {
+		return -1 // codes.Internal is no host.
+	}
 	if to < len(t) && (isWord(t[to]) || t[to] == '-' || t[to] == '(' || t[to] == '.' && to+1 < len(t) && isWord(t[to+1])) {
 		return -1
 	}
@@ -254,25 +258,44 @@ func scanInternalURL(s *state, r *rule, from, to int) {
 	s.add(candidate{rule: r, start: start, end: end, confidence: r.Confidence})
 }
 
-// scanPostcode confirms an address whose pattern holds a postcode of five digits and a town behind it.
+// compilePostcode reads the expression of an address and the characters that one starts with (charset).
+func (r *rule) compilePostcode() error {
+	set, err := parseCharset(r.Charset)
+	if err != nil || r.Charset == "" {
+		return r.fail("charset", 0, "charset names the characters that an address starts with")
+	}
+	info, err := r.analyse("pattern", r.Pattern, 0)
+	if err != nil {
+		return err
+	}
+	r.set, r.longest, r.cost = set, info.longest, info.cost
+	r.pattern = regexp.MustCompile(`\A(?:` + info.source + `)`)
+	return nil
+}
+
+// behindStreet reports whether b ends as what stands between a street and a postcode does.
+func behindStreet(b []byte) bool {
+	n := len(b)
+	return n > 1 && (b[n-1] == '\n' || b[n-1] == ',' || b[n-1] == '-' || b[n-1] == ' ' && (b[n-2] == ',' || b[n-2] == '-'))
+}
+
+// scanPostcode confirms an address at its postcode of five digits, with a town behind it. It starts at one of the nearest words before that begin
+// with the charset.
 func scanPostcode(s *state, r *rule, from, to int) {
-	const before, behind = 96, 48
+	const before, behind, tries = 80, 48, 4
 	t := s.text
-	if to-from != 5 || to+2 > len(t) || t[to] != ' ' || !isUpper(t[to+1]) && t[to+1] < 0x80 {
+	if to-from != 5 || to+2 > len(t) || t[to] != ' ' || !isUpper(t[to+1]) && t[to+1] < 0x80 || !behindStreet(t[max(0, from-3):from]) {
 		return
 	}
-	base := max(0, from-before)
-	for at := base; at < from; {
-		m := r.pattern.FindIndex(t[at:min(len(t), to+behind)])
-		if m == nil || at+m[0] > from {
+	n := 0
+	for at := from - 1; at >= max(0, from-before) && n < tries; at-- {
+		if !r.set[t[at]] || at > 0 && isWord(t[at-1]) {
+			continue
+		}
+		n++
+		if m := r.pattern.FindIndex(t[at:min(len(t), to+behind)]); m != nil && at+m[1] >= to && s.bounded(at, at+m[1]) {
+			s.add(candidate{rule: r, start: at, end: at + m[1], confidence: r.Confidence})
 			return
 		}
-		if start, end := at+m[0], at+m[1]; end >= to {
-			if s.bounded(start, end) {
-				s.add(candidate{rule: r, start: start, end: end, confidence: r.Confidence})
-			}
-			return
-		}
-		at += m[1]
 	}
 }

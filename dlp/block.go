@@ -71,6 +71,7 @@ type state struct {
 	columns  []column
 	header   []byte // the column names of a table, in lower case; see readHeader
 	names    [headerBytes]byte
+	near     nearby
 	cands    []candidate // sorted by start before matches are made
 	found    []found
 	kept     []int        // matches kept so far, by rule
@@ -143,7 +144,7 @@ func (s *state) block(buf []byte, base, own, end, skip int, enc view.Encoding, l
 	if base == 0 && own == 0 {
 		s.readHeader()
 	}
-	s.cands = s.cands[:0]
+	s.cands, s.near = s.cands[:0], nearby{}
 	s.engine.filter.literals(s)
 	s.digits()
 	s.ats()

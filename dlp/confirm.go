@@ -84,6 +84,9 @@ func (s *state) addPattern(r *rule, base int, m []int) {
 	if m[g] < 0 {
 		g = 0 // This alternative has no group: all of it is the value.
 	}
+	if r.whole != nil {
+		r = r.whole
+	}
 	if start, end := base+m[g], base+m[g+1]; s.bounded(start, end) {
 		s.add(candidate{rule: r, start: start, end: end, confidence: r.Confidence})
 	}

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/outband/outband/dlp/view"
 )
 
 // Errors of a scan. Neither carries content. What was found until then is not returned: half a result would look like a clean one.
@@ -178,7 +180,8 @@ func (e *Engine) acquire(keys Keys) *state {
 // release clears what points at foreign text, so that the pool keeps none of it alive (invariant 4).
 func (e *Engine) release(s *state) {
 	s.keys, s.memory = Keys{}, memory{}
-	s.text, s.src = nil, nil
+	s.text, s.src, s.view = nil, nil, view.View{}
+	s.near = nearby{}
 	s.found = nil
 	clear(s.cands[:cap(s.cands)])
 	for i, l := range s.forms {

@@ -367,6 +367,7 @@ func TestAdversarialText(t *testing.T) {
 	for _, part := range []string{
 		"-----BEGIN PRIVATE KEY-----", "\"type\": \"service_account\" private_key", "pwd=abc;", "password=password=", "token=", "heroku ", ":AA", "a@", "a.b@c.d",
 		"://a:", "://a:b@", "12 34 56 78 90 ", "4111 1111 1111 1111", "eyJ", "\\", "\\u0034", "\u200b1", "1234-", "GB12", "AKIA", "discord.com/api/webhooks/",
+		"if you are ", "display:none>", "4 rue a, 12345 A", "\U000e0041", "\u202e", ".internal", "://10.", "%B4111111111111111^", "AA1B", "fd1:", "do not circulate ", "your system prompt ",
 	} {
 		text := []byte(strings.Repeat(part, size/len(part)))
 		if _, err := e.Scan(text, testKeys); err != nil {

@@ -3,6 +3,7 @@ package dlp
 import (
 	"fmt"
 	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strings"
 
@@ -38,6 +39,8 @@ type rule struct {
 	context     []string
 	negative    []string
 	shapes      []shape
+	parts       []*rule // alternatives of a pattern, each with its own keywords; they find matches of whole
+	whole       *rule
 	scan        scanFunc
 }
 
@@ -200,6 +203,9 @@ func (r *rule) compilePattern() error {
 	}
 	if len(r.Keywords) == 0 {
 		r.Keywords = info.literals
+		if r.splitPattern() {
+			return nil
+		}
 	} else if i := slices.IndexFunc(info.literals, func(l string) bool { return !containsAny(l, r.Keywords) }); i >= 0 {
 		return r.fail("keywords", 0, "the pattern also matches without any of the keywords")
 	}
@@ -212,6 +218,81 @@ func (r *rule) compilePattern() error {
 		r.lead, r.pattern = info.lead, regexp.MustCompile(`\A(?:`+info.source+`)`)
 	}
 	return r.patternGroup()
+}
+
+// splitPattern makes a part of every alternative of the pattern. A keyword of one then costs a look at that one, and mostly at a fixed place.
+func (r *rule) splitPattern() bool {
+	flags, list := alternatives(r.Pattern)
+	if len(list) < 2 || strings.Contains(r.Pattern, "(?P<") {
+		return false
+	}
+	for _, source := range list {
+		part := &rule{Detector: r.Detector, lead: -1, whole: r}
+		info, err := part.analyse("pattern", flags+source, minKeyword)
+		if err != nil {
+			r.parts = nil
+			return false
+		}
+		part.Keywords, part.pattern, part.longest, part.before = info.literals, info.re, info.longest, info.before
+		if info.lead >= 0 {
+			part.lead, part.pattern = info.lead, regexp.MustCompile(`\A(?:`+info.source+`)`)
+		}
+		r.parts = append(r.parts, part)
+	}
+	r.pattern, r.Keywords = nil, nil
+	for _, part := range r.parts {
+		for _, k := range part.Keywords {
+			if !slices.Contains(r.Keywords, k) {
+				r.Keywords = append(r.Keywords, k)
+			}
+		}
+	}
+	return true
+}
+
+// alternatives splits an expression at the bars outside of all brackets, also when one group without a name holds all of it. flags are those at its start.
+func alternatives(s string) (flags string, list []string) {
+	if strings.HasPrefix(s, "(?i)") {
+		flags, s = s[:4], s[4:]
+	}
+	depth, from := 0, 0
+	class := false
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '\\':
+			i++
+		case class:
+			class = c != ']'
+		case c == '[':
+			class = true
+			if strings.HasPrefix(s[i+1:], "^]") {
+				i += 2
+			} else if strings.HasPrefix(s[i+1:], "]") {
+				i++
+			}
+		case c == '(':
+			depth++
+		case c == ')':
+			depth--
+			if depth == 0 && i == len(s)-1 && len(list) == 0 && from == 0 && strings.HasPrefix(s, "(?:") && strings.Count(s, "(") == strings.Count(s, ")") {
+				if inner, all := alternatives(s[3:i]); inner == "" && len(all) > 1 && balanced(all) {
+					return flags, all
+				}
+			}
+		case c == '|' && depth == 0:
+			list = append(list, s[from:i])
+			from = i + 1
+		}
+	}
+	return flags, append(list, s[from:])
+}
+
+// balanced reports whether every part is an expression by itself.
+func balanced(list []string) bool {
+	return !slices.ContainsFunc(list, func(s string) bool {
+		_, err := syntax.Parse(s, syntax.Perl)
+		return err != nil
+	})
 }
 
 func (r *rule) patternGroup() error {

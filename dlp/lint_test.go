@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/outband/outband/dlp"
 )
 
@@ -103,4 +105,29 @@ func FuzzLoad(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A pattern of alternatives is looked for by the words of each; what it finds does not depend on which is written first.
+func TestAlternatives(t *testing.T) {
+	for _, pattern := range []string{
+		"alpha [0-9]{2}|[a-z]{2} beta|(?:gamma|delta) x|[|(]bars", "(?i)(?:alpha [0-9]{2}|[a-z]{2} beta|(?:gamma|delta) x|[|(]bars)",
+		"(?:alpha [0-9]{2}|[a-z]{2} beta|(?:gamma|delta) x|[|(]bars)", "(?:alpha) [0-9]{2}|(?:[a-z]{2} beta)|(?:gamma|delta) x|[|(]bars",
+	} {
+		d, err := dlp.Parse("x.yaml", []byte(head+"    kind: pattern\n    pattern: '"+pattern+"'\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := dlp.New(d, dlp.Configuration{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := "alpha 12, no beta, delta x; |bars; alpha beta gamma"
+		var got []string
+		for _, m := range scan(t, e, text) {
+			got = append(got, text[m.Start:m.End])
+		}
+		if diff := cmp.Diff([]string{"alpha 12", "no beta", "delta x", "|bars"}, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", pattern, diff)
+		}
+	}
 }

@@ -3,13 +3,16 @@ package dlp
 import (
 	"slices"
 	"strings"
+
+	"github.com/outband/outband/dlp/validate"
 )
 
 // shape is a compiled Shape.
 type shape struct {
 	form       string
-	lead       int // characters before the first digit
-	even       int // length of the groups when all are equal and few: more of them before or behind make another number
+	lead       int  // characters before the first digit
+	plain      bool // digits and nothing else: a run of just that length has the form
+	even       int  // length of the groups when all are equal and few: more of them before or behind make another number
 	confidence float64
 }
 
@@ -111,7 +114,7 @@ func (r *rule) compileShapes() error {
 		if n := strings.LastIndexByte(c.form, 'X'); n >= 40 || c.lead > 0 && c.form[c.lead-1] == 'X' {
 			return r.fail("shapes", 0, "shape %d has an X just before its first digit or behind 40 characters", i+1)
 		}
-		c.even = even(c.form)
+		c.plain, c.even = group(c.form) == len(c.form), even(c.form)
 		r.shapes = append(r.shapes, c)
 		r.longest = max(r.longest, len(c.form))
 	}
@@ -131,16 +134,21 @@ func (s *state) digits() {
 			if end < len(s.text) {
 				follows = follower(s.text[end])
 			}
-			glued := i > 0 && isWord(s.text[i-1])
+			glued, alone := i > 0 && isWord(s.text[i-1]), s.isolated(i, end)
 			for k := range e.numbers[n][follows] {
 				ref := &e.numbers[n][follows][k]
-				if glued && ref.shape.lead == 0 {
-					continue
-				}
-				if s.number(ref, i) && s.over {
-					return
+				switch {
+				case glued && ref.shape.lead == 0:
+				case !ref.shape.plain:
+					if s.number(ref, i) && s.over {
+						return
+					}
+				case alone && ref.rule.possible(s.text[i:end]):
+					s.current = ref.rule
+					s.add(candidate{rule: ref.rule, start: i, end: end, confidence: ref.shape.confidence})
 				}
 			}
+			s.current = nil
 		}
 		for _, r := range e.runs {
 			s.current = r
@@ -217,6 +225,11 @@ func (s *state) goesOn(start, end, n int) bool {
 	behind := end+n < len(t) && t[end] == ' ' && allDigits(t[end+1:end+1+n]) && (end+1+n == len(t) || !isDigit(t[end+1+n]))
 	before := start > n && t[start-1] == ' ' && allDigits(t[start-1-n:start-1]) && (start-1-n == 0 || !isDigit(t[start-2-n]))
 	return behind || before
+}
+
+// possible reports whether the validator lets a value pass. Most runs of digits end here, before more is done for them.
+func (r *rule) possible(v []byte) bool {
+	return r.validator.Check == nil || r.validator.Check(v) != validate.Reject
 }
 
 // isolated reports whether a number is not part of a longer one, of a word, of a decimal fraction or of a UUID.

@@ -51,7 +51,12 @@ func newPrefilter(rules []*rule) *prefilter {
 		for _, s := range r.Prefixes {
 			add(s, false, r)
 		}
-		if r.Kind != KindToken {
+		for _, part := range r.parts {
+			for _, s := range part.Keywords {
+				add(s, true, part)
+			}
+		}
+		if r.Kind != KindToken && len(r.parts) == 0 {
 			for _, s := range r.Keywords {
 				add(s, true, r)
 			}

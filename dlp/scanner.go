@@ -71,9 +71,7 @@ func (r *rule) compileScanner() error {
 	}
 	r.scan = sc.scan
 	if r.Scanner == "postcode" {
-		info, err := r.analyse("pattern", r.Pattern, 0)
-		r.pattern = info.re
-		return err
+		return r.compilePostcode()
 	}
 	if r.Scanner == "base58" {
 		return r.compileBase58()

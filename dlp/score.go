@@ -77,10 +77,21 @@ type around [4*contextRadius + 4]byte
 
 // surroundings copies up to contextRadius bytes on each side of a candidate in lower case, with a line feed between, and a blank where camelCase
 // starts a word.
-func (s *state) surroundings(c *candidate, buf *around) []byte {
-	out := words(buf[:0], s.text[max(0, c.start-contextRadius):c.start])
-	out = append(out, '\n')
-	return words(out, s.text[c.end:min(len(s.text), c.end+contextRadius)])
+func (s *state) surroundings(c *candidate) []byte {
+	n := &s.near
+	if n.size == 0 || n.start != c.start || n.end != c.end {
+		out := words(n.text[:0], s.text[max(0, c.start-contextRadius):c.start])
+		out = append(out, '\n')
+		out = words(out, s.text[c.end:min(len(s.text), c.end+contextRadius)])
+		n.start, n.end, n.size = c.start, c.end, len(out)
+	}
+	return n.text[:n.size]
+}
+
+// nearby holds the surroundings of the last candidate: several rules look at the same digits.
+type nearby struct {
+	start, end, size int
+	text             around
 }
 
 func words(out, text []byte) []byte {
@@ -106,8 +117,7 @@ func (s *state) weigh(c *candidate) bool {
 	if len(r.context)+len(r.negative) == 0 {
 		return true
 	}
-	var buf around
-	text := s.surroundings(c, &buf)
+	text := s.surroundings(c)
 	n := c.near(r.context, text)
 	if n == 0 && len(s.header) > 0 {
 		n = c.near(r.context, s.header)

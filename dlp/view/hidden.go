@@ -62,7 +62,8 @@ func unseen(r rune) Kind {
 func (w *watch) see(src []byte, k Kind, r rune, i, width, at int) {
 	w.src = src
 	if k == Bidi {
-		if r == 0x202d || r == 0x202e || latin(src[i+width:]) {
+		ranged := i > 0 && src[i-1] == '-' || i+width < len(src) && src[i+width] == '-' // part of a class in an expression
+		if !ranged && (r == 0x202d || r == 0x202e || latin(src[i+width:])) {
 			w.found = append(w.found, Hidden{Kind: k, From: i, To: i + width, At: at, Raw: src[i : i+width]})
 		}
 		return
