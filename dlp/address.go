@@ -1,7 +1,6 @@
 package dlp
 
 import (
-	"regexp"
 	"slices"
 
 	"github.com/outband/outband/dlp/validate"
@@ -269,7 +268,7 @@ func (r *rule) compilePostcode() error {
 		return err
 	}
 	r.set, r.longest, r.cost = set, info.longest, info.cost
-	r.pattern = regexp.MustCompile(`\A(?:` + info.source + `)`)
+	r.pattern = info.anchored()
 	return nil
 }
 

@@ -125,7 +125,7 @@ func (r *rule) compileWords() error {
 			if err != nil {
 				return err
 			}
-			r.allowRegexp = append(r.allowRegexp, info.re)
+			r.allowRegexp = append(r.allowRegexp, info.compile())
 			continue
 		}
 		r.allowValues[a] = true
@@ -202,20 +202,20 @@ func (r *rule) compilePattern() error {
 		return err
 	}
 	if len(r.Keywords) == 0 {
-		r.Keywords = info.literals
+		r.Keywords, r.longest, r.cost = info.literals, info.longest, info.cost
 		if r.splitPattern() {
 			return nil
 		}
 	} else if i := slices.IndexFunc(info.literals, func(l string) bool { return !containsAny(l, r.Keywords) }); i >= 0 {
 		return r.fail("keywords", 0, "the pattern also matches without any of the keywords")
 	}
-	r.pattern, r.longest, r.cost = info.re, info.longest, info.cost
+	r.pattern, r.longest, r.cost = info.compile(), info.longest, info.cost
 	if !slices.Equal(r.Keywords, info.literals) {
 		return r.patternGroup()
 	}
 	r.before = info.before
 	if info.lead >= 0 {
-		r.lead, r.pattern = info.lead, regexp.MustCompile(`\A(?:`+info.source+`)`)
+		r.lead, r.pattern = info.lead, info.anchored()
 	}
 	return r.patternGroup()
 }
@@ -233,9 +233,11 @@ func (r *rule) splitPattern() bool {
 			r.parts = nil
 			return false
 		}
-		part.Keywords, part.pattern, part.longest, part.before = info.literals, info.re, info.longest, info.before
+		part.Keywords, part.longest, part.lead, part.before = info.literals, info.longest, info.lead, info.before
 		if info.lead >= 0 {
-			part.lead, part.pattern = info.lead, regexp.MustCompile(`\A(?:`+info.source+`)`)
+			part.pattern = info.anchored()
+		} else {
+			part.pattern = info.compile()
 		}
 		r.parts = append(r.parts, part)
 	}

@@ -10,13 +10,18 @@ import (
 // expression is what the compiler knows about a regular expression before it runs.
 type expression struct {
 	source   string
-	re       *regexp.Regexp
 	longest  int // bytes
 	cost     int // instructions × longest
 	literals []string
 	lead     int // bytes before the literal when that number is fixed, else -1
 	before   *charset
 }
+
+// compile makes the expression that can run. What analyse let pass compiles.
+func (x expression) compile() *regexp.Regexp { return regexp.MustCompile(x.source) }
+
+// anchored makes the expression that matches at the start only.
+func (x expression) anchored() *regexp.Regexp { return regexp.MustCompile(`\A(?:` + x.source + `)`) }
 
 // analyse refuses an expression whose work cannot be bounded: it must have a longest match, stay within the budget, and, for anchor > 0, every
 // match must hold one of a few literals of at least anchor bytes.
@@ -48,9 +53,6 @@ func (r *rule) analyse(field, source string, anchor int) (expression, error) {
 	}
 	if x.cost = len(prog.Inst) * x.longest; x.cost > maxCost {
 		return expression{}, r.fail(field, 0, "cost %d is over the budget of %d; shorten the repetitions", x.cost, maxCost)
-	}
-	if x.re, err = regexp.Compile(source); err != nil {
-		return expression{}, r.fail(field, 0, "invalid expression")
 	}
 	if anchor > 1 {
 		l := anchors(tree)
