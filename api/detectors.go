@@ -12,22 +12,23 @@ import (
 
 // Detector is one kind of sensitive data that is looked for.
 type Detector struct {
-	ID          string           `json:"id"`
-	Title       string           `json:"title"`
-	Description string           `json:"description"`
-	Kind        string           `json:"kind"`
-	Severity    string           `json:"severity" doc:"A hint for policies."`
-	Optional    bool             `json:"optional" doc:"Not looked for unless a profile names it."`
-	Keywords    []string         `json:"keywords" doc:"Words that stand in the text or in the name of the value."`
-	Prefixes    []string         `json:"prefixes" doc:"What the value begins with."`
-	Pattern     string           `json:"pattern" doc:"A regular expression (RE2); empty: a prefix, a keyword or a scanner finds it."`
-	Scanner     string           `json:"scanner" doc:"Code that finds it, where no expression can; empty: none."`
-	Validator   string           `json:"validator" doc:"The check that a match passes; empty: none."`
-	Context     []string         `json:"context" doc:"Words near the value that make a match likelier."`
-	Confidence  float64          `json:"confidence" doc:"Of a match without context, 0 to 1; 0: that of its kind."`
-	Examples    DetectorExamples `json:"examples" doc:"Made up. The value stands between « and »; {class:n} stands for n characters."`
-	References  []string         `json:"references"`
-	Source      string           `json:"source" enum:"built-in"`
+	ID          string            `json:"id"`
+	Title       string            `json:"title"`
+	Description string            `json:"description"`
+	Kind        string            `json:"kind"`
+	Severity    string            `json:"severity" doc:"A hint for policies."`
+	Optional    bool              `json:"optional" doc:"Not looked for unless a profile names it."`
+	Keywords    []string          `json:"keywords" doc:"Words that stand in the text or in the name of the value."`
+	Prefixes    []string          `json:"prefixes" doc:"What the value begins with."`
+	Pattern     string            `json:"pattern" doc:"A regular expression (RE2); empty: a prefix, a keyword or a scanner finds it."`
+	Scanner     string            `json:"scanner" doc:"Code that finds it, where no expression can; empty: none."`
+	Validator   string            `json:"validator" doc:"The check that a match passes; empty: none."`
+	Context     []string          `json:"context" doc:"Words near the value that make a match likelier."`
+	Confidence  float64           `json:"confidence" doc:"Of a match without context, 0 to 1; 0: that of its kind."`
+	Lines       []string          `json:"lines" doc:"Forms of lines of source code, of which several must stand near each other; * is any text."`
+	Examples    *DetectorExamples `json:"examples,omitempty" doc:"Made up. The value stands between « and »; {class:n} stands for n characters. Not in lists."`
+	References  []string          `json:"references"`
+	Source      string            `json:"source" enum:"built-in"`
 }
 
 // DetectorExamples are texts that a detector must and must not match, or it does not load.
@@ -40,14 +41,16 @@ func detector(d dlp.Detector) Detector {
 	return Detector{
 		ID: d.ID, Title: d.Title, Description: d.Description, Kind: d.Kind, Severity: d.Severity, Optional: d.Optional, Keywords: some(d.Keywords), Prefixes: some(d.Prefixes),
 		Pattern: d.Pattern, Scanner: d.Scanner, Validator: d.Validator, Context: some(d.Context), Confidence: d.Confidence,
-		Examples: DetectorExamples{Match: some(d.Examples.Match), NoMatch: some(d.Examples.NoMatch)}, References: some(d.References), Source: sourceBuiltIn,
+		Lines: some(d.Lines), Examples: &DetectorExamples{Match: some(d.Examples.Match), NoMatch: some(d.Examples.NoMatch)}, References: some(d.References), Source: sourceBuiltIn,
 	}
 }
 
 func (a *API) listDetectors(_ context.Context, in *ListInput) (*ListOutput[Detector], error) {
 	var out []Detector
 	for _, d := range a.d.Detectors() {
-		out = append(out, detector(d))
+		x := detector(d)
+		x.Examples = nil // They are most of it, and there are many.
+		out = append(out, x)
 	}
 	slices.SortFunc(out, func(x, y Detector) int { return strings.Compare(x.ID, y.ID) })
 	return paginate("detectors", out, func(d Detector) string { return d.ID }, *in)

@@ -27,7 +27,7 @@ func TestDetectorsShowWhatTheyLookFor(t *testing.T) {
 	got := k.do(viewer, "GET", "/api/v1/detectors/secret.example", "").want(200)
 	want := map[string]any{
 		"id": "secret.example", "title": "Example key", "description": "", "kind": "token", "severity": "high", "optional": false, "keywords": []any{"example"}, "prefixes": []any{"exk_"},
-		"pattern": "exk_[a-z]{8}", "scanner": "", "validator": "", "context": []any{}, "confidence": 0.8, "references": []any{}, "source": "built-in",
+		"pattern": "exk_[a-z]{8}", "scanner": "", "validator": "", "context": []any{}, "confidence": 0.8, "references": []any{}, "source": "built-in", "lines": []any{},
 		"examples": map[string]any{"match": []any{"key «exk_{a-z:8}»"}, "no_match": []any{"exk_"}},
 	}
 	if diff := cmp.Diff(want, got.object()); diff != "" {
@@ -37,7 +37,8 @@ func TestDetectorsShowWhatTheyLookFor(t *testing.T) {
 	if diff := cmp.Diff([]string{"card.example", "secret.example"}, ids(list)); diff != "" {
 		t.Errorf("detectors (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(got.object(), list[1]); diff != "" {
+	delete(want, "examples")
+	if diff := cmp.Diff(want, list[1]); diff != "" {
 		t.Errorf("the detector differs from that of the list (-one +list):\n%s", diff)
 	}
 	k.do(viewer, "GET", "/api/v1/detectors/none", "").problem(404, problem.CodeNotFound)

@@ -1340,12 +1340,14 @@ export interface components {
             /** @description Words near the value that make a match likelier. */
             context: string[];
             description: string;
-            /** @description Made up. The value stands between « and »; {class:n} stands for n characters. */
-            examples: components["schemas"]["DetectorExamples"];
+            /** @description Made up. The value stands between « and »; {class:n} stands for n characters. Not in lists. */
+            examples?: components["schemas"]["DetectorExamples"];
             id: string;
             /** @description Words that stand in the text or in the name of the value. */
             keywords: string[];
             kind: string;
+            /** @description Forms of lines of source code, of which several must stand near each other; * is any text. */
+            lines: string[];
             /** @description Not looked for unless a profile names it. */
             optional: boolean;
             /** @description A regular expression (RE2); empty: a prefix, a keyword or a scanner finds it. */

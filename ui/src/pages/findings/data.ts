@@ -3,6 +3,7 @@ import { keepPreviousData, useInfiniteQuery, useQuery, useQueryClient, type Infi
 import { useMemo } from 'react';
 
 import { $api, api, type Schemas } from '../../api/client';
+import { useDetectors } from '../../api/detectors';
 import type { Status } from '../../parts/badges';
 import type { ApiFilter, Names } from './state';
 import { chunks, tally, type Choice, type Outcome, type Tally } from './triage';
@@ -71,7 +72,7 @@ export function useNames() {
   const long = { staleTime: 5 * 60_000 };
   const all = { params: { query: { limit: 500 } } };
   const policies = $api.useQuery('get', '/api/v1/policies', all, long);
-  const detectors = $api.useQuery('get', '/api/v1/detectors', all, long);
+  const detectors = useDetectors();
   const connections = $api.useQuery('get', '/api/v1/connections', all, { staleTime: 30_000 });
   const connectors = $api.useQuery('get', '/api/v1/connectors', all, long);
   const names = useMemo((): Names => {

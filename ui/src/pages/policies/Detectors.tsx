@@ -2,6 +2,7 @@ import { Button, Code, Drawer, Group, Select, Stack, Table, Text, TextInput } fr
 import { useState } from 'react';
 
 import { $api, type Schemas } from '../../api/client';
+import { useDetectors } from '../../api/detectors';
 import { Tag, words } from '../../parts/badges';
 import { Icon } from '../../parts/icons';
 import { Page } from '../../parts/page';
@@ -14,7 +15,7 @@ type Detector = Schemas['Detector'];
 
 /** Detectors lists the kinds of sensitive data that are looked for, with examples and how many findings hold them. */
 export function Detectors() {
-  const list = $api.useQuery('get', '/api/v1/detectors', { params: { query: { limit: 500 } } });
+  const list = useDetectors();
   const facets = $api.useQuery('get', '/api/v1/findings/facets', {});
   const [text, setText] = useState('');
   const [kind, setKind] = useState<string | null>(null);
@@ -80,6 +81,7 @@ export function Detectors() {
 }
 
 function Detail({ detector: d }: { detector: Detector }) {
+  const whole = $api.useQuery('get', '/api/v1/detectors/{id}', { params: { path: { id: d.id } } }, { staleTime: 5 * 60_000 });
   return (
     <Stack>
       <Text>{d.description}</Text>
@@ -104,8 +106,14 @@ function Detail({ detector: d }: { detector: Detector }) {
           </Code>
         </Section>
       )}
-      <Examples title="It finds" texts={d.examples.match} />
-      <Examples title="It leaves alone" texts={d.examples.no_match} />
+      {d.lines.length > 0 && (
+        <Section title="Lines, several near each other">
+          <Code block>{d.lines.join('\n')}</Code>
+        </Section>
+      )}
+      {whole.error && <ProblemAlert error={whole.error} onRetry={() => void whole.refetch()} />}
+      <Examples title="It finds" texts={whole.data?.examples?.match ?? []} />
+      <Examples title="It leaves alone" texts={whole.data?.examples?.no_match ?? []} />
       <References urls={d.references} />
       <Text size="xs" c="dimmed">
         {d.id}. The examples are made up, or stand in public documents; the detector does not load unless all of them hold.
