@@ -54,6 +54,7 @@ type candidate struct {
 	from, to   int // in the block
 	confidence float64
 	validated  bool
+	formed     bool     // its form alone says what it may be, so that a word against it does not outweigh those for it
 	words      [3]int16 // indices of context words + 1
 	raw        []byte   // hidden characters, which are not in the view; else nil
 }

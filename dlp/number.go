@@ -334,11 +334,12 @@ func scanPhone(s *state, r *rule, from, _ int) {
 			break
 		}
 	}
-	if end-from > n {
+	formed := end-from > n
+	if formed {
 		confidence += separated
 	}
 	if n >= 8 && s.bounded(from, end) {
-		s.add(candidate{rule: r, start: from - 1, end: end, confidence: confidence})
+		s.add(candidate{rule: r, start: from - 1, end: end, confidence: confidence, formed: formed})
 	}
 }
 

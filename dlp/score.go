@@ -125,13 +125,11 @@ func (s *state) weigh(c *candidate) bool {
 	if n == 0 && (r.RequireContext || c.confidence < floor) {
 		return false
 	}
-	for _, w := range r.negative {
-		if hasWord(text, w) {
-			c.confidence -= negativeWeight // It also outweighs the words for it: "test card".
-			return true
-		}
+	against := slices.ContainsFunc(r.negative, func(w string) bool { return hasWord(text, w) })
+	if against {
+		c.confidence -= negativeWeight
 	}
-	if n > 0 {
+	if n > 0 && (!against || c.formed) { // Else the word against it outweighs those for it: "test card".
 		c.confidence += r.ContextWeight
 	}
 	return true
