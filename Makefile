@@ -70,6 +70,7 @@ browser: build ## the pages in headless Chromium, against the built program
 screenshots: build ## the README's pictures
 	cd ui && OUTBAND_BIN=$(CURDIR)/$(BIN) node e2e/screenshots.mjs
 
+# The end of the time itself is now and then reported as a failure, without an input that fails.
 fuzz: ## each fuzz target for a short time
 	@set -e; dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \
 	for p in $$(git grep -l '^func Fuzz' -- '*_test.go' | xargs -n1 dirname | sort -u); do \
@@ -77,7 +78,8 @@ fuzz: ## each fuzz target for a short time
 	  targets=$$("$$dir/test" -test.list '^Fuzz'); test -n "$$targets"; \
 	  for f in $$targets; do \
 	    echo "fuzz $$p $$f"; \
-	    (cd "$$p" && "$$dir/test" -test.run '^$$' -test.fuzz "^$$f\$$" -test.fuzztime $(FUZZTIME) -test.fuzzminimizetime 1x -test.fuzzcachedir "$$dir/cache") >"$$dir/log" 2>&1 || { cat "$$dir/log"; exit 1; }; \
+	    (cd "$$p" && "$$dir/test" -test.run '^$$' -test.fuzz "^$$f\$$" -test.fuzztime $(FUZZTIME) -test.fuzzminimizetime 1x -test.fuzzcachedir "$$dir/cache") >"$$dir/log" 2>&1 || \
+	      { grep -q 'context deadline exceeded' "$$dir/log" && ! grep -qE 'Failing input|panic|hung' "$$dir/log"; } || { cat "$$dir/log"; exit 1; }; \
 	  done; \
 	done
 
