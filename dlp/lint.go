@@ -258,20 +258,12 @@ func alternatives(s string) (flags string, list []string) {
 		flags, s = s[:4], s[4:]
 	}
 	depth, from := 0, 0
-	class := false
 	for i := 0; i < len(s); i++ {
 		switch c := s[i]; {
 		case c == '\\':
 			i++
-		case class:
-			class = c != ']'
 		case c == '[':
-			class = true
-			if strings.HasPrefix(s[i+1:], "^]") {
-				i += 2
-			} else if strings.HasPrefix(s[i+1:], "]") {
-				i++
-			}
+			i = classEnd(s, i)
 		case c == '(':
 			depth++
 		case c == ')':

@@ -66,20 +66,12 @@ func (r *rule) analyse(field, source string, anchor int) (expression, error) {
 
 // unbounded returns the place of the first *, + or {n,} of an expression, or -1.
 func unbounded(s string) int {
-	class := false
 	for i := 0; i < len(s); i++ {
 		switch c := s[i]; {
 		case c == '\\':
 			i++
-		case class:
-			class = c != ']'
 		case c == '[':
-			class = true
-			if strings.HasPrefix(s[i+1:], "^]") {
-				i += 2
-			} else if strings.HasPrefix(s[i+1:], "]") {
-				i++
-			}
+			i = classEnd(s, i)
 		case c == '*' || c == '+':
 			return i
 		case c == '{':
@@ -89,6 +81,22 @@ func unbounded(s string) int {
 		}
 	}
 	return -1
+}
+
+// classEnd returns where the class that begins at i ends, or the length of s.
+func classEnd(s string, i int) int {
+	i++
+	if strings.HasPrefix(s[i:], "^]") {
+		i += 2
+	} else if strings.HasPrefix(s[i:], "]") {
+		i++
+	}
+	for ; i < len(s) && s[i] != ']'; i++ {
+		if s[i] == '\\' {
+			i++
+		}
+	}
+	return i
 }
 
 func findOp(re *syntax.Regexp, ops ...syntax.Op) bool {

@@ -50,21 +50,23 @@ func (s *state) columnNamed(r *rule, from, end int) {
 		return
 	}
 	sep := separatorOf(line, from-start, end-start)
-	cell, of := cellAt(line, sep, from-start)
-	if sep == 0 || of < 2 {
+	if sep == 0 {
 		return
 	}
-	c := column{r, sep, cell, of}
+	c := column{r, sep, cells(line[:from-start], sep) - 1, cells(line, sep)}
+	if c.of < 2 {
+		return
+	}
 	if start == 0 && s.base == 0 {
 		if len(s.columns) < maxColumns && !slices.Contains(s.columns, c) { // The next block may begin there too.
 			s.columns = append(s.columns, c)
 		}
 		return
 	}
-	if start > 0 && start-1 < len(t) {
+	if start > 0 {
 		above := max(0, start-1-tableLine)
 		above += bytes.LastIndexByte(t[above:start-1], '\n') + 1
-		if _, n := cellAt(t[above:start-1], sep, 0); n == of {
+		if cells(t[above:start-1], sep) == c.of {
 			return // It is a row itself.
 		}
 	}
@@ -230,21 +232,10 @@ func separatorOf(line []byte, from, end int) byte {
 	return 0
 }
 
-// cellAt returns in which cell of a line a place lies, and of how many.
-func cellAt(line []byte, sep byte, place int) (cell, of int) {
-	quoted := false
-	for i, b := range line {
-		switch {
-		case b == '"':
-			quoted = !quoted
-		case b == sep && !quoted:
-			if i < place {
-				cell++
-			}
-			of++
-		}
-	}
-	return cell, of + 1
+// cells is how many cells a line has.
+func cells(line []byte, sep byte) int {
+	_, _, of := cellSpan(line, sep, 0)
+	return of
 }
 
 // cellSpan returns the span of a cell of a line, and how many cells there are.

@@ -9,6 +9,17 @@ func short(month int) bool {
 	return month == 2 || month == 4 || month == 6 || month == 9 || month == 11
 }
 
+// shifted is the month of a number to which 20 or 40 is added for a century or a reason of its own.
+func shifted(month int) int {
+	switch {
+	case month > 40:
+		return month - 40
+	case month > 20:
+		return month - 20
+	}
+	return month
+}
+
 // ymd reads a date of birth of six digits that starts with the year.
 func ymd(d []byte) bool { return day(number(d[4:6]), number(d[2:4])) }
 

@@ -2,6 +2,7 @@ package validate
 
 import (
 	"bytes"
+	"strings"
 
 	"golang.org/x/crypto/sha3"
 )
@@ -21,25 +22,56 @@ func Bitcoin(b []byte) Verdict {
 }
 
 func segwit(b []byte) bool {
-	chk := polymod(polymod(polymod(polymod(polymod(1, 3), 3), 0), 2), 3) // the expanded prefix "bc"
-	version := byte(0)
-	for i, c := range b[3:] {
-		if c >= 'A' && c <= 'Z' {
-			c += 'a' - 'A'
-		}
-		v := bytes.IndexByte([]byte(bech32), c)
+	chk, ok := bech32Sum(b, 2)
+	version := strings.IndexByte(bech32, lowerByte(b[3]))
+	if !ok || version == 0 {
+		return ok && chk == bech32Is
+	}
+	return version <= 16 && chk == bech32mIs
+}
+
+// What bech32Sum gives for text whose checksum is right.
+const (
+	bech32Is  = 1          // BIP 173
+	bech32mIs = 0x2bc830a3 // BIP 350
+)
+
+// bech32Sum is the checksum of text in bech32 whose prefix ends before the 1 at sep, without regard to case; false: a character is none.
+func bech32Sum(b []byte, sep int) (chk uint32, ok bool) {
+	chk = prefixSum(b[:sep])
+	for _, c := range b[sep+1:] {
+		v := strings.IndexByte(bech32, lowerByte(c))
 		if v < 0 {
-			return false
-		}
-		if i == 0 {
-			version = byte(v)
+			return 0, false
 		}
 		chk = polymod(chk, uint32(v))
 	}
-	if version == 0 {
-		return chk == 1
+	return chk, true
+}
+
+func bech32Checked(b []byte, sep int) bool {
+	chk, ok := bech32Sum(b, sep)
+	return ok && (chk == bech32Is || chk == bech32mIs)
+}
+
+// prefixSum is the checksum of the prefix alone.
+func prefixSum(prefix []byte) uint32 {
+	chk := uint32(1)
+	for _, c := range prefix {
+		chk = polymod(chk, uint32(lowerByte(c)>>5))
 	}
-	return version <= 16 && chk == 0x2bc830a3
+	chk = polymod(chk, 0)
+	for _, c := range prefix {
+		chk = polymod(chk, uint32(lowerByte(c)&31))
+	}
+	return chk
+}
+
+func lowerByte(c byte) byte {
+	if c >= 'A' && c <= 'Z' {
+		return c + 'a' - 'A'
+	}
+	return c
 }
 
 func polymod(chk, v uint32) uint32 {

@@ -54,14 +54,7 @@ func EncodeBech32(prefix string, data []byte) string {
 	if bits > 0 {
 		values = append(values, byte(acc<<(5-bits))&31)
 	}
-	chk := uint32(1)
-	for _, c := range []byte(prefix) {
-		chk = polymod(chk, uint32(c>>5))
-	}
-	chk = polymod(chk, 0)
-	for _, c := range []byte(prefix) {
-		chk = polymod(chk, uint32(c&31))
-	}
+	chk := prefixSum([]byte(prefix))
 	for _, v := range values {
 		chk = polymod(chk, uint32(v))
 	}

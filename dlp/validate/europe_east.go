@@ -72,12 +72,7 @@ func EGN(b []byte) Verdict {
 	if len(d) != 10 {
 		return Reject
 	}
-	month := number(d[2:4])
-	if month > 40 {
-		month -= 40
-	} else if month > 20 {
-		month -= 20
-	}
+	month := shifted(number(d[2:4]))
 	return verdict(day(number(d[4:6]), month) && weigh(d, 2, 4, 8, 5, 10, 9, 7, 3, 6)%11%10 == int(d[9]))
 }
 

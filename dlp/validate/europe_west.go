@@ -144,12 +144,7 @@ func BelgianID(b []byte) Verdict {
 	if len(d) != 11 {
 		return Reject
 	}
-	month := number(d[2:4])
-	if month > 40 {
-		month -= 40
-	} else if month > 20 {
-		month -= 20
-	}
+	month := shifted(number(d[2:4]))
 	n, check := number(d[:9]), number(d[9:])
 	if !day(number(d[4:6]), month) || number(d[6:9]) == 0 {
 		return Reject

@@ -2,12 +2,10 @@ package validate
 
 import (
 	"bytes"
-	"crypto/sha256"
+	"unicode"
 
 	"golang.org/x/crypto/sha3"
 )
-
-const ripple58 = "rpshnaf39wBUDNEGHJKLM4PQRST7VWXYZ2bcdeCg65jkm8oFqi1tuvAxyz"
 
 // decode58 decodes b into out, which it fills from the end; false when a character is none or the number is too large.
 func decode58(b []byte, alphabet string, out []byte) bool {
@@ -34,9 +32,8 @@ func check58(b []byte, alphabet string) (version byte, ok bool) {
 	if len(b) < 25 || len(b) > 35 || !decode58(b, alphabet, out[:]) {
 		return 0, false
 	}
-	first := sha256.Sum256(out[:21])
-	second := sha256.Sum256(first[:])
-	return out[0], bytes.Equal(second[:4], out[21:])
+	sum := doubleHash(out[:21])
+	return out[0], bytes.Equal(sum[:4], out[21:])
 }
 
 // Litecoin checks an address of base58check of versions 48 and 50 (chainparams of Litecoin Core).
@@ -59,7 +56,7 @@ func Tron(b []byte) Verdict {
 
 // Ripple checks a classic address: base58check in the alphabet of the XRP Ledger, version 0.
 func Ripple(b []byte) Verdict {
-	v, ok := check58(b, ripple58)
+	v, ok := check58(b, rippleBase58)
 	return verdict(ok && v == 0)
 }
 
@@ -112,22 +109,7 @@ func Bech32(b []byte) Verdict {
 	if sep < 1 || sep > 16 || len(b)-sep < 8 || len(b) > 128 {
 		return Reject
 	}
-	chk := uint32(1)
-	for _, c := range b[:sep] {
-		chk = polymod(chk, uint32(c>>5))
-	}
-	chk = polymod(chk, 0)
-	for _, c := range b[:sep] {
-		chk = polymod(chk, uint32(c&31))
-	}
-	for _, c := range b[sep+1:] {
-		v := bytes.IndexByte([]byte(bech32), c)
-		if v < 0 {
-			return Reject
-		}
-		chk = polymod(chk, uint32(v))
-	}
-	return verdict(chk == 1 || chk == 0x2bc830a3)
+	return verdict(!bytes.ContainsFunc(b, unicode.IsUpper) && bech32Checked(b, sep))
 }
 
 // CashAddr checks an address of Bitcoin Cash behind its prefix: the 40-bit checksum of the CashAddr specification.

@@ -9,6 +9,7 @@ import (
 	"encoding/binary"
 	"strings"
 	"sync"
+	"unicode"
 )
 
 // rippleBase58 is the alphabet of the XRP Ledger: https://xrpl.org/docs/references/protocol/data-types/base58-encodings
@@ -23,18 +24,12 @@ func decodeBase58(b []byte, alphabet string, buf *[maxBase58]byte) []byte {
 		return nil
 	}
 	*buf = [maxBase58]byte{}
-	low := len(buf) // where the number starts
-	for _, c := range b {
-		carry := strings.IndexByte(alphabet, c)
-		if carry < 0 {
-			return nil
-		}
-		for i := len(buf) - 1; i >= low || carry > 0; i-- {
-			carry += 58 * int(buf[i])
-			buf[i] = byte(carry)
-			carry >>= 8
-			low = min(low, i)
-		}
+	low := len(buf) - len(b)*3/4 - 1 // A character holds less than three quarters of a byte.
+	if !decode58(b, alphabet, buf[low:]) {
+		return nil
+	}
+	for low < len(buf) && buf[low] == 0 {
+		low++
 	}
 	for _, c := range b {
 		if c != alphabet[0] {
@@ -227,32 +222,8 @@ func Bech32Key(b []byte) Verdict {
 	if one < 1 || len(b)-one < 7 || len(b) > 256 {
 		return Reject
 	}
-	lower, upper := false, false
-	chk := uint32(1)
-	for _, c := range b[:one] {
-		lower, upper = lower || c >= 'a' && c <= 'z', upper || c >= 'A' && c <= 'Z'
-		chk = polymod(chk, uint32(lowerByte(c)>>5))
-	}
-	chk = polymod(chk, 0)
-	for _, c := range b[:one] {
-		chk = polymod(chk, uint32(lowerByte(c)&31))
-	}
-	for _, c := range b[one+1:] {
-		lower, upper = lower || c >= 'a' && c <= 'z', upper || c >= 'A' && c <= 'Z'
-		v := strings.IndexByte(bech32, lowerByte(c))
-		if v < 0 {
-			return Reject
-		}
-		chk = polymod(chk, uint32(v))
-	}
-	return verdict(!(lower && upper) && (chk == 1 || chk == 0x2bc830a3))
-}
-
-func lowerByte(c byte) byte {
-	if c >= 'A' && c <= 'Z' {
-		return c + 'a' - 'A'
-	}
-	return c
+	mixed := bytes.ContainsFunc(b, unicode.IsUpper) && bytes.ContainsFunc(b, unicode.IsLower)
+	return verdict(!mixed && bech32Checked(b, one))
 }
 
 // The English word list of BIP 39, as it is published: https://github.com/bitcoin/bips/blob/master/bip-0039/english.txt
