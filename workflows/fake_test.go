@@ -220,6 +220,15 @@ type bench struct {
 
 var testDay = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 
+// builtinEngine is one for all benches: compiling it takes longer than most tests.
+var builtinEngine = sync.OnceValues(func() (*dlp.Engine, error) {
+	detectors, err := dlp.Builtin()
+	if err != nil {
+		return nil, err
+	}
+	return dlp.New(detectors, dlp.DefaultConfiguration())
+})
+
 func newBench(t testing.TB) *bench {
 	t.Helper()
 	ctx, dir := t.Context(), t.TempDir()
@@ -230,9 +239,7 @@ func newBench(t testing.TB) *bench {
 	db.SetClock(func() time.Time { return b.now })
 	v, err := vault.Open(ctx, db, filepath.Join(dir, "key"))
 	check(t, err)
-	detectors, err := dlp.Builtin()
-	check(t, err)
-	engine, err := dlp.New(detectors, dlp.DefaultConfiguration())
+	engine, err := builtinEngine()
 	check(t, err)
 	rules, err := NewRules(ctx, db, "", nil)
 	check(t, err)
