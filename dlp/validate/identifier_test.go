@@ -125,17 +125,7 @@ func TestIdentifiers(t *testing.T) {
 		{"card", []string{"9792 0303 9444 0796"}, nil, []string{"9792 0303 9444 0797"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			v, ok := validate.ByName(tc.name)
-			if !ok {
-				t.Fatal("no such validator")
-			}
-			for want, list := range map[validate.Verdict][]string{validate.Pass: tc.pass, validate.Unknown: tc.unknown, validate.Reject: tc.fail} {
-				for _, s := range list {
-					if got := v.Check([]byte(s)); got != want {
-						t.Errorf("%q: verdict %d, want %d", s, got, want)
-					}
-				}
-			}
+			judge(t, tc.name, map[validate.Verdict][]string{validate.Pass: tc.pass, validate.Unknown: tc.unknown, validate.Reject: tc.fail})
 		})
 	}
 }

@@ -6,6 +6,22 @@ import (
 	"github.com/outband/outband/dlp/validate"
 )
 
+// judge wants these verdicts of the validator with a name.
+func judge(t *testing.T, name string, wanted map[validate.Verdict][]string) {
+	t.Helper()
+	v, ok := validate.ByName(name)
+	if !ok {
+		t.Fatal("no such validator")
+	}
+	for want, list := range wanted {
+		for _, s := range list {
+			if got := v.Check([]byte(s)); got != want {
+				t.Errorf("%q: verdict %d, want %d", s, got, want)
+			}
+		}
+	}
+}
+
 func TestValidators(t *testing.T) {
 	for _, tc := range []struct {
 		name string
@@ -47,20 +63,7 @@ func TestValidators(t *testing.T) {
 		{"key", []string{"9f86d081884c7d659a2feaa0c55ad015", "sJ8kQ2mZx71LpWn04TbVc5"}, []string{"your-key-goes-here-1", "11111111111111111111111111111111", "process.env.KEY", "this_is_a_long_name_2", "00000000-0000-0000-0000-000000000000"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			v, ok := validate.ByName(tc.name)
-			if !ok {
-				t.Fatal("no such validator")
-			}
-			for _, s := range tc.pass {
-				if v.Check([]byte(s)) != validate.Pass {
-					t.Errorf("%q does not pass", s)
-				}
-			}
-			for _, s := range tc.fail {
-				if v.Check([]byte(s)) != validate.Reject {
-					t.Errorf("%q is not rejected", s)
-				}
-			}
+			judge(t, tc.name, map[validate.Verdict][]string{validate.Pass: tc.pass, validate.Reject: tc.fail})
 		})
 	}
 }

@@ -50,20 +50,7 @@ func TestWalletVectors(t *testing.T) {
 		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			v, ok := validate.ByName(tc.name)
-			if !ok {
-				t.Fatal("no such validator")
-			}
-			for _, s := range tc.pass {
-				if v.Check([]byte(s)) != validate.Pass {
-					t.Errorf("%q does not pass", s)
-				}
-			}
-			for _, s := range tc.fail {
-				if v.Check([]byte(s)) != validate.Reject {
-					t.Errorf("%q is not rejected", s)
-				}
-			}
+			judge(t, tc.name, map[validate.Verdict][]string{validate.Pass: tc.pass, validate.Reject: tc.fail})
 		})
 	}
 }
