@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"sync"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -55,8 +56,9 @@ type Detector struct {
 
 	Examples Examples `yaml:"examples"`
 
-	file string
-	at   map[string]position
+	file  string
+	nodes func() []*yaml.Node // of the detectors of the file; only an error asks for them
+	place int                 // among these
 }
 
 // Length bounds a run of characters, in bytes.
@@ -113,20 +115,30 @@ func Parse(file string, data []byte) ([]Detector, error) {
 		}
 		return nil, yamlError(file, err)
 	}
-	var root yaml.Node
-	if err := yaml.Unmarshal(data, &root); err != nil {
-		return nil, yamlError(file, err)
-	}
-	nodes := detectorNodes(&root)
+	nodes := sync.OnceValue(func() []*yaml.Node {
+		var root yaml.Node
+		if err := yaml.Unmarshal(data, &root); err != nil {
+			return nil // It was decoded before.
+		}
+		return detectorNodes(&root)
+	})
 	for i := range doc.Detectors {
 		d := &doc.Detectors[i]
-		d.file = file
-		d.at = map[string]position{}
-		if i < len(nodes) {
-			locate(nodes[i], "", d.at)
-		}
+		d.file, d.nodes, d.place = file, nodes, i
 	}
 	return doc.Detectors, nil
+}
+
+// positions is where the values of the detector stand in its file.
+func (d *Detector) positions() map[string]position {
+	at := map[string]position{}
+	if d.nodes == nil {
+		return at // It was not read from a file.
+	}
+	if nodes := d.nodes(); d.place < len(nodes) {
+		locate(nodes[d.place], "", at)
+	}
+	return at
 }
 
 var yamlLine = regexp.MustCompile(`line (\d{1,9}): ([^\n]{1,200})`)
@@ -178,9 +190,10 @@ func locate(n *yaml.Node, path string, at map[string]position) {
 
 // fail makes the error about a field; offset is a byte within its text.
 func (d *Detector) fail(field string, offset int, format string, args ...any) error {
-	p, ok := d.at[field]
+	at := d.positions()
+	p, ok := at[field]
 	if !ok {
-		p = d.at[""]
+		p = at[""]
 		offset = 0
 	}
 	if p.quoted {
