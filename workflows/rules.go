@@ -76,6 +76,9 @@ func PolicyFiles(dir string, detectors []string) (out []*policy.Policy, err erro
 	return out, nil
 }
 
+// Files returns the policies of policies.dir.
+func (r *Rules) Files() []*policy.Policy { return slices.Clone(r.files) }
+
 // Current returns the policies in force.
 func (r *Rules) Current() *policy.Set { return r.current.Load() }
 
