@@ -16,7 +16,7 @@ import (
 // Limits of custom policies.
 const (
 	MaxPolicies = 300 // that are not retired
-	MaxReason   = 500 // bytes of the reason of a change
+	MaxReason   = 500 // characters of the reason of a change
 )
 
 // Errors that callers act on, beside store.ErrNotFound and store.ErrChanged.
@@ -49,7 +49,7 @@ func (r *Refused) Unwrap() error { return ErrRefused }
 // Change says who changes policies and why.
 type Change struct {
 	By     string // usr_ or tok_ id, or "cli"
-	Reason string // at most MaxReason bytes
+	Reason string // at most MaxReason characters
 	// Audit writes one row of the audit log in the transaction of the change.
 	Audit func(ctx context.Context, tx *store.Tx, action, object string, detail map[string]string) error
 }
