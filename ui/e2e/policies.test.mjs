@@ -47,7 +47,7 @@ test('a policy is written, mended, saved, restored and deleted', async (t) => {
   await red.getByRole('button').click();
   assert.equal(await area.evaluate((e) => e.value.slice(e.selectionStart, e.selectionEnd)), 'name: a key');
 
-  await area.fill(yaml('true').replace('count(', 'cuont('));
+  await area.fill(yaml('true').replace('  count(', '  cuont('));
   const issue = page.getByRole('list', { name: 'Issues' }).getByRole('button').first();
   await issue.getByText('line 8, column 8').waitFor();
   assert.equal(await save.isDisabled(), true);
@@ -60,7 +60,7 @@ test('a policy is written, mended, saved, restored and deleted', async (t) => {
   await save.click();
   await page.getByRole('heading', { level: 1, name: 'Policies' }).waitFor();
   const row = page.getByRole('row', { name: /custom\.our_keys/ });
-  await row.getByText('Custom').waitFor();
+  await row.getByRole('cell', { name: 'Custom', exact: true }).waitFor();
   assert.equal((await api('/policies/custom.our_keys')).severity, 'critical');
 
   // A red test cannot be saved past the page either.
