@@ -28,6 +28,7 @@ import (
 	"github.com/outband/outband/internal/secret"
 	"github.com/outband/outband/internal/store"
 	"github.com/outband/outband/internal/vault"
+	"github.com/outband/outband/workflows/authoring"
 )
 
 // Secrets of the tests, made up. None of them may ever come back (TestCanary).
@@ -214,7 +215,7 @@ func newKit(t *testing.T, cfg Configuration) *kit {
 		Detectors: func() []dlp.Detector {
 			return []dlp.Detector{{ID: "secret.example", Title: "Example key", Kind: dlp.KindToken, Severity: "high"}, {ID: "card.example", Title: "Example card", Kind: dlp.KindScanner, Severity: "medium"}}
 		},
-		Policies: k.policies, PoliciesChanged: func(context.Context) error { return k.runner.note("policies", "") }, Runner: k.runner, TestConnection: k.tester.test, Estimate: k.tester.guess,
+		Author: k.author(db), Policies: k.policies, PoliciesChanged: func(context.Context) error { return k.runner.note("policies", "") }, Runner: k.runner, TestConnection: k.tester.test, Estimate: k.tester.guess,
 		CheckURL: func(raw string) error {
 			if strings.Contains(raw, "10.0.0.") {
 				return errors.New("the address is private and not in egress.allow")
@@ -244,6 +245,17 @@ func (k *kit) policies(ctx context.Context) ([]policy.Effective, error) {
 		return nil, err
 	}
 	var out []policy.Effective
+	custom, err := store.CustomPolicies(ctx, k.db.Read())
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range custom {
+		p, err := policy.Parse([]byte(c.YAML))
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, policy.Effective{Policy: p, Severity: p.Severity, Mode: p.Mode})
+	}
 	for _, id := range []string{"content.example", "activity.example"} {
 		p := &policy.Policy{ID: id, Version: 1, Title: "Example", Kind: strings.Split(id, ".")[0], Severity: "high", Mode: policy.ModeOn, Guide: "Look.", On: policy.On{Items: []string{"message"}}, When: "true"}
 		e := policy.Effective{Policy: p, Severity: p.Severity, Mode: p.Mode}
@@ -260,6 +272,16 @@ func (k *kit) policies(ctx context.Context) ([]policy.Effective, error) {
 		out = append(out, e)
 	}
 	return out, nil
+}
+
+// author saves custom policies over the real built-in ones, with no file beside them.
+func (k *kit) author(db *store.DB) *authoring.Author {
+	k.t.Helper()
+	a, err := authoring.New(db, []string{"secret.example", "card.example"}, nil)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	return a
 }
 
 // run runs a subtest whose failures are its own.

@@ -87,6 +87,14 @@ func (a *API) routes() []route {
 		get("list-policies", "/policies", anyone, "List policies with what the overrides make of them", a.listPolicies),
 		get("get-policy", "/policies/{id}", anyone, "Get a policy", a.getPolicy),
 		patch("update-policy", "/policies/{id}", authors, "Override the severity or mode of a policy", a.updatePolicy),
+		post("create-policy", "/policies", authors, http.StatusCreated, "Save a new custom policy; a red test refuses it", a.createPolicy),
+		put("replace-policy", "/policies/{id}", authors, "Save a new version of a custom policy; a red test refuses it", a.replacePolicy),
+		remove("delete-policy", "/policies/{id}", authors, "Retire a custom policy; its findings and versions stay", a.deletePolicy),
+		post("check-policy", "/policies/check", authors, http.StatusOK, "Compile a policy and run its tests without saving it", a.checkPolicy),
+		get("export-policies", "/policies/export", authors, "Get the files of all custom policies", a.exportPolicies),
+		post("import-policies", "/policies/import", authors, http.StatusOK, "Save the files of several custom policies, all or none, or try it", a.importPolicies),
+		get("list-policy-versions", "/policies/{id}/versions", authors, "List the versions of a custom policy, the newest first", a.policyVersions),
+		get("get-policy-source", "/policies/{id}/source", authors, "Get the file of a policy, also of one that is built in", a.policySource),
 
 		get("list-users", "/users", auditors, "List users", a.listUsers),
 		post("create-user", "/users", admins, http.StatusCreated, "Invite a person; the link is shown once", a.createUser),
@@ -117,6 +125,10 @@ func post[I, O any](id, path string, roles []string, status int, summary string,
 
 func patch[I, O any](id, path string, roles []string, summary string, h func(context.Context, *I) (*O, error)) route {
 	return operation(http.MethodPatch, id, path, roles, http.StatusOK, summary, h)
+}
+
+func put[I, O any](id, path string, roles []string, summary string, h func(context.Context, *I) (*O, error)) route {
+	return operation(http.MethodPut, id, path, roles, http.StatusOK, summary, h)
 }
 
 func remove[I any](id, path string, roles []string, summary string, h func(context.Context, *I) error) route {

@@ -24,10 +24,12 @@ type Policy struct {
 	Title           string    `json:"title"`
 	Description     string    `json:"description"`
 	Kind            string    `json:"kind" enum:"content,activity,posture"`
-	Severity        string    `json:"severity" enum:"critical,high,medium,low,info" doc:"In force."`
+	Severity        string    `json:"severity" enum:"critical,high,medium,low,info" doc:"In force; where severity_when decides, the worst that it can give."`
 	Mode            string    `json:"mode" enum:"on,shadow,off" doc:"In force. shadow: evaluated and counted, makes no finding."`
 	DefaultSeverity string    `json:"default_severity" doc:"Of the policy itself."`
 	DefaultMode     string    `json:"default_mode" doc:"Of the policy itself."`
+	SeverityWhen    string    `json:"severity_when" doc:"CEL that gives the severity of each text, activity or record; empty: it is one word, or an override decides."`
+	Severities      []string  `json:"severities" doc:"What severity_when can give, the worst first."`
 	Locked          bool      `json:"locked" doc:"It cannot be switched off, its severity not lowered, and its findings not dismissed."`
 	Guide           string    `json:"guide" doc:"What to do; {resource.url} stands for the link into the app."`
 	On              policy.On `json:"on"`
@@ -38,6 +40,7 @@ type Policy struct {
 	Source          string    `json:"source" enum:"built-in,file,custom" doc:"Comes with Outband, is in policies.dir, or is in the store."`
 	SuspendedFor    []string  `json:"suspended_for" doc:"Connections whose app does not give the records that the policy is about: it rests there, and closes nothing."`
 	Failures        int64     `json:"failures" doc:"Evaluations that gave no answer since the process started; over 0: the policy is failing."`
+	Error           string    `json:"error" doc:"Why a stored policy compiles no longer, so that it rests with mode off; empty otherwise."`
 }
 
 // Sources of policies and detectors.
@@ -130,9 +133,15 @@ func render(e policy.Effective) Policy {
 	for _, t := range p.Tests {
 		names = append(names, t.Name)
 	}
+	broken := ""
+	if e.Err != nil {
+		broken = e.Err.Error()
+	}
+	// Of a policy that compiles no longer, not all may be known.
+	kind, severity := cmp.Or(p.Kind, policy.KindContent), cmp.Or(p.Severity, policy.SeverityInfo)
 	return Policy{
-		ID: p.ID, Version: p.Version, Title: p.Title, Description: p.Description, Kind: p.Kind, Severity: e.Severity, Mode: e.Mode, DefaultSeverity: p.Severity,
-		DefaultMode: cmp.Or(p.Mode, policy.ModeOn), Locked: p.Locked, Guide: p.Guide, On: p.On, When: p.When, References: some(p.References), Tests: len(p.Tests), TestNames: names,
+		ID: p.ID, Version: p.Version, Title: p.Title, Description: p.Description, Kind: kind, Severity: cmp.Or(e.Severity, severity), Mode: e.Mode, DefaultSeverity: severity,
+		SeverityWhen: e.SeverityWhen(), Severities: some(e.Levels), Error: broken, DefaultMode: cmp.Or(p.Mode, policy.ModeOn), Locked: p.Locked, Guide: p.Guide, On: p.On, When: p.When, References: some(p.References), Tests: len(p.Tests), TestNames: names,
 	}
 }
 

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -85,6 +86,14 @@ func TestPoliciesShowTheirSourceTestsAndFailures(t *testing.T) {
 		t.Errorf("policies are %v (-want +got):\n%s", list, diff)
 	}
 	k.do(viewer, "GET", "/api/v1/policies/none", "").problem(404, problem.CodeNotFound)
+
+	k.api.d.Policies = func(context.Context) ([]policy.Effective, error) {
+		return []policy.Effective{{Policy: policy.Sketch([]byte("id: zz.custom\ntitle: Ours\n")), Mode: policy.ModeOff, Err: errors.New("line 2: it compiles no longer")}}, nil
+	}
+	broken := k.do(viewer, "GET", "/api/v1/policies/zz.custom", "").want(200)
+	if broken.text("error") != "line 2: it compiles no longer" || broken.text("mode") != "off" || broken.text("title") != "Ours" || broken.text("source") != "custom" {
+		t.Errorf("a policy that compiles no longer is %s", broken.body)
+	}
 }
 
 func TestALockedPolicyCannotBeMuted(t *testing.T) {

@@ -35,6 +35,7 @@ type Detection struct {
 	PolicyVersion int
 	Kind          string // content, activity, posture
 	Severity      string
+	Graded        bool // the severity is of this item alone: the worst that one version of the policy gave to the finding stays
 	Title         string
 	Resource      Resource // Name is masked by the caller
 	Actor         Actor
@@ -184,7 +185,12 @@ func (s *Snapshot) apply(ctx context.Context, tx *store.Tx, keys Keys, d Detecti
 	}
 	// A scan that still runs with an older version of the policy does not undo a newer one.
 	if d.PolicyVersion >= s.PolicyVersion {
-		s.PolicyVersion, s.Severity, s.Title = d.PolicyVersion, d.Severity, clean(d.Title, maxTitle)
+		severity := d.Severity
+		// Or the severity would go up and down with the order in which the items are read.
+		if d.Graded && d.PolicyVersion == s.PolicyVersion && s.Severity != "" && slices.Index(Severities(), s.Severity) < slices.Index(Severities(), severity) {
+			severity = s.Severity
+		}
+		s.PolicyVersion, s.Severity, s.Title = d.PolicyVersion, severity, clean(d.Title, maxTitle)
 	}
 	if name := clean(d.Resource.Name, maxName); name != "" {
 		s.Resource.Name = name

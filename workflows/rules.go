@@ -23,6 +23,7 @@ type Rules struct {
 	detectors []string
 	files     []*policy.Policy // of policies.dir
 	current   atomic.Pointer[policy.Set]
+	broken    atomic.Pointer[[]policy.Effective] // custom ones that compile no longer
 
 	reload sync.Mutex // one at a time, so that the newest stays
 	read   [sha256.Size]byte
@@ -39,18 +40,21 @@ const followEvery = 5 * time.Second
 // does not compile is an error that names it: an admin has just written it.
 func NewRules(ctx context.Context, db *store.DB, dir string, detectors []string) (*Rules, error) {
 	r := &Rules{db: db, detectors: detectors, failures: map[string]int64{}}
-	if dir != "" {
-		if err := r.readFolder(dir); err != nil {
-			return nil, err
-		}
+	var err error
+	if r.files, err = PolicyFiles(dir, detectors); err != nil {
+		return nil, err
 	}
 	return r, r.Reload(ctx)
 }
 
-func (r *Rules) readFolder(dir string) error {
+// PolicyFiles reads the policies of the folder policies.dir; there are none if dir is "". A file that does not compile is an error that names it.
+func PolicyFiles(dir string, detectors []string) (out []*policy.Policy, err error) {
+	if dir == "" {
+		return nil, nil
+	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return fmt.Errorf("read policies.dir: %w", err)
+		return nil, fmt.Errorf("read policies.dir: %w", err)
 	}
 	for _, e := range entries {
 		if e.IsDir() || filepath.Ext(e.Name()) != ".yaml" {
@@ -58,22 +62,39 @@ func (r *Rules) readFolder(dir string) error {
 		}
 		data, err := os.ReadFile(filepath.Join(dir, e.Name()))
 		if err != nil {
-			return fmt.Errorf("read policies.dir: %w", err)
+			return nil, fmt.Errorf("read policies.dir: %w", err)
 		}
 		p, err := policy.Parse(data)
 		if err == nil {
-			_, err = policy.Compile([]*policy.Policy{p}, nil, r.detectors)
+			_, err = policy.Compile([]*policy.Policy{p}, nil, detectors)
 		}
 		if err != nil {
-			return fmt.Errorf("policy file %s: %w", e.Name(), err)
+			return nil, fmt.Errorf("policy file %s: %w", e.Name(), err)
 		}
-		r.files = append(r.files, p)
+		out = append(out, p)
 	}
-	return nil
+	return out, nil
 }
+
+// Files returns the policies of policies.dir.
+func (r *Rules) Files() []*policy.Policy { return slices.Clone(r.files) }
 
 // Current returns the policies in force.
 func (r *Rules) Current() *policy.Set { return r.current.Load() }
+
+// Policies returns every policy, those that are off too, and those of the store that compile no longer, with the reason and switched off. One whose id a
+// read-only policy has by now is told of with that one.
+func (r *Rules) Policies() []policy.Effective {
+	out := r.Current().Policies()
+	for _, b := range *r.broken.Load() {
+		if i := slices.IndexFunc(out, func(e policy.Effective) bool { return e.Policy.ID == b.Policy.ID }); i >= 0 {
+			out[i].Err = b.Err
+			continue
+		}
+		out = append(out, b)
+	}
+	return out
+}
 
 // Follow compiles the policies again if another process changed one. It asks the store at most once in followEvery, so that every activity may call it.
 func (r *Rules) Follow(ctx context.Context) error {
@@ -126,23 +147,31 @@ func (r *Rules) compile(custom []store.Policy, stored []store.Override) error {
 		return fmt.Errorf("read the built-in policies: %w", err)
 	}
 	all = append(all, r.files...)
+	broken := []policy.Effective{}
 	for _, c := range custom {
 		p, err := policy.Parse([]byte(c.YAML))
 		if err == nil {
 			_, err = policy.Compile([]*policy.Policy{p}, nil, r.detectors)
 		}
-		if err != nil {
-			// One that an upgrade broke is shown as failing and holds no other back.
-			r.failed([]policy.Failure{{PolicyID: c.ID, Err: err}})
+		if slices.ContainsFunc(all, func(have *policy.Policy) bool { return have.ID == c.ID }) {
+			err = fmt.Errorf("policy %s: a policy that is built in or in policies.dir has the id of a custom one, which rests: save that under another id and delete it", c.ID)
+		}
+		if err == nil {
+			all = append(all, p)
 			continue
 		}
-		all = append(all, p)
+		// One that an upgrade broke is shown as failing and holds no other back.
+		r.failed([]policy.Failure{{PolicyID: c.ID, Err: err}})
+		sketch := policy.Sketch([]byte(c.YAML))
+		sketch.ID, sketch.Version = c.ID, int(c.Version)
+		broken = append(broken, policy.Effective{Policy: sketch, Severity: sketch.Severity, Mode: policy.ModeOff, Err: err})
 	}
 	set, err := policy.Compile(all, admitted(all, stored), r.detectors)
 	if err != nil {
 		return err
 	}
 	r.current.Store(set)
+	r.broken.Store(&broken)
 	r.read = digest(custom, stored)
 	return nil
 }

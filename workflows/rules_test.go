@@ -73,6 +73,39 @@ func TestAStoredPolicyThatNoLongerCompilesHoldsNoOtherBack(t *testing.T) {
 	if b.Rules.Failures()["custom.broken"] != 1 {
 		t.Errorf("failures %v", b.Rules.Failures())
 	}
+	all := b.Rules.Policies()
+	i := slices.IndexFunc(all, func(e policy.Effective) bool { return e.Policy.ID == "custom.broken" })
+	if i < 0 || all[i].Mode != policy.ModeOff || all[i].Policy.Title != "A card of ours" || all[i].Err == nil || !strings.Contains(all[i].Err.Error(), "line 8, column 12") {
+		t.Fatal("a policy that compiles no longer is not listed with its error")
+	}
+	check(t, b.DB.Write(t.Context(), func(tx *store.Tx) error {
+		_, err := tx.ExecContext(t.Context(), `DELETE FROM policies WHERE id = 'custom.broken'`)
+		return err
+	}))
+	check(t, b.Rules.Reload(t.Context()))
+	if len(b.Rules.Policies()) != len(all)-1 {
+		t.Error("a policy that is gone is still listed as broken")
+	}
+}
+
+func TestAStoredPolicyWithTheIDOfABuiltInOneHoldsNothingBack(t *testing.T) {
+	b := newBench(t)
+	check(t, b.DB.Write(t.Context(), func(tx *store.Tx) error {
+		return store.SavePolicy(t.Context(), tx, 0, store.PolicyVersion{Policy: store.Policy{ID: "content.card_numbers", Version: 3, YAML: strings.Replace(customPolicy, "custom.any_card", "content.card_numbers", 1)}})
+	}))
+	check(t, b.Rules.Reload(t.Context()))
+	n := 0
+	for _, e := range b.Rules.Policies() {
+		if e.Policy.ID == "content.card_numbers" {
+			n++
+			if e.Policy.Title == "A card of ours" || e.Mode != policy.ModeOn || e.Err == nil {
+				t.Errorf("the built-in policy is %s with error %v", e.Mode, e.Err)
+			}
+		}
+	}
+	if n != 1 || b.Rules.Failures()["content.card_numbers"] != 1 {
+		t.Errorf("%d policies of the id, failures %v", n, b.Rules.Failures())
+	}
 }
 
 func TestAPolicyThatAnotherProcessChangedIsFollowed(t *testing.T) {

@@ -78,7 +78,7 @@ func (p *page) detect(ctx context.Context, tx *store.Tx, u *unit, what about) []
 			continue
 		}
 		f := findings.Detection{
-			PolicyID: d.PolicyID, PolicyVersion: d.Version, Kind: d.Kind, Severity: d.Severity, Title: d.Title, OccurredAt: u.at, Actor: what.actor,
+			PolicyID: d.PolicyID, PolicyVersion: d.Version, Kind: d.Kind, Severity: d.Severity, Graded: d.Graded, Title: d.Title, OccurredAt: u.at, Actor: what.actor,
 			Resource: findings.Resource{Kind: what.resource.Kind, ID: what.resource.ID, Name: p.mask(what.resource.Name), URL: what.resource.URL},
 		}
 		if d.About == policy.AboutActor && what.actor.ID != "" {

@@ -1,5 +1,6 @@
 // Package problem holds the errors that callers of the API see: RFC 9457 problem details with a stable code, one sentence and what to do. They
-// never hold content, a secret or anything else that the caller sent but a field's name.
+// never hold content, a secret or anything else that the caller sent but a field's name, and words of a policy that is refused, which is no
+// secret to its author.
 package problem
 
 import (
@@ -39,9 +40,13 @@ const (
 	CodeTransition      = "OB-4092" // 409
 	CodePaused          = "OB-4093" // 409
 	CodeLocked          = "OB-4094" // 409
+	CodePolicyChanged   = "OB-4095" // 409
+	CodePolicyTaken     = "OB-4096" // 409
+	CodePolicyReadOnly  = "OB-4097" // 409
 	CodeTooLarge        = "OB-4130" // 413
 	CodeMediaType       = "OB-4150" // 415
 	CodeTestFailed      = "OB-4220" // 422, where a failed test has no code of its own
+	CodePolicy          = "OB-4221" // 422
 	CodeTooMany         = "OB-4290" // 429
 	CodeInternal        = "OB-5000" // 500
 	CodeAudit           = "OB-5030" // 503
@@ -58,6 +63,7 @@ type Problem struct {
 	Detail    string  `json:"detail" doc:"One sentence for a person, with what to do."`
 	RequestID string  `json:"request_id" doc:"Also in the header X-Request-Id and in the log."`
 	Errors    []Field `json:"errors,omitempty" doc:"The inputs that are wrong."`
+	Issues    []Issue `json:"issues,omitempty" doc:"What is wrong with the text of a policy."`
 
 	header http.Header
 }
@@ -66,6 +72,15 @@ type Problem struct {
 type Field struct {
 	Location string `json:"location" doc:"Where, for example body.config.base_url or query.limit."`
 	Message  string `json:"message" doc:"What is wrong; does not repeat the input."`
+}
+
+// Issue is one thing that is wrong with the text of a policy. Its message may hold words of that text, which the caller is the author of.
+type Issue struct {
+	Name     string `json:"name,omitempty" doc:"The item of an import."`
+	PolicyID string `json:"policy_id,omitempty" doc:"Absent where it cannot be read."`
+	Line     int    `json:"line" doc:"From 1; 0: it has no place."`
+	Column   int    `json:"column" doc:"In characters, from 1; 0: it is about the whole line."`
+	Message  string `json:"message"`
 }
 
 // New makes a problem. The request id is filled in when it is sent.

@@ -28,6 +28,7 @@ import (
 	"github.com/outband/outband/internal/vault"
 	"github.com/outband/outband/ui"
 	"github.com/outband/outband/workflows"
+	"github.com/outband/outband/workflows/authoring"
 )
 
 // keysOf are the keys that ids and fingerprints are computed with.
@@ -61,6 +62,7 @@ func (i indexer) Step(ctx context.Context, budget time.Duration) (more bool, err
 type parts struct {
 	detectors []dlp.Detector
 	rules     *workflows.Rules
+	author    *authoring.Author
 	http      *safehttp.Client
 	opener    *workflows.Opener
 	engine    *dlp.Engine // nil: this process scans nothing
@@ -102,6 +104,9 @@ func (in *instance) parts(ctx context.Context) (p *parts, err error) {
 		ids = append(ids, d.ID)
 	}
 	if p.rules, err = workflows.NewRules(ctx, in.db, in.cfg.Policies.Dir, ids); err != nil {
+		return p, err
+	}
+	if p.author, err = authoring.New(in.db, ids, p.rules.Files()); err != nil {
 		return p, err
 	}
 	p.http = safehttp.New(safehttp.Config{Allow: in.cfg.Egress.Allow})
@@ -165,8 +170,9 @@ func (in *instance) api(p *parts) (*api.API, error) {
 		Detectors: func() []dlp.Detector { return p.detectors },
 		Policies: func(ctx context.Context) ([]policy.Effective, error) {
 			err := p.rules.Follow(ctx)
-			return p.rules.Current().Policies(), err
+			return p.rules.Policies(), err
 		},
+		Author: p.author,
 		PoliciesChanged: func(ctx context.Context) error {
 			return errors.Join(p.rules.Reload(ctx), p.runner.PoliciesChanged(ctx))
 		}, PolicyFailures: p.rules.Failures,

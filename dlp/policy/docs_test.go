@@ -61,10 +61,14 @@ func TestDocsNameTheLanguage(t *testing.T) {
 		}
 	}
 	blocks := regexp.MustCompile("(?s)```(yaml|cel)\n(.*?)```").FindAllStringSubmatch(text, -1)
-	if len(blocks) != 2 {
-		t.Fatalf("%s has %d examples, want 2", docsPath, len(blocks))
+	if len(blocks) != 3 {
+		t.Fatalf("%s has %d examples, want 3", docsPath, len(blocks))
 	}
 	for _, block := range blocks {
+		if severity, ok := strings.CutPrefix(block[2], "severity: "); ok {
+			compiledSet(t, nil, graded(strings.TrimSpace(severity), ""))
+			continue
+		}
 		if block[1] == "yaml" {
 			compiledSet(t, nil, block[2])
 			continue

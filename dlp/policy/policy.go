@@ -100,6 +100,7 @@ type Decision struct {
 	Version  int
 	Kind     string
 	Severity string
+	Graded   bool // the severity is that of this unit alone: another one of the same finding may have another
 	Title    string
 	About    string // as in Policy: AboutActor, or empty
 	Evidence []int  // indices into Input.Matches that belong to the finding, those the expression's globs name

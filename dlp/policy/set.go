@@ -30,6 +30,22 @@ type Effective struct {
 
 	// Fields are the fields of a record that the policy's expression names, in its order.
 	Fields []string `json:"fields"`
+
+	// Levels are the severities that the policy's own expression can give, the worst first; empty where the severity is one word.
+	Levels []string `json:"levels,omitempty"`
+
+	// Err says why a stored policy compiles no longer; nothing asks it then.
+	Err error `json:"-"`
+
+	overridden bool // the severity
+}
+
+// SeverityWhen is the expression that decides the severity; empty where one word or an override does.
+func (e Effective) SeverityWhen() string {
+	if e.overridden {
+		return ""
+	}
+	return e.Policy.SeverityWhen
 }
 
 // Decides is a digest of all by which the policy decides about a unit and makes a finding: 32 hex characters, equal for equal policies in force.
@@ -41,7 +57,11 @@ func (e Effective) Decides() (string, error) {
 
 func (e Effective) line() ([]byte, error) {
 	p := e.Policy
-	line, err := json.Marshal([]any{p.ID, p.Version, p.Title, p.Kind, p.On, p.About, p.When, p.ClosedBy, e.Severity, e.Mode})
+	all := []any{p.ID, p.Version, p.Title, p.Kind, p.On, p.About, p.When, p.ClosedBy, e.Severity, e.Mode}
+	if e.SeverityWhen() != "" {
+		all = append(all, p.SeverityWhen)
+	}
+	line, err := json.Marshal(all)
 	if err != nil {
 		return nil, fmt.Errorf("hash policy %s: %w", p.ID, err)
 	}
@@ -70,8 +90,21 @@ type Set struct {
 
 type compiled struct {
 	*program
-	severity string
+	severity string // where graded is nil, or fails
+	graded   *program
 	shadow   bool
+}
+
+// grade returns the severity of a unit that breaks the policy. Where the expression fails it is the worst that it can give: an error hides nothing.
+func (c *compiled) grade(u *unit, small bool) (string, error) {
+	if c.graded == nil {
+		return c.severity, nil
+	}
+	severity, err := c.graded.grade(u, small)
+	if err != nil {
+		return c.severity, err
+	}
+	return severity, nil
 }
 
 type globbed struct {
@@ -123,10 +156,17 @@ func Compile(policies []*Policy, overrides []Override, detectors []string) (*Set
 			errs = append(errs, err)
 			continue
 		}
-		e := Effective{Policy: p, Severity: cmp.Or(o.Severity, p.Severity), Mode: cmp.Or(o.Mode, p.Mode), Standing: prog.standing, Fields: prog.fields}
+		e := Effective{Policy: p, Severity: cmp.Or(o.Severity, p.Severity), Mode: cmp.Or(o.Mode, p.Mode), Standing: prog.standing, Fields: prog.fields, overridden: o.Severity != ""}
+		if prog.grades != nil {
+			e.Levels = prog.grades.levels
+		}
 		s.all = append(s.all, e)
 		if e.Mode != ModeOff {
-			s.active = append(s.active, compiled{program: prog, severity: e.Severity, shadow: e.Mode == ModeShadow})
+			c := compiled{program: prog, severity: e.Severity, shadow: e.Mode == ModeShadow}
+			if !e.overridden {
+				c.graded = prog.grades
+			}
+			s.active = append(s.active, c)
 		}
 	}
 	if len(errs) > 0 {
@@ -240,8 +280,12 @@ func (s *Set) Evaluate(in Input, look Lookups) ([]Decision, []Failure) {
 		if err != nil && len(evidence) == 0 {
 			continue
 		}
+		severity, ungraded := c.grade(&u, small)
+		if ungraded != nil {
+			failures = append(failures, Failure{PolicyID: c.policy.ID, Err: ungraded})
+		}
 		decisions = append(decisions, Decision{
-			PolicyID: c.policy.ID, Version: c.policy.Version, Kind: c.policy.Kind, Severity: c.severity, Title: c.policy.Title,
+			PolicyID: c.policy.ID, Version: c.policy.Version, Kind: c.policy.Kind, Severity: severity, Graded: c.graded != nil, Title: c.policy.Title,
 			About: c.policy.About, Evidence: evidence, Shadow: c.shadow, Failed: err != nil,
 		})
 	}

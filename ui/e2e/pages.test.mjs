@@ -13,6 +13,7 @@ const pages = [
   ['/coverage', 'Coverage'],
   ['/destinations', 'Destinations'],
   ['/policies', 'Policies'],
+  ['/policies/new', 'New policy'],
   ['/detectors', 'Detectors'],
   ['/settings', 'Settings and health'],
   ['/users', 'Users'],

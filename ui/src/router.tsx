@@ -3,7 +3,7 @@ import { createRootRouteWithContext, createRoute, createRouter, lazyRouteCompone
 
 import { api } from './api/client';
 import { ProblemAlert } from './parts/states';
-import { coverageSearch, findingsSearch, nextSearch, overviewSearch, recordsSearch } from './search';
+import { coverageSearch, findingsSearch, nextSearch, overviewSearch, policyNewSearch, recordsSearch } from './search';
 import { sessionQuery } from './session';
 import { NotFound } from './shell/NotFound';
 import { Shell } from './shell/Shell';
@@ -44,6 +44,8 @@ const destinations = page('/destinations', () => import('./pages/destinations/De
 const destinationNew = page('/destinations/new', () => import('./pages/destinations/AddDestination'), 'AddDestination');
 const destination = page('/destinations/$id', () => import('./pages/destinations/DestinationPage'), 'DestinationPage');
 const policies = page('/policies', () => import('./pages/policies/Policies'), 'Policies');
+const policyNew = createRoute({ getParentRoute: () => shell, path: '/policies/new', validateSearch: policyNewSearch, component: lazyRouteComponent(() => import('./pages/policies/editor/Editor'), 'NewPolicy') });
+const policyEdit = page('/policies/$id/edit', () => import('./pages/policies/editor/Editor'), 'EditPolicy');
 const detectors = page('/detectors', () => import('./pages/policies/Detectors'), 'Detectors');
 const settings = page('/settings', () => import('./pages/settings/Settings'), 'Settings');
 const users = page('/users', () => import('./pages/settings/Users'), 'Users');
@@ -64,7 +66,7 @@ const finding = createRoute({
 const tree = root.addChildren([
   signIn,
   setUp,
-  shell.addChildren([overview, connections, connectionNew, connection, records, coverage, findings, finding, destinations, destinationNew, destination, policies, detectors, settings, users, tokens, audit]),
+  shell.addChildren([overview, connections, connectionNew, connection, records, coverage, findings, finding, destinations, destinationNew, destination, policies, policyNew, policyEdit, detectors, settings, users, tokens, audit]),
 ]);
 
 export function makeRouter(queries: QueryClient) {

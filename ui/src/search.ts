@@ -40,6 +40,11 @@ export function recordsSearch(raw: Raw): RecordsSearch {
   return { tab: choice(raw.tab, 'changes'), kind: one(raw.kind), as_of: day && /^\d{4}-\d{2}-\d{2}$/.test(day) ? day : undefined };
 }
 
+/** policyNewSearch: from is the policy of which the new one begins as a copy. */
+export function policyNewSearch(raw: Raw): { from?: string } {
+  return { from: one(raw.from) };
+}
+
 export function coverageSearch(raw: Raw): { connection?: string } {
   return { connection: one(raw.connection) };
 }

@@ -582,7 +582,8 @@ export interface paths {
         /** List policies with what the overrides make of them */
         get: operations["list-policies"];
         put?: never;
-        post?: never;
+        /** Save a new custom policy; a red test refuses it */
+        post: operations["create-policy"];
         delete?: never;
         options?: never;
         head?: never;
@@ -598,13 +599,100 @@ export interface paths {
         };
         /** Get a policy */
         get: operations["get-policy"];
+        /** Save a new version of a custom policy; a red test refuses it */
+        put: operations["replace-policy"];
+        post?: never;
+        /** Retire a custom policy; its findings and versions stay */
+        delete: operations["delete-policy"];
+        options?: never;
+        head?: never;
+        /** Override the severity or mode of a policy */
+        patch: operations["update-policy"];
+        trace?: never;
+    };
+    "/api/v1/policies/{id}/source": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get the file of a policy, also of one that is built in */
+        get: operations["get-policy-source"];
         put?: never;
         post?: never;
         delete?: never;
         options?: never;
         head?: never;
-        /** Override the severity or mode of a policy */
-        patch: operations["update-policy"];
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/policies/{id}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the versions of a custom policy, the newest first */
+        get: operations["list-policy-versions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/policies/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Compile a policy and run its tests without saving it */
+        post: operations["check-policy"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/policies/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get the files of all custom policies */
+        get: operations["export-policies"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/policies/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Save the files of several custom policies, all or none, or try it */
+        post: operations["import-policies"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/records": {
@@ -1038,6 +1126,12 @@ export interface components {
             /** @enum {string} */
             state: "up" | "degraded" | "down";
         };
+        CheckPolicyInputBody: {
+            /** @description The custom policy that it is to be a version of; absent: it is to be a new one. */
+            id?: string;
+            /** @description The policy's file, at most 64 KiB. */
+            yaml: string;
+        };
         Connection: {
             /** @description The organisation behind the key. */
             account: components["schemas"]["AccountRef"];
@@ -1226,6 +1320,12 @@ export interface components {
             kind?: "webhook";
             name: string;
             secrets?: components["schemas"]["DestinationSecrets"];
+        };
+        CreatePolicyInputBody: {
+            /** @description Why; the version keeps it. */
+            reason?: string;
+            /** @description The policy's file, at most 64 KiB. Its tests must pass. Its version becomes the next one where it is not higher. */
+            yaml: string;
         };
         CreateTokenInputBody: {
             /** @description RFC 3339. Absent: in 90 days; null: never. */
@@ -1518,6 +1618,31 @@ export interface components {
             /** Format: date-time */
             to: string | null;
         };
+        ImportedPolicy: {
+            /** @description Empty where it cannot be read. */
+            id: string;
+            issues: components["schemas"]["Issue"][];
+            name: string;
+            /** @enum {string} */
+            outcome: "created" | "updated" | "unchanged" | "refused";
+            /**
+             * Format: int64
+             * @description After the import; 0 where it is refused.
+             */
+            version: number;
+        };
+        ImportItem: {
+            /** @description What its issues are told with, such as the file's name. */
+            name?: string;
+            yaml: string;
+        };
+        ImportPoliciesInputBody: {
+            /** @description Say what would become of them, and save nothing. */
+            dry_run?: boolean;
+            items: components["schemas"]["ImportItem"][];
+            /** @description Why; the version keeps it. */
+            reason?: string;
+        };
         Instance: {
             after?: string;
             before?: string;
@@ -1541,6 +1666,23 @@ export interface components {
             from: string | null;
             /** Format: date-time */
             to: string | null;
+        };
+        Issue: {
+            /**
+             * Format: int64
+             * @description In characters, from 1; 0: it is about the whole line.
+             */
+            column: number;
+            /**
+             * Format: int64
+             * @description From 1; 0: it has no place.
+             */
+            line: number;
+            message: string;
+            /** @description The item of an import. */
+            name?: string;
+            /** @description Absent where it cannot be read. */
+            policy_id?: string;
         };
         KeyFacts: {
             /** @description What cannot be read with this key. */
@@ -1649,6 +1791,16 @@ export interface components {
         };
         ListPolicy: {
             items: components["schemas"]["Policy"][];
+            /** @description Empty on the last page. */
+            next_cursor: string;
+        };
+        ListPolicySource: {
+            items: components["schemas"]["PolicySource"][];
+            /** @description Empty on the last page. */
+            next_cursor: string;
+        };
+        ListPolicyVersion: {
+            items: components["schemas"]["PolicyVersion"][];
             /** @description Empty on the last page. */
             next_cursor: string;
         };
@@ -1801,6 +1953,8 @@ export interface components {
             /** @description Of the policy itself. */
             default_severity: string;
             description: string;
+            /** @description Why a stored policy compiles no longer, so that it rests with mode off; empty otherwise. */
+            error: string;
             /**
              * Format: int64
              * @description Evaluations that gave no answer since the process started; over 0: the policy is failing.
@@ -1820,11 +1974,15 @@ export interface components {
             mode: "on" | "shadow" | "off";
             on: components["schemas"]["On"];
             references: string[];
+            /** @description What severity_when can give, the worst first. */
+            severities: string[];
             /**
-             * @description In force.
+             * @description In force; where severity_when decides, the worst that it can give.
              * @enum {string}
              */
             severity: "critical" | "high" | "medium" | "low" | "info";
+            /** @description CEL that gives the severity of each text, activity or record; empty: it is one word, or an override decides. */
+            severity_when: string;
             /**
              * @description Comes with Outband, is in policies.dir, or is in the store.
              * @enum {string}
@@ -1843,6 +2001,68 @@ export interface components {
             version: number;
             /** @description CEL. */
             when: string;
+        };
+        PolicyCheck: {
+            /**
+             * Format: int64
+             * @description The worst case of one evaluation, in units; 0 where it does not compile.
+             */
+            cost: number;
+            /**
+             * Format: int64
+             * @description The most that is admitted.
+             */
+            cost_limit: number;
+            /** @description Empty where it cannot be read, as the next ones. */
+            id: string;
+            /** @description Why it cannot, red tests among them. */
+            issues: components["schemas"]["Issue"][];
+            /** @description content, activity or posture: on: decides it. */
+            kind: string;
+            /** @description It can be saved. */
+            ok: boolean;
+            /** @description What it can give, the worst first. */
+            severities: string[];
+            /** @description Empty where the policy does not compile. */
+            tests: components["schemas"]["PolicyTest"][];
+            title: string;
+        };
+        PolicyImport: {
+            /** @description In the order in which they were sent. */
+            items: components["schemas"]["ImportedPolicy"][];
+            /** @description False: nothing was, for it was a dry run. */
+            saved: boolean;
+        };
+        PolicySource: {
+            id: string;
+            /** Format: int64 */
+            version: number;
+            yaml: string;
+        };
+        PolicyTest: {
+            /** Format: int64 */
+            column: number;
+            /** @description Why the expression failed; empty if it did not. */
+            error: string;
+            /** @description As want. */
+            got: string;
+            /** Format: int64 */
+            line: number;
+            name: string;
+            passed: boolean;
+            /** @description true, false or error; with the severity after it where the test states one. */
+            want: string;
+        };
+        PolicyVersion: {
+            /** Format: date-time */
+            at: string | null;
+            /** @description The id of the user or token, or cli. */
+            by: string;
+            reason: string;
+            /** @description The policy was deleted with it. */
+            retired: boolean;
+            /** Format: int64 */
+            version: number;
         };
         Preview: {
             /** @description Byte for byte as it would be sent; JSON. */
@@ -1874,6 +2094,8 @@ export interface components {
             detail: string;
             /** @description The inputs that are wrong. */
             errors?: components["schemas"]["Field"][];
+            /** @description What is wrong with the text of a policy. */
+            issues?: components["schemas"]["Issue"][];
             /** @description Also in the header X-Request-Id and in the log. */
             request_id: string;
             /**
@@ -1956,6 +2178,17 @@ export interface components {
         Ref: {
             id: string;
             kind: string;
+        };
+        ReplacePolicyInputBody: {
+            /**
+             * Format: int64
+             * @description The newest version, which this one follows: 409 if another one was saved meanwhile.
+             */
+            expected_version: number;
+            /** @description Why; the version keeps it. */
+            reason?: string;
+            /** @description The policy's file, at most 64 KiB. Its tests must pass. Its version becomes the next one where it is not higher. */
+            yaml: string;
         };
         Replayed: {
             /** Format: int64 */
@@ -3809,6 +4042,39 @@ export interface operations {
             };
         };
     };
+    "create-policy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreatePolicyInputBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Policy"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "get-policy": {
         parameters: {
             query?: never;
@@ -3828,6 +4094,75 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Policy"];
                 };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "replace-policy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReplacePolicyInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Policy"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-policy": {
+        parameters: {
+            query: {
+                /** @description The newest version: 409 if another one was saved meanwhile. */
+                expected_version: number;
+                /** @description Why. */
+                reason?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Error */
             default: {
@@ -3862,6 +4197,171 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Policy"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-policy-source": {
+        parameters: {
+            query?: {
+                /** @description Of a custom policy; absent or 0: what is in force. */
+                version?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicySource"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-policy-versions": {
+        parameters: {
+            query?: {
+                /** @description The next_cursor of the page before. */
+                cursor?: string;
+                /** @description Items of one page. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListPolicyVersion"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "check-policy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CheckPolicyInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyCheck"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "export-policies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListPolicySource"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "import-policies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ImportPoliciesInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyImport"];
                 };
             };
             /** @description Error */
