@@ -42,6 +42,7 @@ type Place struct {
 	Start, End int
 	Name       string // of a planted value: the detector; of a decoy: what it is
 	Wide       bool   // a match may cover a part of it only: source code, hidden text, lists
+	From, To   int    // what else of an example stands around it, and may hold more of the kind; both 0: nothing
 }
 
 // Document is one text and what was put into it.
@@ -149,11 +150,15 @@ func (m *maker) fill() error {
 		if err != nil {
 			return err
 		}
+		from := len(m.doc.Text)
 		m.write(p.before)
 		at := Place{Start: len(m.doc.Text), Name: k.ID, Wide: k.wide}
 		m.write(p.value)
 		at.End = len(m.doc.Text)
 		m.write(p.after)
+		if p.kept {
+			at.From, at.To = from, len(m.doc.Text)
+		}
 		m.doc.Planted = append(m.doc.Planted, at)
 		m.sensitive += at.End - at.Start
 		return nil

@@ -174,23 +174,30 @@ func (q *measure) planted(d *Document, p Place, matches []dlp.Match) {
 	q.fault(d, p.Start, p.End, Fault{Detector: p.Name, Missed: true, Instead: strings.TrimSpace(instead)})
 }
 
-// match counts whether a match is right.
+// match counts whether a match is right. What else of an example stands around a value is not judged: nobody said what of it is sensitive.
 func (q *measure) match(d *Document, m dlp.Match) {
 	s := q.scores[m.Detector]
-	instead := ""
+	instead, kept := "", false
 	for _, p := range d.Planted {
-		if !overlap(m, p) {
-			continue
-		}
-		if names(m, p.Name) {
+		if overlap(m, p) && names(m, p.Name) {
 			s.Right++
 			return
 		}
-		instead = p.Name
+		if overlap(m, p) && !p.Wide {
+			instead = p.Name
+		}
+		kept = kept || m.Start >= p.From && m.End <= p.To
+	}
+	if kept && instead == "" {
+		return
 	}
 	s.Wrong++
-	if slices.ContainsFunc(d.Decoys, func(p Place) bool { instead = p.Name; return overlap(m, p) }) {
-		s.Decoys++
+	for _, p := range d.Decoys {
+		if overlap(m, p) {
+			instead = p.Name
+			s.Decoys++
+			break
+		}
 	}
 	q.fault(d, m.Start, m.End, Fault{Detector: m.Detector, Instead: instead})
 }

@@ -72,7 +72,9 @@ func (m *maker) chat(n, size int) error {
 		for range 1 + m.rng.IntN(4) {
 			switch m.rng.IntN(8) {
 			case 0:
-				m.write("```\n" + snippet(m.rng) + "```\n")
+				m.write("```\n")
+				m.snippet(one(m.rng, languages), m.rng.IntN(2) == 0, 1+m.rng.IntN(2))
+				m.write("```\n")
 			case 1:
 				for range 2 + m.rng.IntN(4) {
 					m.write("- " + sentence(m.rng) + "\n")

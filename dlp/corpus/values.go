@@ -18,6 +18,7 @@ import (
 type kind struct {
 	dlp.Detector
 	forms []form
+	names []string // of an assignment
 	keep  keeping
 	wide  bool
 	check func([]byte) validate.Verdict // of values without macros; nil: there is none
@@ -36,6 +37,9 @@ const (
 	phrase                     // the value is a phrase of its own, without a name
 )
 
+// crossing are the parts of a pattern that reads over the ends of lines.
+var crossing = []string{`\n`, `\s`, `[^"`, `[^'`, `[^<`, `[^>`, "(?s)"}
+
 // newKind reads the forms of a detector's values from its examples.
 func newKind(d dlp.Detector) (*kind, error) {
 	k := &kind{Detector: d}
@@ -50,6 +54,7 @@ func newKind(d dlp.Detector) (*kind, error) {
 	if len(k.forms) == 0 {
 		return nil, fmt.Errorf("detector %s: there is no example to draw values after", d.ID)
 	}
+	k.names = namesOf(d, k.forms)
 	if v, ok := validate.ByName(d.Validator); ok && !v.Soft {
 		k.check = v.Check
 	}
@@ -58,6 +63,8 @@ func newKind(d dlp.Detector) (*kind, error) {
 	switch {
 	case d.Kind == dlp.KindScanner:
 		k.keep, k.wide = scannerKeeps(d)
+	case d.Kind == dlp.KindPattern && slices.ContainsFunc(crossing, func(c string) bool { return strings.Contains(d.Pattern, c) }):
+		k.keep = keepAll
 	case d.Kind == dlp.KindPattern && (strings.Contains(d.Pattern, "(?P<value>") || d.RequireContext):
 		k.keep = keepLine
 	case d.Kind == dlp.KindPattern && word:
@@ -90,7 +97,10 @@ func scannerKeeps(d dlp.Detector) (keep keeping, wide bool) {
 func (k *kind) checksum() bool { return k.check != nil }
 
 // piece is a value with what stands around it.
-type piece struct{ before, value, after string }
+type piece struct {
+	form
+	kept bool // what stands around it comes from an example
+}
 
 // piece draws a value and its surroundings for a form of document.
 func (k *kind) piece(rng *rand.Rand, doc string) (piece, error) {
@@ -127,7 +137,7 @@ func (k *kind) draw(rng *rand.Rand, f form) (piece, error) {
 	if len(parts) != 3 {
 		return piece{}, fmt.Errorf("detector %s: an example holds a zero byte", k.ID)
 	}
-	return piece{parts[0], parts[1], parts[2]}, nil
+	return piece{form{parts[0], parts[1], parts[2]}, k.keep == keepLine || k.keep == keepAll}, nil
 }
 
 // tries is how often a value is drawn until its sum is right; the rarest sums hold for one in 97.
