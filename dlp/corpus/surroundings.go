@@ -165,7 +165,7 @@ func spell(s spelling, name string) string {
 }
 
 // hump is where a word begins in a name without separators.
-var hump = regexp.MustCompile("([a-z0-9])([A-Z])")
+var hump = regexp.MustCompile("([a-z])([A-Z])")
 
 func capital(s string) string {
 	for i, c := range s {

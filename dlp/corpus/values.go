@@ -65,7 +65,9 @@ func newKind(d dlp.Detector) (*kind, error) {
 		k.keep, k.wide = scannerKeeps(d)
 	case d.Kind == dlp.KindPattern && slices.ContainsFunc(crossing, func(c string) bool { return strings.Contains(d.Pattern, c) }):
 		k.keep = keepAll
-	case d.Kind == dlp.KindPattern && (strings.Contains(d.Pattern, "(?P<value>") || d.RequireContext):
+	case d.Kind == dlp.KindPattern && d.RequireContext:
+		k.keep = keepAll
+	case d.Kind == dlp.KindPattern && strings.Contains(d.Pattern, "(?P<value>"):
 		k.keep = keepLine
 	case d.Kind == dlp.KindPattern && word:
 		k.keep = phrase
@@ -86,7 +88,7 @@ func scannerKeeps(d dlp.Detector) (keep keeping, wide bool) {
 		return keepLine, false
 	case "phrase":
 		if d.RequireContext {
-			return keepLine, false
+			return keepAll, false
 		}
 		return phrase, false
 	}
