@@ -142,6 +142,64 @@ func BenchmarkNew(b *testing.B) {
 	b.ReportMetric(float64(len(detectors)), "detectors")
 }
 
+// against times the engine and the naive loop in turns on the same documents and returns how many times faster the engine is, by the best round of each.
+func against(tb testing.TB, detectors []dlp.Detector, docs [][]byte, rounds int) float64 {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	e := compile(tb, detectors)
+	slow := newNaive(tb, e.Detectors())
+	const times = 20 // One round of the engine is too short for the clock.
+	var fast, reference time.Duration
+	best := func(d *time.Duration, f func()) {
+		start := corpus.CPUTime()
+		f()
+		if took := corpus.CPUTime() - start; *d == 0 || took < *d {
+			*d = took
+		}
+	}
+	found := 0
+	for range rounds {
+		best(&fast, func() {
+			for range times {
+				scanAll(tb, e, docs)
+			}
+		})
+		best(&reference, func() {
+			for _, d := range docs {
+				found += slow.scan(d)
+			}
+		})
+	}
+	if found == 0 {
+		tb.Fatal("the naive loop found nothing")
+	}
+	return float64(reference) * times / float64(fast)
+}
+
+func BenchmarkNaive(b *testing.B) {
+	docs := decoded(b, documents(b, 512<<10, false))
+	for name, detectors := range map[string][]dlp.Detector{"all": builtin(b), "secrets": secrets(b)} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportMetric(against(b, detectors, docs, 2), "x-naive")
+			b.ReportMetric(0, "ns/op") // The rounds are counted, not the loop.
+		})
+	}
+}
+
+// TestEngineBeatsTheNaiveLoop is the gate: a change that costs the engine its lead fails. It measured far above the bound when it was set.
+func TestEngineBeatsTheNaiveLoop(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector slows the two unequally")
+	}
+	docs := decoded(t, documents(t, 128<<10, false))
+	for name, detectors := range map[string][]dlp.Detector{"all detectors": builtin(t), "secrets only": secrets(t)} {
+		ratio := against(t, detectors, docs, 3)
+		t.Logf("%s: %.0f times the naive loop", name, ratio)
+		if ratio < 60 {
+			t.Errorf("%s: %.1f times the naive loop; at least 60 are wanted", name, ratio)
+		}
+	}
+}
+
 const gitleaksVersion = "v8.30.1"
 
 // BenchmarkGitleaks runs gitleaks, as it comes, over the same documents as files. It is installed into a scratch folder, or taken from GITLEAKS.
