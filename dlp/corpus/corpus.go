@@ -21,7 +21,7 @@ type Configuration struct {
 const MaxSize = 1 << 30
 
 // DefaultConfiguration is the corpus that is measured unless another is asked for.
-func DefaultConfiguration() Configuration { return Configuration{Size: 32 << 20, Seed: 1} }
+func DefaultConfiguration() Configuration { return Configuration{Size: 64 << 20, Seed: 1} }
 
 // Forms of documents.
 const (

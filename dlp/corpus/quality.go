@@ -12,13 +12,13 @@ import (
 
 // Score is how well one detector does on a corpus. A match counts from medium confidence on.
 type Score struct {
-	Detector string `json:"detector"`
+	Detector string `json:"-"`
 	Planted  int    `json:"planted"` // values of this detector
 	Found    int    `json:"found"`   // of these, over just their span; also when a more specific detector has the match and names this one
-	Right    int    `json:"right"`   // matches on a planted value that it found or lost to this detector
+	Right    int    `json:"right"`   // matches on a planted value of this detector, or of one that lost the match to it
 	Wrong    int    `json:"wrong"`   // matches elsewhere: on a decoy, on the value of another detector, on ordinary text
 	Decoys   int    `json:"decoys"`  // of the wrong ones, those on a decoy
-	Checksum bool   `json:"checksum"`
+	Checksum bool   `json:"-"`       // its values prove themselves by a sum or a structure
 }
 
 // Recall is the part of the planted values that were found, 1 when none was planted.
@@ -42,15 +42,14 @@ func (s Score) Family() string {
 
 // DecoyScore says how many decoys of one name were there, and how many were matched with at least medium confidence.
 type DecoyScore struct {
-	Name    string `json:"name"`
-	Put     int    `json:"put"`
-	Matched int    `json:"matched"`
+	Name         string
+	Put, Matched int
 }
 
 // Quality is what a set of detectors found in a corpus, by id and by name.
 type Quality struct {
-	Scores []Score      `json:"scores"`
-	Decoys []DecoyScore `json:"decoys"`
+	Scores []Score
+	Decoys []DecoyScore
 }
 
 // Fault is a value that was missed, or a match that is wrong. It holds text of the corpus, which is made up.
