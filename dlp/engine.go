@@ -118,7 +118,7 @@ func New(detectors []Detector, cfg Configuration) (*Engine, error) {
 }
 
 // engineVersion is part of the ruleset: raise it when the engine finds other things with the same detectors.
-const engineVersion = "2"
+const engineVersion = "3"
 
 func rulesetHash(rules []*rule) (string, error) {
 	sorted := slices.SortedFunc(slices.Values(rules), func(a, b *rule) int { return strings.Compare(a.ID, b.ID) })

@@ -94,8 +94,12 @@ type nearby struct {
 	text             around
 }
 
+// words appends text in lower case, with blanks where words of a name begin: at a capital, a hyphen, an underscore. Letters beyond ASCII stay.
 func words(out, text []byte) []byte {
 	for i, b := range text {
+		if b == '_' || b == '-' {
+			b = ' '
+		}
 		if isUpper(b) && i > 0 && isLetter(text[i-1]) && !isUpper(text[i-1]) {
 			out = append(out, ' ')
 		}
@@ -125,7 +129,7 @@ func (s *state) weigh(c *candidate) bool {
 	if n == 0 && (r.RequireContext || c.confidence < floor) {
 		return false
 	}
-	against := slices.ContainsFunc(r.negative, func(w string) bool { return hasWord(text, w) })
+	against := slices.ContainsFunc(r.negative, func(w string) bool { return hasWord(text, w) && !idle(text, w) })
 	if against {
 		c.confidence -= negativeWeight
 	}
@@ -133,6 +137,12 @@ func (s *state) weigh(c *candidate) bool {
 		c.confidence += r.ContextWeight
 	}
 	return true
+}
+
+// idle reports whether a negative word means nothing where it stands: ORDER BY sorts rows, and "in order to" orders nothing.
+func idle(text []byte, w string) bool {
+	count := func(s string) int { return bytes.Count(text, []byte(s)) }
+	return w == "order" && count("order") == count("order by")+count("in order")
 }
 
 // near notes which of the context words stand in text, and returns how many it noted.

@@ -120,7 +120,7 @@ func Password(b []byte) Verdict {
 		return Reject
 	}
 	m := classes(b)
-	if m.kinds() == 1 && len(b) < 16 || m.other == len(b) || word(b) {
+	if m.kinds() == 1 && len(b) < 16 || m.other == len(b) || word(b) || asked(b) {
 		return Reject
 	}
 	if m.kinds() >= 3 || m.digit > 0 && len(b) >= 8 {
@@ -133,6 +133,12 @@ func Password(b []byte) Verdict {
 		return Reject // Words of one case or another, names and paths.
 	}
 	return Unknown
+}
+
+// asked reports whether b is a word in lower case at the end of a question or a cry: "what was the password again?".
+func asked(b []byte) bool {
+	b, mark := b[:len(b)-1], b[len(b)-1]
+	return (mark == '?' || mark == '!') && classes(b).lower == len(b)
 }
 
 // Key judges a value assigned to the name of a key or token: drawn at random or not. Names, paths, versions, dates and identifiers are rejected.
