@@ -118,7 +118,7 @@ func New(detectors []Detector, cfg Configuration) (*Engine, error) {
 }
 
 // engineVersion is part of the ruleset: raise it when the engine finds other things with the same detectors.
-const engineVersion = "2"
+const engineVersion = "3"
 
 func rulesetHash(rules []*rule) (string, error) {
 	sorted := slices.SortedFunc(slices.Values(rules), func(a, b *rule) int { return strings.Compare(a.ID, b.ID) })
@@ -179,9 +179,15 @@ func (e *Engine) acquire(keys Keys) *state {
 
 // release clears what points at foreign text, so that the pool keeps none of it alive (invariant 4).
 func (e *Engine) release(s *state) {
+	s.clear()
+	e.states.Put(s)
+}
+
+// clear forgets the text.
+func (s *state) clear() {
 	s.keys, s.memory = Keys{}, memory{}
 	s.text, s.src, s.view = nil, nil, view.View{}
-	s.near = nearby{}
+	s.near, s.current = nearby{}, nil
 	s.found = nil
 	clear(s.cands[:cap(s.cands)])
 	for i, l := range s.forms {
@@ -190,5 +196,5 @@ func (e *Engine) release(s *state) {
 		}
 	}
 	s.decoder.Wipe()
-	e.states.Put(s)
+	s.nested.wipe()
 }

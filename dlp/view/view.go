@@ -4,7 +4,6 @@
 package view
 
 import (
-	"bytes"
 	"encoding/binary"
 	"sort"
 	"unicode/utf16"
@@ -14,25 +13,12 @@ import (
 // Encoding is how bytes stand for characters.
 type Encoding int8
 
-// Encodings that a byte order mark tells apart.
+// Encodings that are told apart.
 const (
-	UTF8 Encoding = iota
+	UTF8 Encoding = iota // and single-byte encodings, whose letters beyond ASCII are not read
 	UTF16LE
 	UTF16BE
 )
-
-// Detect returns the encoding of a text that starts with head, by its byte order mark, and the length of the mark in bytes.
-func Detect(head []byte) (Encoding, int) {
-	switch {
-	case bytes.HasPrefix(head, []byte{0xef, 0xbb, 0xbf}):
-		return UTF8, 3
-	case bytes.HasPrefix(head, []byte{0xff, 0xfe}):
-		return UTF16LE, 2
-	case bytes.HasPrefix(head, []byte{0xfe, 0xff}):
-		return UTF16BE, 2
-	}
-	return UTF8, 0
-}
 
 // maxEscapes is how many layers of JSON strings inside JSON strings are undone.
 const maxEscapes = 3
