@@ -149,9 +149,9 @@ var codings = []coding{
 		return b.String()
 	}, html.UnescapeString},
 	{"quoted-printable", []string{"quoted_printable"}, func(s string) string {
-		var b strings.Builder
-		column := 0
-		for i, c := range []byte("Dear colleagues, the values are here, please keep them safe. " + s + " So far.") {
+		b, column := new(strings.Builder), 0
+		b.WriteString("\r\n")
+		for i, c := range []byte("Dear colleagues, the values are here, please keep them safe. Dear colleagues, once more: " + s + " So far.") {
 			out := string(c)
 			if i%3 == 0 || c == '=' || c < ' ' {
 				out = fmt.Sprintf("=%02X", c)

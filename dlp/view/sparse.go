@@ -121,16 +121,18 @@ func softBreak(text []byte, i int) int {
 	return w
 }
 
-// certain reports whether what stands in text[i:end] is quoted-printable: there is the break of a line, a written =, or a character of more than a
-// byte.
+// certain reports whether what stands in text[i:end] is quoted-printable: there are two ends of lines, a written =, or a character of more than a byte.
+// One = at the end of a long line may be that of base64.
 func certain(text []byte, i, end int) bool {
-	for ; i < end; i++ {
-		i = Quoted.next(text, i, end)
-		if i >= end {
+	for breaks := 0; ; i++ {
+		if i = Quoted.next(text, i, end); i >= end {
 			return false
 		}
 		r, w := Quoted.char(text[i:])
-		if w < 0 || r == '=' {
+		if w < 0 {
+			breaks++
+		}
+		if r == '=' || breaks == 2 {
 			return true
 		}
 		if r < 0xc2 || i+6 > len(text) {
@@ -140,7 +142,6 @@ func certain(text []byte, i, end int) bool {
 			return true
 		}
 	}
-	return false
 }
 
 func hex2(a, b byte) (byte, bool) {
