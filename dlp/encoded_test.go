@@ -259,3 +259,55 @@ func TestNothingIsFoundTwice(t *testing.T) {
 		t.Errorf("matches in one compressed run (-want +got):\n%s", diff)
 	}
 }
+
+// Runs that are longer than a block and its margins are read in pieces, wherever the blocks begin.
+func TestLongRuns(t *testing.T) {
+	whole := engine(t, dlp.Configuration{})
+	small := engine(t, dlp.Configuration{BlockSize: 5000})
+	var b strings.Builder
+	want := 0
+	for i := 0; b.Len() < 150_000; i++ {
+		fmt.Fprintf(&b, "%d: %s\n", i, strings.Repeat("All is well here. ", i%29))
+		if i%7 == 0 {
+			line, err := dlp.Expand(fmt.Sprint(i), "this key is AKIA{base32:16}, and so on\n")
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.WriteString(line)
+			want++
+		}
+	}
+	for _, c := range codings[:15] {
+		if slices.Contains(c.encoding, "gzip") || slices.Contains(c.encoding, "zlib") {
+			continue // Of these the first piece is read.
+		}
+		t.Run(c.name, func(t *testing.T) {
+			text := "It begins.\n" + c.write(b.String()) + "\nIt ends with mia@weber-home.de.\n"
+			res, err := whole.Scan([]byte(text), testKeys)
+			if err != nil || res.Truncated {
+				t.Fatalf("truncated %t, %v", res.Truncated, err)
+			}
+			got, values := 0, map[string]bool{}
+			for _, m := range res.Matches {
+				if m.Detector == "secret.aws_access_key_id" {
+					got++
+					values[m.Value] = true
+				}
+				if m.Line != 1+strings.Count(text[:m.Start], "\n") {
+					t.Fatalf("%+v is on line %d", m, 1+strings.Count(text[:m.Start], "\n"))
+				}
+			}
+			if got != want || len(values) != want {
+				t.Errorf("%d keys, %d different ones, want %d", got, len(values), want)
+			}
+			blocks, err := small.Scan([]byte(text), testKeys)
+			if diff := cmp.Diff(res, blocks); diff != "" || err != nil {
+				t.Errorf("Scan in blocks: %v (-want +got):\n%s", err, diff)
+			}
+			read, _, err := small.ScanReader(t.Context(), strings.NewReader(text), testKeys, 1<<30)
+			if diff := cmp.Diff(res, read); diff != "" || err != nil {
+				t.Errorf("ScanReader: %v (-want +got):\n%s", err, diff)
+			}
+		})
+	}
+}

@@ -175,16 +175,20 @@ func dense(text []byte, i, line, end int) (Run, bool) {
 	if webToken(text, i, line) || picture(text[max(0, i-80):i]) {
 		return Run{}, false
 	}
+	if i == 0 {
+		// The text may begin in the middle of a run, where no one knows how many characters have gone before.
+		for at := range 4 {
+			if code := codeOf(text[at:line]); line-at >= leastRun && code.legible(text[at:line]) {
+				return Run{Code: code, At: i, From: at, To: end}, true
+			}
+		}
+	}
 	at := i
 	for n := 0; n <= tries && line-at >= leastRun; n++ {
 		if text[at] == '0' && text[at+1]|0x20 == 'x' {
 			at += 2
 		}
-		code := Base64
-		if line-at >= leastHex && allHex(text[at:line]) {
-			code = Hex
-		}
-		if line-at >= leastRun && code.legible(text[at:line]) {
+		if code := codeOf(text[at:line]); line-at >= leastRun && code.legible(text[at:line]) {
 			return Run{Code: code, At: i, From: at, To: end}, true
 		}
 		next := bytes.IndexAny(text[at:min(line, i+64)], "/-_+")
@@ -196,13 +200,17 @@ func dense(text []byte, i, line, end int) (Run, bool) {
 	return Run{}, false
 }
 
-func allHex(b []byte) bool {
+// codeOf returns Hex for what is long enough and has digits of it only.
+func codeOf(b []byte) Code {
+	if len(b) < leastHex {
+		return Base64
+	}
 	for _, c := range b {
 		if hexValues[c] == none {
-			return false
+			return Base64
 		}
 	}
-	return true
+	return Hex
 }
 
 // webToken reports whether text[i:end] is a part of a JSON web token.
