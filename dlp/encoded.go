@@ -166,7 +166,7 @@ func (s *state) piece(base int, p piece) {
 		return
 	}
 	root.nested.spent += len(o.Text)
-	root.cut = root.cut || o.Cut
+	root.cut = root.cut || o.Cut || o.Whole && p.next > 0 // Of what is compressed only the beginning can be read.
 	c := n.inner
 	if c == nil {
 		c = newState(s.engine)

@@ -4,15 +4,25 @@ import (
 	"bytes"
 	"compress/gzip"
 	"compress/zlib"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/pem"
 	"fmt"
 	"html"
+	"image"
+	"image/png"
 	"io"
+	"math/big"
+	"math/rand/v2"
 	"mime/quotedprintable"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf16"
 
 	"github.com/google/go-cmp/cmp"
@@ -309,5 +319,65 @@ func TestLongRuns(t *testing.T) {
 				t.Errorf("ScanReader: %v (-want +got):\n%s", err, diff)
 			}
 		})
+	}
+}
+
+// certificate makes a certificate of someone with an address, and says nothing about its key.
+func certificate(t *testing.T, rng *rand.ChaCha8) string {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rng)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &x509.Certificate{
+		SerialNumber: big.NewInt(7), Subject: pkix.Name{CommonName: "shop.acme.example", Organization: []string{"Acme"}},
+		EmailAddresses: []string{"mia@weber-home.de"}, DNSNames: []string{"shop.acme.example", "www.acme.example"}, NotAfter: time.Unix(2_000_000_000, 0),
+	}
+	der, err := x509.CreateCertificate(rng, c, c, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+}
+
+// What is random, or a picture, or the shape of a program, yields nothing when it is taken for encoded text.
+func TestEncodedNoise(t *testing.T) {
+	e := engine(t, dlp.Configuration{})
+	rng := rand.NewChaCha8([32]byte{1})
+	blob := func(n int) []byte {
+		b := make([]byte, n)
+		// Read never fails.
+		_, _ = rng.Read(b)
+		return b
+	}
+	texts := map[string]string{}
+	for i := range 200 {
+		b := blob(16 + 7*i)
+		texts[fmt.Sprintf("base64 %d", i)] = "blob " + base64.StdEncoding.EncodeToString(b) + " end"
+		texts[fmt.Sprintf("base64 for URLs %d", i)] = "blob " + base64.RawURLEncoding.EncodeToString(b) + " end"
+		texts[fmt.Sprintf("hex %d", i)] = "blob " + hex.EncodeToString(b) + " end"
+		texts[fmt.Sprintf("lines %d", i)] = "blob\n" + lines(base64.StdEncoding.EncodeToString(b), "\n", 64) + "\nend"
+	}
+	for i := range 20 {
+		texts[fmt.Sprintf("commit %d", i)] = "commit " + hex.EncodeToString(blob(20)) + "\nMerge: " + hex.EncodeToString(blob(4)) + "\n"
+		texts[fmt.Sprintf("integrity %d", i)] = `<script src="/app.js" integrity="sha384-` + base64.StdEncoding.EncodeToString(blob(48)) + `"></script>`
+		texts[fmt.Sprintf("lock %d", i)] = `"integrity": "sha512-` + base64.StdEncoding.EncodeToString(blob(64)) + `"`
+		texts[fmt.Sprintf("certificate %d", i)] = certificate(t, rng)
+	}
+	picture := image.NewGray(image.Rect(0, 0, 64, 64))
+	copy(picture.Pix, blob(len(picture.Pix)))
+	var file bytes.Buffer
+	if err := png.Encode(&file, picture); err != nil {
+		t.Fatal(err)
+	}
+	texts["picture"] = `<img src="data:image/png;base64,` + base64.StdEncoding.EncodeToString(file.Bytes()) + `">`
+	texts["picture in lines"] = "Content-Transfer-Encoding: base64\n\n" + lines(base64.StdEncoding.EncodeToString(file.Bytes()), "\r\n", 76)
+	texts["drawing"] = `url("data:image/svg+xml;base64,` + base64.StdEncoding.EncodeToString([]byte(`<svg><desc>mia@weber-home.de</desc><path d="M4111 1111 1111 1111"/></svg>`)) + `")`
+	texts["minified script"] = strings.Repeat(`!function(e,t){"object"==typeof exports&&"undefined"!=typeof module?t(exports):t((e=e||self).app={})}(this,function(e){e.isAbsoluteURLWithCredentialsOrPort=function(t){return/^([a-z][a-z\d+\-.]*:)?\/\//i.test(t)&&!0&t.indexOf("%2F")&&"&amp;"!==t}});`, 20)
+	texts["names and paths"] = "src/internal/application/controllers/AbstractConfigurationPropertiesFactoryBean.java calls getApplicationConfigurationOrDefaultValueForTenant in /usr/local/lib/python3/site_packages/google_auth_oauthlib_interactive\n"
+	texts["formats"] = `log.Printf("%02d:%02d %5d%% %20s %x", h, m, 100, name, sum); x=10; y=3D; if a&lt;b {}`
+	for name, text := range texts {
+		for _, m := range scan(t, e, text) {
+			t.Errorf("%s: %+v", name, m)
+		}
 	}
 }
