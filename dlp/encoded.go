@@ -47,6 +47,7 @@ type nested struct {
 	runs    []view.Run
 	pieces  []piece
 	opened  view.Opened
+	used    bool            // something was decoded since the last wipe
 	pending [view.Codes]int // where the next piece of a run begins in the whole text; 0: none
 	groups  int
 
@@ -64,6 +65,10 @@ func (n *nested) begin() {
 
 // wipe overwrites decoded text (invariant 4).
 func (n *nested) wipe() {
+	if !n.used {
+		return
+	}
+	n.used = false
 	n.opened.Wipe()
 	if n.inner != nil {
 		n.inner.clear()
@@ -162,6 +167,7 @@ func (s *state) reach(r view.Run, size int) int {
 func (s *state) piece(base int, p piece) {
 	n, root := &s.nested, s.nested.root
 	o := &n.opened
+	n.used = true
 	if !o.Open(s.text, p.Run, min(maxInflated, maxRatio*(p.To-p.From))) {
 		return
 	}

@@ -28,6 +28,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/outband/outband/dlp"
+	"github.com/outband/outband/dlp/view"
 )
 
 // coding writes a text in a code, and reads a part of what it wrote, which may begin and end with characters that hold more than the part.
@@ -379,5 +380,116 @@ func TestEncodedNoise(t *testing.T) {
 		for _, m := range scan(t, e, text) {
 			t.Errorf("%s: %+v", name, m)
 		}
+	}
+}
+
+// What is made to cost much, or to hide, is bounded, and says when something was left out.
+func TestEncodedBounds(t *testing.T) {
+	e := engine(t, dlp.DefaultConfiguration())
+	b64 := base64.StdEncoding.EncodeToString
+	bomb := b64(compress(strings.Repeat("\n", 1<<20)))
+	inner := b64([]byte(strings.Repeat(bomb+" ", 8)))
+	for _, tc := range []struct {
+		name, text string
+		truncated  bool
+	}{
+		{"a compressed bomb", bomb, true},
+		{"bombs in a bomb", strings.Repeat(b64(compress(strings.Repeat(bomb+"\n", 100)))+"\n", 50), true},
+		{"bombs in base64", strings.Repeat(inner+"\n", 20), true},
+		{"many small runs", strings.Repeat(b64([]byte("a short line of text"))+" ", 8000), false},
+		{"many small compressed runs", strings.Repeat(b64(compress("a"))+" ", 4000), false},
+		{"all codes at once", strings.Repeat("%41&#65;=41=3D ", 50000), true},
+		{"damaged compression", "H4sIAAAAAAAA" + strings.Repeat("AAAAzzzz", 1000), false},
+		{"a long compressed run", b64(compress(string(corpus(t, 200_000, false)))), true},
+		{"lines that get shorter", ladder(), false},
+	} {
+		start := time.Now()
+		res, err := e.Scan([]byte(tc.text), testKeys)
+		if err != nil || res.Truncated != tc.truncated {
+			t.Errorf("%s: truncated %t, %v", tc.name, res.Truncated, err)
+		}
+		if took := time.Since(start); !raceEnabled && took > 5*time.Second {
+			t.Errorf("%s: %v for %d bytes", tc.name, took, len(tc.text))
+		}
+	}
+	deep := "my card: 5555 5555 5555 4444"
+	for range 3 {
+		deep = b64([]byte("data " + deep))
+	}
+	if got := scan(t, e, deep); len(got) > 0 {
+		t.Errorf("three codes deep: %+v", got)
+	}
+}
+
+// ladder is lines of base64, each of which another could go on.
+func ladder() string {
+	var b strings.Builder
+	for range 20 {
+		for n := 1000; n >= 40; n -= 4 {
+			b.WriteString(strings.Repeat("QUJD", n/4) + "\n")
+		}
+	}
+	return b.String()
+}
+
+func TestDecodedTextAllocatesLittle(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector makes sync.Pool forget at random")
+	}
+	e := engine(t, dlp.Configuration{})
+	text := []byte(strings.Repeat(base64.StdEncoding.EncodeToString([]byte(strings.Repeat("nothing of interest in here; ", 20)))+"\nand %20 more &amp; more\n", 200))
+	if n := testing.AllocsPerRun(20, func() {
+		if res, err := e.Scan(text, testKeys); err != nil || len(res.Matches) > 0 {
+			t.Fatal(res.Matches, err)
+		}
+	}); n >= 1 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func FuzzEncoded(f *testing.F) {
+	e, small := engine(f, dlp.Configuration{}), engine(f, dlp.Configuration{BlockSize: 128})
+	for i := range codings {
+		f.Add("my ssn is 536-22-8714, mail mia@weber-home.de, password=Tz8!kkLm9", uint8(i), uint8(3*i))
+	}
+	f.Fuzz(func(t *testing.T, text string, first, second uint8) {
+		text = "a " + codings[int(first)%len(codings)].write(text) + " b"
+		if second%2 == 0 {
+			text = "c " + codings[int(second/2)%len(codings)].write(text) + " d"
+		}
+		checkMatches(t, e, text)
+		want, err := e.Scan([]byte(text), testKeys)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := small.Scan([]byte(text), testKeys)
+		if diff := cmp.Diff(want, got); diff != "" || err != nil {
+			t.Fatalf("Scan in blocks: %v (-want +got):\n%s", err, diff)
+		}
+	})
+}
+
+// What looking for runs costs where there are none.
+func BenchmarkRuns(b *testing.B) {
+	text := corpus(b, 4<<20, false)
+	var runs []view.Run
+	b.SetBytes(int64(len(text)))
+	for b.Loop() {
+		runs = view.Runs(runs[:0], text)
+	}
+	b.ReportMetric(float64(len(runs)), "runs")
+}
+
+// Every line is base64 of text, and the worst that was thought of.
+func BenchmarkScanEncoded(b *testing.B) {
+	plain := corpus(b, 3<<20, true)
+	bomb := base64.StdEncoding.EncodeToString(compress(strings.Repeat("password: token key 12 34 @\n", 10000)))
+	for _, bc := range []struct{ name, text string }{
+		{"base64", lines(base64.StdEncoding.EncodeToString(plain), "\n", 76)},
+		{"codes", strings.Repeat("%41&#65;=41=3D ", 1<<17)},
+		{"runs", strings.Repeat(base64.StdEncoding.EncodeToString([]byte("a short line of text"))+" ", 1<<16)},
+		{"bombs", strings.Repeat(base64.StdEncoding.EncodeToString(compress(strings.Repeat(bomb+"\n", 100)))+"\n", 200)},
+	} {
+		b.Run(bc.name, func(b *testing.B) { benchmarkScan(b, []byte(bc.text)) })
 	}
 }

@@ -68,7 +68,7 @@ func foreign(b []byte) bool {
 			control++
 		}
 	}
-	return 5*n > len(b) && (10*control > len(b) || !letters(bytes.ReplaceAll(b, []byte{0}, nil)))
+	return 8*n > len(b) && (10*control > len(b) || !letters(bytes.ReplaceAll(b, []byte{0}, nil)))
 }
 
 // tally counts the units of a text read as UTF-16.

@@ -49,9 +49,9 @@ func (o *Opened) Open(text []byte, r Run, most int) bool {
 
 // Wipe overwrites what is left in the buffers.
 func (o *Opened) Wipe() {
-	for _, b := range [][]byte{o.raw, o.step.out, o.flat} {
-		clear(b[:cap(b)])
-	}
+	o.step.wipe()
+	clear(o.raw[:cap(o.raw)])
+	clear(o.flat[:cap(o.flat)])
 	// What was read last is still in these.
 	o.gzip, o.zlib, o.Text = nil, nil, nil
 	o.in.Reset(nil)
@@ -85,7 +85,7 @@ func (o *Opened) dense(text []byte) {
 
 func (o *Opened) sparse(text []byte) {
 	s, src := &o.step, text[o.run.From:]
-	s.out, s.edges = s.out[:0], s.edges[:0]
+	s.empty()
 	last := 0
 	s.begin(src, 0)
 	for i := o.run.Code.next(text, o.run.From, len(text)); i < len(text); i = o.run.Code.next(text, i, len(text)) {

@@ -37,6 +37,8 @@ type edge struct{ to, from, width int }
 type step struct {
 	out   []byte
 	edges []edge
+	char  [composed]byte
+	most  int // bytes that were in out since it was wiped
 }
 
 // View is a text and the way back to its source.
@@ -74,11 +76,10 @@ func (d *Decoder) Decode(src []byte, enc Encoding) View {
 	return View{Text: src, Hidden: d.watch.found, d: d}
 }
 
-// Wipe overwrites what the last call left in the buffers. The view must not be used any more.
+// Wipe overwrites what is left in the buffers. The view must not be used any more.
 func (d *Decoder) Wipe() {
 	for i := range d.steps {
-		clear(d.steps[i].out)
-		d.steps[i].out = d.steps[i].out[:0]
+		d.steps[i].wipe()
 	}
 	d.watch.begin()
 	clear(d.watch.found[:cap(d.watch.found)])
@@ -88,8 +89,19 @@ func (d *Decoder) Wipe() {
 // next hands out the next step, empty. It counts only once kept.
 func (d *Decoder) next() *step {
 	s := &d.steps[d.used]
-	s.out, s.edges = s.out[:0], s.edges[:0]
+	s.empty()
 	return s
+}
+
+func (s *step) empty() {
+	s.most = max(s.most, len(s.out))
+	s.out, s.edges = s.out[:0], s.edges[:0]
+}
+
+func (s *step) wipe() {
+	s.empty()
+	clear(s.out[:s.most])
+	s.most, s.char = 0, [composed]byte{}
 }
 
 func (d *Decoder) keep(s *step) []byte {
