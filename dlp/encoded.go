@@ -15,8 +15,8 @@ const (
 
 	// pieceBytes is how much of a run is decoded at once. Longer runs are decoded in pieces that overlap by more than a long key takes. Both are bytes
 	// of the text as it was given, and a piece is shorter than margin.
-	pieceBytes   = 16 << 10
-	overlapBytes = 6 << 10
+	pieceBytes   = 18 << 10
+	overlapBytes = 5 << 10
 
 	// overlapLead is what a piece sees before the first match of its own.
 	overlapLead = 64

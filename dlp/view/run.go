@@ -2,6 +2,8 @@ package view
 
 import (
 	"bytes"
+	"encoding/binary"
+	"math/bits"
 	"unicode/utf8"
 )
 
@@ -109,15 +111,22 @@ func (c Code) Align(text []byte, from, at int) int {
 	return at
 }
 
-// denseRuns finds runs in Base64 and Hex. It looks at the last byte that a run must have, and goes back from there.
+// denseRuns finds runs in Base64 and Hex. It looks at the last bytes that a run must have, eight at once, and goes on behind what is no part of one.
+// Nothing in the alphabet comes before '+'.
 func denseRuns(runs []Run, text []byte) []Run {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
 	for i, known := 0, 0; i+leastRun <= len(text); {
+		x := binary.LittleEndian.Uint64(text[i+leastRun-8:])
+		if m := ^((x | tops) - ones*'+') & ^x & tops; m != 0 {
+			i += leastRun - bits.LeadingZeros64(m)/8
+			continue
+		}
 		j := i + leastRun - 1
-		for j >= known && base64Values[text[j]] != none {
+		for known = max(known, i); j >= known && base64Values[text[j]] != none; {
 			j--
 		}
-		if j >= known {
-			i, known = j+1, max(known, i+leastRun)
+		if j >= known { // What stands before is part of the alphabet.
+			i, known = j+1, i+leastRun
 			continue
 		}
 		line := alphabetEnd(text, i+leastRun)
