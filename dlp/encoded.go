@@ -55,11 +55,12 @@ type nested struct {
 	kept  []int // matches in decoded text kept so far, by rule
 	spent int   // bytes decoded so far
 	place int   // of the piece at work
+	over  bool  // something was not decoded to its end
 }
 
 // begin forgets the text before.
 func (n *nested) begin() {
-	n.pending, n.spent, n.place = [view.Codes]int{}, 0, 0
+	n.pending, n.spent, n.place, n.over = [view.Codes]int{}, 0, 0, false
 	clear(n.kept)
 }
 
@@ -113,7 +114,7 @@ func (s *state) encoded(base, own, end int, enc view.Encoding, line int) {
 			n.place = base + p.at
 		}
 		if root := n.root; root.nested.spent > openedFloor+openedShare*root.nested.place {
-			root.cut = true
+			root.nested.over = true
 			return
 		}
 		if s.overdue() {
@@ -172,7 +173,9 @@ func (s *state) piece(base int, p piece) {
 		return
 	}
 	root.nested.spent += len(o.Text)
-	root.cut = root.cut || o.Cut || o.Whole && p.next > 0 // Of what is compressed only the beginning can be read.
+	if o.Cut || o.Whole && p.next > 0 {
+		root.nested.over = true // Of what is compressed only the beginning can be read.
+	}
 	c := n.inner
 	if c == nil {
 		c = newState(s.engine)

@@ -295,8 +295,8 @@ func TestLongRuns(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			text := "It begins.\n" + c.write(b.String()) + "\nIt ends with mia@weber-home.de.\n"
 			res, err := whole.Scan([]byte(text), testKeys)
-			if err != nil || res.Truncated {
-				t.Fatalf("truncated %t, %v", res.Truncated, err)
+			if err != nil || res.Truncated || res.Undecoded {
+				t.Fatalf("truncated %t, undecoded %t, %v", res.Truncated, res.Undecoded, err)
 			}
 			got, values := 0, map[string]bool{}
 			for _, m := range res.Matches {
@@ -391,7 +391,7 @@ func TestEncodedBounds(t *testing.T) {
 	inner := b64([]byte(strings.Repeat(bomb+" ", 8)))
 	for _, tc := range []struct {
 		name, text string
-		truncated  bool
+		undecoded  bool
 	}{
 		{"a compressed bomb", bomb, true},
 		{"bombs in a bomb", strings.Repeat(b64(compress(strings.Repeat(bomb+"\n", 100)))+"\n", 50), true},
@@ -405,8 +405,8 @@ func TestEncodedBounds(t *testing.T) {
 	} {
 		start := time.Now()
 		res, err := e.Scan([]byte(tc.text), testKeys)
-		if err != nil || res.Truncated != tc.truncated {
-			t.Errorf("%s: truncated %t, %v", tc.name, res.Truncated, err)
+		if err != nil || res.Truncated || res.Undecoded != tc.undecoded {
+			t.Errorf("%s: truncated %t, undecoded %t, %v", tc.name, res.Truncated, res.Undecoded, err)
 		}
 		if took := time.Since(start); !raceEnabled && took > 5*time.Second {
 			t.Errorf("%s: %v for %d bytes", tc.name, took, len(tc.text))

@@ -61,6 +61,7 @@ type Engine struct {
 type Result struct {
 	Matches   []Match
 	Truncated bool // a detector had more matches than the configuration keeps
+	Undecoded bool // encoded text went over a limit, and the rest of it was not read
 }
 
 // New compiles detectors. The error is a *LintError with the place in the detector's file. Ids are unique.

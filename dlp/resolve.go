@@ -23,7 +23,7 @@ func (r *rule) specificity() int {
 // finish resolves overlaps over the whole text, digests what is left, and runs the scanners that read matches instead of text.
 func (s *state) finish() Result {
 	if len(s.found) == 0 {
-		return Result{Truncated: s.cut}
+		return Result{Truncated: s.cut, Undecoded: s.nested.over}
 	}
 	if slices.ContainsFunc(s.found, func(f found) bool { return f.Encoding != nil }) {
 		// What was decoded stands behind what was not.
@@ -46,7 +46,7 @@ func (s *state) finish() Result {
 	slices.SortStableFunc(out, func(a, b Match) int {
 		return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.End, b.End), strings.Compare(a.Detector, b.Detector))
 	})
-	return Result{Matches: out, Truncated: s.cut}
+	return Result{Matches: out, Truncated: s.cut, Undecoded: s.nested.over}
 }
 
 // resolve keeps, of matches that overlap, the most specific, then the surest, the validated, the longest, the one that was not encoded. The losers' detectors are named in

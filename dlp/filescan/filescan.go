@@ -75,6 +75,7 @@ const (
 	reasonBudget      = "over_time_limit"
 	reasonPanic       = "scan_failed"
 	reasonTruncated   = "too_many_matches"
+	reasonUndecoded   = "encoded_text_too_big"
 )
 
 // Finding is one line of output. Start and End are byte offsets in the file, End exclusive; Line counts from 1. Encoding is that of dlp.Match.
@@ -256,7 +257,7 @@ func (s *scanner) complain(j *job) bool {
 	switch reason {
 	case reasonSpecial:
 		return slices.Contains(s.cfg.Paths, j.path) // Named by a person: a pipe that is not read is not clean.
-	case reasonUnsupported, reasonOutside, reasonBroken, reasonObjects, reasonTruncated:
+	case reasonUnsupported, reasonOutside, reasonBroken, reasonObjects, reasonTruncated, reasonUndecoded:
 		return false
 	}
 	return true
@@ -279,8 +280,11 @@ func (s *scanner) scan(ctx context.Context, j *job) {
 		var res dlp.Result
 		if res, _, err = s.engine.ScanReader(ctx, head, s.keys, s.cfg.MaxFileBytes); err == nil {
 			j.findings = s.findings(j.path, res)
-			if res.Truncated {
+			switch {
+			case res.Truncated:
 				j.reason = s.truncation(head)
+			case res.Undecoded:
+				j.reason = reasonUndecoded
 			}
 		}
 	}
