@@ -82,6 +82,7 @@ type state struct {
 	current  *rule
 	over     bool
 	cut      bool
+	nested   nested
 }
 
 // found is a match that left its block, with what overlap resolution needs.
@@ -89,10 +90,14 @@ type found struct {
 	Match
 	rule      *rule
 	canonical string // the value, until it is digested
+	group     int    // not 0: it was compressed; those of one group have one place and do not overlap
+	place     int    // among those of its group
 }
 
 func newState(e *Engine) *state {
-	return &state{engine: e, kept: make([]int, len(e.rules)), forms: make([][]codeLine, len(e.codes))}
+	s := &state{engine: e, kept: make([]int, len(e.rules)), forms: make([][]codeLine, len(e.codes))}
+	s.nested.root, s.nested.kept = s, make([]int, len(e.rules))
+	return s
 }
 
 // run scans a whole text, block by block. A panic in a detector ends this text only.
@@ -101,8 +106,8 @@ func (s *state) run(ctx context.Context, src source) (res Result, err error) {
 		// The value of a panic may quote the text, so it is dropped (invariant 4).
 		if p := recover(); p != nil {
 			id := "-"
-			if s.current != nil {
-				id = s.current.ID
+			if r := s.working(); r != nil {
+				id = r.ID
 			}
 			s.cands = s.cands[:0]
 			res, err = Result{}, fmt.Errorf("scan with detector %s: %w", id, ErrPanic)
@@ -110,6 +115,7 @@ func (s *state) run(ctx context.Context, src source) (res Result, err error) {
 	}()
 	clear(s.kept)
 	s.found, s.over, s.cut, s.current, s.columns = nil, false, false, nil, s.columns[:0]
+	s.nested.begin()
 	var left time.Duration
 	line, enc := 1, view.UTF8
 	for first := true; ; first = false {
@@ -157,6 +163,7 @@ func (s *state) block(buf []byte, base, own, end, skip int, enc view.Encoding, l
 	if len(s.cands) > 0 {
 		s.collect(base+skip, own-skip, end-skip, enc, line)
 	}
+	s.encoded(base+skip, own-skip, end-skip, enc, line)
 	return line + countLines(buf[max(own, 0):end], enc)
 }
 

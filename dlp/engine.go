@@ -61,6 +61,7 @@ type Engine struct {
 type Result struct {
 	Matches   []Match
 	Truncated bool // a detector had more matches than the configuration keeps
+	Undecoded bool // encoded text went over a limit, and the rest of it was not read
 }
 
 // New compiles detectors. The error is a *LintError with the place in the detector's file. Ids are unique.
@@ -179,9 +180,15 @@ func (e *Engine) acquire(keys Keys) *state {
 
 // release clears what points at foreign text, so that the pool keeps none of it alive (invariant 4).
 func (e *Engine) release(s *state) {
+	s.clear()
+	e.states.Put(s)
+}
+
+// clear forgets the text.
+func (s *state) clear() {
 	s.keys, s.memory = Keys{}, memory{}
 	s.text, s.src, s.view = nil, nil, view.View{}
-	s.near = nearby{}
+	s.near, s.current = nearby{}, nil
 	s.found = nil
 	clear(s.cands[:cap(s.cands)])
 	for i, l := range s.forms {
@@ -190,5 +197,5 @@ func (e *Engine) release(s *state) {
 		}
 	}
 	s.decoder.Wipe()
-	e.states.Put(s)
+	s.nested.wipe()
 }

@@ -106,7 +106,7 @@ func (s *state) covered(self, i int) bool {
 // (invariant 4). When the scan fails, nothing of s is shown.
 func (e *Engine) Mask(s string, keys Keys) string {
 	res, err := e.Scan([]byte(s), keys)
-	if err != nil || res.Truncated {
+	if err != nil || res.Truncated || res.Undecoded {
 		return strings.Repeat("*", min(len(s), maxStars))
 	}
 	var b strings.Builder

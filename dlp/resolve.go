@@ -23,7 +23,13 @@ func (r *rule) specificity() int {
 // finish resolves overlaps over the whole text, digests what is left, and runs the scanners that read matches instead of text.
 func (s *state) finish() Result {
 	if len(s.found) == 0 {
-		return Result{Truncated: s.cut}
+		return Result{Truncated: s.cut, Undecoded: s.nested.over}
+	}
+	if slices.ContainsFunc(s.found, func(f found) bool { return f.Encoding != nil }) {
+		// What was decoded stands behind what was not.
+		slices.SortStableFunc(s.found, func(a, b found) int {
+			return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.End, b.End), cmp.Compare(len(a.Encoding), len(b.Encoding)), cmp.Compare(a.place, b.place))
+		})
 	}
 	kept := resolve(s.found)
 	out := make([]Match, 0, len(kept)+len(s.engine.lists))
@@ -40,10 +46,10 @@ func (s *state) finish() Result {
 	slices.SortStableFunc(out, func(a, b Match) int {
 		return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.End, b.End), strings.Compare(a.Detector, b.Detector))
 	})
-	return Result{Matches: out, Truncated: s.cut}
+	return Result{Matches: out, Truncated: s.cut, Undecoded: s.nested.over}
 }
 
-// resolve keeps, of matches that overlap, the most specific, then the surest, the validated, the longest. The losers' detectors are named in
+// resolve keeps, of matches that overlap, the most specific, then the surest, the validated, the longest, the one that was not encoded. The losers' detectors are named in
 // the winner's Also. It returns the indices of the winners by place.
 func resolve(all []found) []int {
 	order := make([]int, len(all))
@@ -53,14 +59,14 @@ func resolve(all []found) []int {
 	slices.SortFunc(order, func(x, y int) int {
 		a, b := &all[x], &all[y]
 		return cmp.Or(cmp.Compare(b.rule.specificity(), a.rule.specificity()), cmp.Compare(b.Confidence, a.Confidence),
-			cmp.Compare(truth(b.Validated), truth(a.Validated)), cmp.Compare(b.End-b.Start, a.End-a.Start), cmp.Compare(a.Start, b.Start),
-			strings.Compare(a.Detector, b.Detector))
+			cmp.Compare(truth(b.Validated), truth(a.Validated)), cmp.Compare(b.End-b.Start, a.End-a.Start), cmp.Compare(len(a.Encoding), len(b.Encoding)),
+			cmp.Compare(a.Start, b.Start), strings.Compare(a.Detector, b.Detector), cmp.Compare(a.place, b.place))
 	})
 	kept := make([]int, 0, len(all)) // by Start; no two overlap
 	for _, n := range order {
 		f := &all[n]
 		at, _ := slices.BinarySearchFunc(kept, f.End, func(k, end int) int { return cmp.Compare(all[k].Start, end) })
-		if at > 0 && all[kept[at-1]].End > f.Start {
+		if at > 0 && all[kept[at-1]].End > f.Start && (f.group == 0 || f.group != all[kept[at-1]].group) {
 			w := &all[kept[at-1]]
 			if f.Detector != w.Detector && !slices.Contains(w.Also, f.Detector) {
 				w.Also = append(w.Also, f.Detector)

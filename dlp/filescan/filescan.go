@@ -75,20 +75,22 @@ const (
 	reasonBudget      = "over_time_limit"
 	reasonPanic       = "scan_failed"
 	reasonTruncated   = "too_many_matches"
+	reasonUndecoded   = "encoded_text_too_big"
 )
 
-// Finding is one line of output. Start and End are byte offsets in the file, End exclusive; Line counts from 1.
+// Finding is one line of output. Start and End are byte offsets in the file, End exclusive; Line counts from 1. Encoding is that of dlp.Match.
 type Finding struct {
-	Path       string  `json:"path"`
-	Location   string  `json:"location"`
-	Detector   string  `json:"detector"`
-	Title      string  `json:"title"`
-	Start      int     `json:"start"`
-	End        int     `json:"end"`
-	Line       int     `json:"line"`
-	Confidence float64 `json:"confidence"`
-	Validated  bool    `json:"validated"`
-	Masked     string  `json:"masked"`
+	Path       string   `json:"path"`
+	Location   string   `json:"location"`
+	Detector   string   `json:"detector"`
+	Title      string   `json:"title"`
+	Start      int      `json:"start"`
+	End        int      `json:"end"`
+	Line       int      `json:"line"`
+	Confidence float64  `json:"confidence"`
+	Validated  bool     `json:"validated"`
+	Masked     string   `json:"masked"`
+	Encoding   []string `json:"encoding,omitempty"`
 }
 
 type scanner struct {
@@ -255,7 +257,7 @@ func (s *scanner) complain(j *job) bool {
 	switch reason {
 	case reasonSpecial:
 		return slices.Contains(s.cfg.Paths, j.path) // Named by a person: a pipe that is not read is not clean.
-	case reasonUnsupported, reasonOutside, reasonBroken, reasonObjects, reasonTruncated:
+	case reasonUnsupported, reasonOutside, reasonBroken, reasonObjects, reasonTruncated, reasonUndecoded:
 		return false
 	}
 	return true
@@ -278,8 +280,11 @@ func (s *scanner) scan(ctx context.Context, j *job) {
 		var res dlp.Result
 		if res, _, err = s.engine.ScanReader(ctx, head, s.keys, s.cfg.MaxFileBytes); err == nil {
 			j.findings = s.findings(j.path, res)
-			if res.Truncated {
+			switch {
+			case res.Truncated:
 				j.reason = s.truncation(head)
+			case res.Undecoded:
+				j.reason = reasonUndecoded
 			}
 		}
 	}
@@ -304,8 +309,16 @@ func (s *scanner) findings(path string, res dlp.Result) []Finding {
 		}
 		out = append(out, Finding{
 			Path: path, Location: fmt.Sprintf("line %d", m.Line), Detector: m.Detector, Title: s.titles[m.Detector].Title,
-			Start: m.Start, End: m.End, Line: m.Line, Confidence: m.Confidence, Validated: m.Validated, Masked: m.Masked,
+			Start: m.Start, End: m.End, Line: m.Line, Confidence: m.Confidence, Validated: m.Validated, Masked: m.Masked, Encoding: m.Encoding,
 		})
 	}
 	return out
+}
+
+// encoded says, behind a comma, what a value is written in, the outermost first; nothing for plain text.
+func (f Finding) encoded() string {
+	if len(f.Encoding) == 0 {
+		return ""
+	}
+	return ", in " + strings.Join(f.Encoding, ", ")
 }
