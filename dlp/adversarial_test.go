@@ -191,8 +191,8 @@ func BenchmarkHostile(b *testing.B) {
 		}
 		slices.SortFunc(worst, slower)
 		var report strings.Builder
-		for _, r := range worst[:20] {
-			fmt.Fprintf(&report, "\n%7.2f MB/s  %s", r.rate, r.name)
+		for i, r := range worst[:20] {
+			fmt.Fprintf(&report, "%.2f MB/s %s%s", r.rate, r.name, []string{"; ", "\n"}[i%2]) // A benchmark may log ten lines.
 		}
 		b.Log(report.String())
 		b.ReportMetric(worst[0].rate, "MB/s-worst")
