@@ -66,16 +66,19 @@ func bigram(a, b byte) int {
 	return int(c-'a') + 10
 }
 
-// rarest returns where the last three of the rarest four bytes of s start, by what is likely to follow what; 0 if it has no more than three. Four bytes that
-// many keywords hold are of common words, such as "secr" and "clie".
+// rarest returns where the rarest two neighbouring quads of a string of at least five bytes start, by what is likely to follow what. Four bytes that many
+// keywords hold are of common words, such as "secr" and "clie".
 func rarest(s string, held map[uint32]int) int {
-	best, at := math.MaxInt, 0
 	low := strings.ToLower(s)
-	for i := 1; i+3 <= len(low); i++ {
-		a, b, c, d := low[i-1], low[i], low[i+1], low[i+2]
-		often := bigram(a, b) + bigram(b, c) + bigram(c, d) - oneGrams[b&31] - oneGrams[c&31] + 3*bits.Len(uint(held[quad(low[i-1:])]))
-		if often < best {
-			best, at = often, i
+	often := func(i int) float64 {
+		a, b, c, d := low[i], low[i+1], low[i+2], low[i+3]
+		n := bigram(a, b) + bigram(b, c) + bigram(c, d) - oneGrams[b&31] - oneGrams[c&31] + 3*bits.Len(uint(held[quad(low[i:])]))
+		return math.Exp2(float64(n) / bigramScale)
+	}
+	best, at := math.Inf(1), 0
+	for i := 0; i+5 <= len(low); i++ {
+		if n := often(i) + often(i+1); n < best {
+			best, at = n, i
 		}
 	}
 	return at

@@ -61,28 +61,29 @@ type candidate struct {
 
 // state is the working memory of one scan. A pool keeps it, so clean text allocates nothing.
 type state struct {
-	engine   *Engine
-	keys     Keys
-	memory   memory
-	decoder  view.Decoder
-	view     view.View
-	text     []byte // the view's text
-	src      []byte // the block
-	base     int    // where the view begins in the text; 0: at its beginning
-	columns  []column
-	header   []byte // the column names of a table, in lower case; see readHeader
-	names    [headerBytes]byte
-	near     nearby
-	cands    []candidate // sorted by start before matches are made
-	found    []found
-	kept     []int        // matches kept so far, by rule
-	forms    [][]codeLine // lines of code, by rule of engine.codes
-	deadline time.Time
-	steps    int
-	current  *rule
-	over     bool
-	cut      bool
-	nested   nested
+	engine       *Engine
+	keys         Keys
+	memory       memory
+	decoder      view.Decoder
+	view         view.View
+	text         []byte // the view's text
+	src          []byte // the block
+	base         int    // where the view begins in the text; 0: at its beginning
+	columns      []column
+	header       []byte // the column names of a table, in lower case; see readHeader
+	names        [headerBytes]byte
+	columnStarts starts // of header
+	near         nearby
+	cands        []candidate // sorted by start before matches are made
+	found        []found
+	kept         []int        // matches kept so far, by rule
+	forms        [][]codeLine // lines of code, by rule of engine.codes
+	deadline     time.Time
+	steps        int
+	current      *rule
+	over         bool
+	cut          bool
+	nested       nested
 }
 
 // found is a match that left its block, with what overlap resolution needs.
@@ -152,7 +153,7 @@ func (s *state) block(buf []byte, base, own, end, skip int, enc view.Encoding, l
 		s.readHeader()
 	}
 	s.cands, s.near = s.cands[:0], nearby{}
-	s.engine.filter.literals(s)
+	s.engine.filter.find(s)
 	s.digits()
 	s.ats()
 	if len(s.columns) > 0 {

@@ -45,7 +45,8 @@ type Engine struct {
 	byID    map[string]*rule
 	filter  *prefilter
 	numbers numberIndex
-	runs    []*rule    // scanners that look at every run of digits
+	runs    []*rule    // scanners that look at runs of digits
+	wakes   wakes      // which of them look at which
 	mails   []*rule    // scanners that look at every @
 	lists   []*rule    // scanners over the matches of a whole text
 	bases   []*rule    // scanners for addresses in base 58
@@ -105,6 +106,10 @@ func New(detectors []Detector, cfg Configuration) (*Engine, error) {
 			k := hiddenKind(d.Scanner)
 			e.hidden[k] = append(e.hidden[k], r)
 		case r.scan != nil && len(d.Keywords) == 0:
+			if len(e.runs) == maxRuns {
+				return nil, d.fail("scanner", 0, "more than %d detectors look at every run of digits", maxRuns)
+			}
+			e.wakes.add(len(e.runs), r.runs)
 			e.runs = append(e.runs, r)
 		}
 	}

@@ -24,24 +24,26 @@ const (
 // rule is a compiled detector. It is never changed.
 type rule struct {
 	Detector
-	index       int
-	set         *charset
-	value       *regexp.Regexp // whole value of a token or assignment
-	pattern     *regexp.Regexp
-	group       int // the submatch that is the value
-	longest     int
-	lead        int // bytes before the keyword, when fixed; else -1
-	cost        int
-	before      *charset // what may stand just before the keyword of a pattern; nil means anything
-	validator   validate.Validator
-	allowValues map[string]bool
-	allowRegexp []*regexp.Regexp
-	context     []string
-	negative    []string
-	shapes      []shape
-	parts       []*rule // alternatives of a pattern, each with its own keywords; they find matches of whole
-	whole       *rule
-	scan        scanFunc
+	index                         int
+	set                           *charset
+	value                         *regexp.Regexp // whole value of a token or assignment
+	pattern                       *regexp.Regexp
+	group                         int // the submatch that is the value
+	longest                       int
+	lead                          int // bytes before the keyword, when fixed; else -1
+	cost                          int
+	before                        *charset // what may stand just before the keyword of a pattern; nil means anything
+	validator                     validate.Validator
+	allowValues                   map[string]bool
+	allowRegexp                   []*regexp.Regexp
+	context                       []string
+	negative                      []string
+	contextStarts, negativeStarts []uint16 // startOf of them
+	shapes                        []shape
+	parts                         []*rule // alternatives of a pattern, each with its own keywords; they find matches of whole
+	whole                         *rule
+	scan                          scanFunc
+	runs                          runs // of a scanner without keywords
 }
 
 var idPattern = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}\.[a-z][a-z0-9_]{0,59}$`)
@@ -100,15 +102,17 @@ func compile(d Detector) (*rule, error) {
 
 func (r *rule) compileWords() error {
 	for _, list := range []struct {
-		field string
-		words []string
-		into  *[]string
-	}{{"context", r.Detector.Context, &r.context}, {"negative", r.Detector.Negative, &r.negative}} {
+		field  string
+		words  []string
+		into   *[]string
+		starts *[]uint16
+	}{{"context", r.Detector.Context, &r.context, &r.contextStarts}, {"negative", r.Detector.Negative, &r.negative, &r.negativeStarts}} {
 		for i, w := range list.words {
 			if len(w) < 2 || len(w) > 40 {
 				return r.fail(fmt.Sprintf("%s.%d", list.field, i), 0, "a word has 2 to 40 bytes")
 			}
-			*list.into = append(*list.into, string(words(nil, []byte(w)))) // As the text is folded: letters beyond ASCII keep their case.
+			low := words(nil, []byte(w)) // As the text is folded: letters beyond ASCII keep their case.
+			*list.into, *list.starts = append(*list.into, string(low)), append(*list.starts, startOf(low))
 		}
 	}
 	if r.RequireContext && len(r.context) == 0 {
