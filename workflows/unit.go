@@ -169,6 +169,7 @@ type storedMatch struct {
 	Value       string   `json:"k"`
 	Fingerprint string   `json:"f"`
 	Also        []string `json:"o,omitempty"`
+	Encoding    []string `json:"n,omitempty"`
 	Part        string   `json:"p"`
 	Path        string   `json:"t,omitempty"`
 	AtMicros    int64    `json:"u,omitempty"`
@@ -180,7 +181,7 @@ func (u *unit) encode(mask func(string) string) (string, error) {
 	for i, m := range u.matches {
 		at := u.places[i]
 		s.Matches = append(s.Matches, storedMatch{
-			m.Detector, m.Start, m.End, m.Line, m.Confidence, m.Validated, m.Masked, m.Before, m.After, m.Context, m.Value, m.Fingerprint, m.Also, at.Part, at.Path, store.Micros(at.At),
+			m.Detector, m.Start, m.End, m.Line, m.Confidence, m.Validated, m.Masked, m.Before, m.After, m.Context, m.Value, m.Fingerprint, m.Also, m.Encoding, at.Part, at.Path, store.Micros(at.At),
 		})
 	}
 	b, err := json.Marshal(s)
@@ -199,7 +200,7 @@ func decodeUnit(at time.Time, result string) (*unit, error) {
 	for _, m := range s.Matches {
 		u.matches = append(u.matches, dlp.Match{
 			Detector: m.Detector, Start: m.Start, End: m.End, Line: m.Line, Confidence: m.Confidence, Validated: m.Validated, Masked: m.Masked, Before: m.Before, After: m.After,
-			Context: m.Context, Value: m.Value, Fingerprint: m.Fingerprint, Also: m.Also,
+			Context: m.Context, Value: m.Value, Fingerprint: m.Fingerprint, Also: m.Also, Encoding: m.Encoding,
 		})
 		u.places = append(u.places, matchPlace{m.Part, m.Path, store.FromMicros(m.AtMicros)})
 	}
