@@ -46,7 +46,7 @@ func Builtin() ([]Detector, error) {
 	return slices.Clone(all), err
 }
 
-// Load reads custom detectors and refuses those that do not compile or disagree with their own examples. The error wraps one *LintError for
+// Load reads custom detectors and refuses those that do not compile, disagree with their own examples, or are too slow. The error wraps one *LintError for
 // each complaint.
 func Load(file string, data []byte) ([]Detector, error) {
 	all, err := Parse(file, data)
@@ -55,7 +55,13 @@ func Load(file string, data []byte) ([]Detector, error) {
 	}
 	var errs []error
 	for _, d := range all {
-		errs = append(errs, Check(d)...)
+		found := Check(d)
+		if len(found) == 0 {
+			if err := Probe(d); err != nil {
+				found = append(found, err)
+			}
+		}
+		errs = append(errs, found...)
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err

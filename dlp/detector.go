@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"strings"
 	"sync"
 
 	"go.yaml.in/yaml/v3"
@@ -102,7 +103,7 @@ const maxFile = 4 << 20
 // Parse reads a detector file: one YAML document with the key detectors. It checks the form only; New checks what it means.
 func Parse(file string, data []byte) ([]Detector, error) {
 	if len(data) > maxFile {
-		return nil, &LintError{File: file, Detector: "-", Reason: fmt.Sprintf("file is larger than %d bytes", maxFile)}
+		return nil, &LintError{File: file, Line: 1, Column: 1, Detector: "-", Reason: fmt.Sprintf("file is larger than %d bytes", maxFile)}
 	}
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	dec.KnownFields(true)
@@ -143,15 +144,24 @@ func (d *Detector) positions() map[string]position {
 
 var yamlLine = regexp.MustCompile(`line (\d{1,9}): ([^\n]{1,200})`)
 
-// yamlError keeps the first complaint of the YAML reader and its line. The reader gives no column.
+// yamlError keeps the first complaint of the YAML reader and its line. The reader gives no column, and no line for the first.
 func yamlError(file string, err error) error {
-	out := &LintError{File: file, Detector: "-", Reason: "invalid YAML"}
+	out := &LintError{File: file, Line: 1, Column: 1, Detector: "-", Reason: "invalid YAML: " + clip(strings.TrimPrefix(err.Error(), "yaml: "))}
 	if m := yamlLine.FindStringSubmatch(err.Error()); m != nil {
 		// The expression admits digits only, and no more than fit.
 		_, _ = fmt.Sscanf(m[1], "%d", &out.Line)
-		out.Column, out.Reason = 1, m[2]
+		out.Reason = m[2]
 	}
 	return out
+}
+
+// clip shortens what an error repeats of a file.
+func clip(s string) string {
+	const most = 120
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
 }
 
 func detectorNodes(root *yaml.Node) []*yaml.Node {
@@ -199,5 +209,5 @@ func (d *Detector) fail(field string, offset int, format string, args ...any) er
 	if p.quoted {
 		offset++
 	}
-	return &LintError{File: d.file, Line: p.line, Column: p.column + offset, Detector: d.ID, Reason: fmt.Sprintf(format, args...)}
+	return &LintError{File: d.file, Line: p.line, Column: p.column + offset, Detector: clip(d.ID), Reason: fmt.Sprintf(format, args...)}
 }

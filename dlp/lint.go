@@ -18,6 +18,8 @@ const (
 	minKeyword    = 3         // bytes
 	nameTail      = 40        // characters between a keyword and its operator
 	maxKeywords   = 128       // for each detector
+	maxWords      = 256       // of each list of words, for each detector
+	maxAllow      = 1024      // allowed values and expressions
 	contextRadius = 60        // characters either side in which context words count
 )
 
@@ -62,8 +64,8 @@ func compile(d Detector) (*rule, error) {
 	if !slices.Contains(severities, d.Severity) {
 		return nil, d.fail("severity", 0, "severity is none of %s", strings.Join(severities, ", "))
 	}
-	if d.Confidence <= 0 || d.Confidence > 1 {
-		return nil, d.fail("confidence", 0, "confidence is not in (0, 1]")
+	if err := d.checkNumbers(); err != nil {
+		return nil, err
 	}
 	if !slices.Contains([]string{"", "raw", "digits", "upper", "lower"}, d.Canonical) {
 		return nil, d.fail("canonical", 0, "canonical is none of raw, digits, upper, lower")
@@ -100,7 +102,35 @@ func compile(d Detector) (*rule, error) {
 	return r, err
 }
 
+// checkNumbers refuses numbers out of range; what is no number is out of every range.
+func (d *Detector) checkNumbers() error {
+	for _, n := range []struct {
+		field      string
+		value      float64
+		more, most float64
+	}{{"confidence", d.Confidence, 0, 1}, {"context_weight", d.ContextWeight, -1e-9, 1}, {"entropy", d.Entropy, -1e-9, 8}} {
+		if !(n.value > n.more && n.value <= n.most) {
+			return d.fail(n.field, 0, "%s is not in its range, up to %g", n.field, n.most)
+		}
+	}
+	for i, s := range d.Shapes {
+		if !(s.Confidence >= 0 && s.Confidence <= 1) {
+			return d.fail(fmt.Sprintf("shapes.%d", i), 0, "confidence of a shape is not in [0, 1]")
+		}
+	}
+	return nil
+}
+
 func (r *rule) compileWords() error {
+	for _, list := range []struct {
+		field string
+		n     int
+		most  int
+	}{{"context", len(r.Detector.Context), maxWords}, {"negative", len(r.Detector.Negative), maxWords}, {"weak", len(r.Weak), maxWords}, {"allow", len(r.Allow), maxAllow}} {
+		if list.n > list.most {
+			return r.fail(list.field, 0, "%d entries; at most %d are allowed", list.n, list.most)
+		}
+	}
 	for _, list := range []struct {
 		field  string
 		words  []string
@@ -295,6 +325,9 @@ func balanced(list []string) bool {
 
 func (r *rule) patternGroup() error {
 	r.group = max(0, r.pattern.SubexpIndex("value"))
+	if r.group > 0 && emptyValue(r.Pattern) {
+		return r.fail("pattern", 0, "the group value may be empty")
+	}
 	if r.pattern.NumSubexp() > 0 && r.group == 0 {
 		return r.fail("pattern", 0, "the only group with a meaning is (?P<value>...); write (?:...) otherwise")
 	}

@@ -131,7 +131,7 @@ var (
 // It does not look at the expression: Compile does. The error joins one *Error per problem, all of kind ErrInvalid.
 func Parse(data []byte) (*Policy, error) {
 	if len(data) > MaxFileBytes {
-		return nil, &Error{Message: fmt.Sprintf("the file has %d bytes, more than the %d allowed", len(data), MaxFileBytes), Err: ErrInvalid}
+		return nil, &Error{Line: 1, Column: 1, Message: fmt.Sprintf("the file has %d bytes, more than the %d allowed", len(data), MaxFileBytes), Err: ErrInvalid}
 	}
 	root, err := parseYAML(data)
 	if err != nil {
@@ -154,7 +154,7 @@ func parseYAML(data []byte) (*yaml.Node, error) {
 	var doc, second yaml.Node
 	if err := dec.Decode(&doc); err != nil {
 		if errors.Is(err, io.EOF) {
-			return nil, &Error{Line: 1, Message: "the file is empty", Err: ErrInvalid}
+			return nil, &Error{Line: 1, Column: 1, Message: "the file is empty", Err: ErrInvalid}
 		}
 		return nil, syntaxError(err)
 	}
@@ -167,15 +167,15 @@ func parseYAML(data []byte) (*yaml.Node, error) {
 	return doc.Content[0], nil
 }
 
-// syntaxError keeps the line that the YAML parser names; it names no column.
+// syntaxError keeps the line that the YAML parser names; it names no column, and no line for the first.
 func syntaxError(err error) error {
 	message := strings.TrimPrefix(err.Error(), "yaml: ")
-	line := 0
+	line := 1
 	if m := yamlLine.FindStringSubmatch(message); m != nil {
 		line, _ = strconv.Atoi(m[1]) // The pattern admits digits only, few enough for an int.
 		message = m[2]
 	}
-	return &Error{Line: line, Message: message, Err: ErrInvalid}
+	return &Error{Line: line, Column: 1, Message: message, Err: ErrInvalid}
 }
 
 func (d *decoder) policy(root *yaml.Node, p *Policy) {
