@@ -88,6 +88,9 @@ func (a *API) routes() []route {
 		get("get-policy", "/policies/{id}", anyone, "Get a policy", a.getPolicy),
 		patch("update-policy", "/policies/{id}", authors, "Override the severity or mode of a policy", a.updatePolicy),
 
+		get("get-allowlist", "/allowlist", anyone, "List published test data that makes no finding, group by group", a.allowlist),
+		patch("update-allowlist", "/allowlist/{id}", authors, "Switch a group of test data on or off", a.updateAllowlist),
+
 		get("list-users", "/users", auditors, "List users", a.listUsers),
 		post("create-user", "/users", admins, http.StatusCreated, "Invite a person; the link is shown once", a.createUser),
 		patch("update-user", "/users/{id}", admins, "Change a user's name or role, disable or enable them", a.updateUser),

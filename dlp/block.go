@@ -61,27 +61,29 @@ type candidate struct {
 
 // state is the working memory of one scan. A pool keeps it, so clean text allocates nothing.
 type state struct {
-	engine   *Engine
-	keys     Keys
-	memory   memory
-	decoder  view.Decoder
-	view     view.View
-	text     []byte // the view's text
-	src      []byte // the block
-	base     int    // where the view begins in the text; 0: at its beginning
-	columns  []column
-	header   []byte // the column names of a table, in lower case; see readHeader
-	names    [headerBytes]byte
-	near     nearby
-	cands    []candidate // sorted by start before matches are made
-	found    []found
-	kept     []int        // matches kept so far, by rule
-	forms    [][]codeLine // lines of code, by rule of engine.codes
-	deadline time.Time
-	steps    int
-	current  *rule
-	over     bool
-	cut      bool
+	engine    *Engine
+	keys      Keys
+	published *published         // what this scan leaves out; nil: nothing
+	room      [maxPublished]byte // of published
+	memory    memory
+	decoder   view.Decoder
+	view      view.View
+	text      []byte // the view's text
+	src       []byte // the block
+	base      int    // where the view begins in the text; 0: at its beginning
+	columns   []column
+	header    []byte // the column names of a table, in lower case; see readHeader
+	names     [headerBytes]byte
+	near      nearby
+	cands     []candidate // sorted by start before matches are made
+	found     []found
+	kept      []int        // matches kept so far, by rule
+	forms     [][]codeLine // lines of code, by rule of engine.codes
+	deadline  time.Time
+	steps     int
+	current   *rule
+	over      bool
+	cut       bool
 }
 
 // found is a match that left its block, with what overlap resolution needs.

@@ -12,7 +12,7 @@ const (
 	negativeWeight = 0.35          // what a negative word near takes away
 	weakWeight     = 0.3           // what a weak part of the value takes away
 	floor          = ConfidenceLow // candidates below are noise and are dropped
-	published      = 0.1           // what a published example is worth
+	example        = 0.1           // what a published example is worth
 	filler         = 0.15          // the most that a value with a filler word is worth
 )
 
@@ -45,8 +45,8 @@ func (s *state) add(c candidate) {
 	if secret(r) && validate.Filler(v) {
 		c.confidence = min(c.confidence, filler)
 	}
-	if r.allowed(v) {
-		c.confidence = min(c.confidence, published)
+	if r.allowed(v) || s.published != nil && s.published.has(r.index, v, &s.room) {
+		c.confidence = min(c.confidence, example)
 	}
 	if c.confidence < floor {
 		return

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/outband/outband/dlp"
 	"github.com/outband/outband/dlp/policy"
 	"github.com/outband/outband/internal/store"
 )
@@ -26,7 +27,8 @@ type Rules struct {
 
 	reload sync.Mutex // one at a time, so that the newest stays
 	read   [sha256.Size]byte
-	asked  time.Time // when the store was last asked whether another process changed a policy
+	asked  time.Time   // when the store was last asked whether another process changed a policy
+	engine *dlp.Engine // leaves out test data as the overrides say; nil: none
 
 	mu       sync.Mutex
 	failures map[string]int64
@@ -140,6 +142,9 @@ func (r *Rules) compile(custom []store.Policy, stored []store.Override) error {
 	}
 	set, err := policy.Compile(all, admitted(all, stored), r.detectors)
 	if err != nil {
+		return err
+	}
+	if err := r.leaveOut(stored); err != nil {
 		return err
 	}
 	r.current.Store(set)

@@ -112,6 +112,9 @@ func (in *instance) parts(ctx context.Context) (p *parts, err error) {
 		if p.engine, err = dlp.New(p.detectors, dlp.DefaultConfiguration()); err != nil {
 			return p, err
 		}
+		if err := p.rules.LeaveOut(ctx, p.engine); err != nil {
+			return p, err
+		}
 	}
 	in.measure(p)
 	keys := keysOf(in.vault).Findings
