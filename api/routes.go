@@ -91,6 +91,12 @@ func (a *API) routes() []route {
 		get("get-allowlist", "/allowlist", anyone, "List published test data that makes no finding, group by group", a.allowlist),
 		patch("update-allowlist", "/allowlist/{id}", authors, "Switch a group of test data on or off", a.updateAllowlist),
 
+		get("list-exceptions", "/exceptions", evidence, "List exceptions from policies, the one that expires first at the beginning", a.listExceptions),
+		post("create-exception", "/exceptions", authors, http.StatusCreated, "Make an exception from a policy, with an owner, a reason and an end", a.createException),
+		get("get-exception", "/exceptions/{id}", evidence, "Get an exception", a.getException),
+		patch("update-exception", "/exceptions/{id}", authors, "Extend an exception, or change its owner or reason", a.updateException),
+		post("revoke-exception", "/exceptions/{id}/revoke", authors, http.StatusOK, "End an exception; it stays in the list", a.revokeException),
+
 		get("list-users", "/users", auditors, "List users", a.listUsers),
 		post("create-user", "/users", admins, http.StatusCreated, "Invite a person; the link is shown once", a.createUser),
 		patch("update-user", "/users/{id}", admins, "Change a user's name or role, disable or enable them", a.updateUser),

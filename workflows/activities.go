@@ -26,6 +26,7 @@ const (
 const (
 	activitiesKept = 180 * day // masked
 	emptyScansKept = 7 * day   // scans of the schedule that read nothing
+	suppressedKept = 180 * day // units of exceptions that have ended
 )
 
 // Dependencies of the activities.
@@ -263,6 +264,9 @@ func (a *Activities) PurgeActivities(ctx context.Context) error {
 		},
 		func(tx *store.Tx) (int64, error) {
 			return store.PurgeScans(ctx, tx, tx.Now().Add(-emptyScansKept), 1000)
+		},
+		func(tx *store.Tx) (int64, error) {
+			return store.PurgeExceptionUnits(ctx, tx, tx.Now().Add(-suppressedKept), 1000)
 		},
 	} {
 		for n := int64(1); n > 0 && err == nil; {

@@ -92,6 +92,12 @@ func (j *judges) ask(ctx context.Context, tx *store.Tx, s subject, late bool, be
 			Resource: findings.Resource{Kind: what.resource.Kind, ID: what.resource.ID, Name: j.mask(what.resource.Name), URL: what.resource.URL},
 		}
 		ref := findings.Ref{Kind: s.Kind, ID: s.ID}
+		under := j.under(tx.Now(), f, d.Evidence, u.matches)
+		found = append(found, under.withheld(f, ref)...)
+		var still bool
+		if d, still = j.without(under, d, in, look); !still {
+			continue // What stands of it stays as it is: its cause is still there.
+		}
 		if posture {
 			path, shown, err := evidence(v.Fields, s.Record)
 			if err != nil {

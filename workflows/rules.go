@@ -25,6 +25,8 @@ type Rules struct {
 	files     []*policy.Policy // of policies.dir
 	current   atomic.Pointer[policy.Set]
 
+	exceptions atomic.Pointer[exceptions]
+
 	reload sync.Mutex // one at a time, so that the newest stays
 	read   [sha256.Size]byte
 	asked  time.Time   // when the store was last asked whether another process changed a policy
@@ -89,10 +91,12 @@ func (r *Rules) Follow(ctx context.Context) error {
 		return err
 	}
 	r.asked = time.Now()
-	if digest(custom, overrides) == r.read {
-		return nil
+	if digest(custom, overrides) != r.read {
+		if err := r.compile(custom, overrides); err != nil {
+			return err
+		}
 	}
-	return r.compile(custom, overrides)
+	return r.followExceptions(ctx)
 }
 
 // Reload compiles the policies again, after one was changed. Old content is not judged again: findings keep their policy_version until a re-scan.
@@ -103,7 +107,10 @@ func (r *Rules) Reload(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return r.compile(custom, overrides)
+	if err := r.compile(custom, overrides); err != nil {
+		return err
+	}
+	return r.followExceptions(ctx)
 }
 
 func (r *Rules) stored(ctx context.Context) ([]store.Policy, []store.Override, error) {

@@ -67,6 +67,8 @@ func Run(t *testing.T, open func(t *testing.T) *store.DB) {
 		{"a link works once", links},
 		{"values of the installation", meta},
 		{"overrides", overrides},
+		{"an exception has an owner and an end", exceptions},
+		{"what an exception suppresses counts once", exceptionUnits},
 		{"the audit log is a chain", auditChain},
 		{"a change that cannot be audited is not made", auditTogether},
 		{"a rate budget is granted a few seconds ahead", budgetGrants},
