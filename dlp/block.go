@@ -78,6 +78,8 @@ type state struct {
 	cands     []candidate // sorted by start before matches are made
 	found     []found
 	kept      []int        // matches kept so far, by rule
+	tried     []int64      // candidates that were looked at, by rule
+	touched   []int        // rules that tried names
 	forms     [][]codeLine // lines of code, by rule of engine.codes
 	deadline  time.Time
 	steps     int
@@ -94,7 +96,7 @@ type found struct {
 }
 
 func newState(e *Engine) *state {
-	return &state{engine: e, kept: make([]int, len(e.rules)), forms: make([][]codeLine, len(e.codes))}
+	return &state{engine: e, kept: make([]int, len(e.rules)), tried: make([]int64, len(e.rules)), forms: make([][]codeLine, len(e.codes))}
 }
 
 // run scans a whole text, block by block. A panic in a detector ends this text only.

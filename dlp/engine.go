@@ -38,8 +38,8 @@ func DefaultConfiguration() Configuration {
 // margin is how much text around its own part a block sees: more than the longest match and its context.
 const margin = 20 << 10
 
-// Engine is a compiled set of detectors. It is safe for concurrent use, and nothing about it changes but how much it has scanned and which test data it
-// leaves out.
+// Engine is a compiled set of detectors. It is safe for concurrent use, and nothing about it changes but what it has counted and which test data it leaves
+// out.
 type Engine struct {
 	cfg     Configuration
 	rules   []*rule
@@ -58,6 +58,7 @@ type Engine struct {
 	scanned atomic.Int64
 
 	published atomic.Pointer[published] // nil: nothing is left out
+	usage     []usage                   // by rule
 }
 
 // Result is what a scan found, by place. Matches below low confidence are not in it.
@@ -110,6 +111,7 @@ func New(detectors []Detector, cfg Configuration) (*Engine, error) {
 			e.runs = append(e.runs, r)
 		}
 	}
+	e.usage = make([]usage, len(e.rules))
 	e.filter = newPrefilter(e.rules)
 	sum, err := rulesetHash(e.rules)
 	if err != nil {
@@ -187,6 +189,7 @@ func (e *Engine) acquire(keys Keys) *state {
 
 // release clears what points at foreign text, so that the pool keeps none of it alive (invariant 4).
 func (e *Engine) release(s *state) {
+	s.count()
 	s.keys, s.memory = Keys{}, memory{}
 	s.text, s.src, s.view = nil, nil, view.View{}
 	s.near, s.room = nearby{}, [maxPublished]byte{}

@@ -22,6 +22,10 @@ func (s *state) add(c candidate) {
 		return
 	}
 	r := c.rule
+	if s.tried[r.index] == 0 {
+		s.touched = append(s.touched, r.index)
+	}
+	s.tried[r.index]++
 	v := s.text[c.start:c.end]
 	if r.validator.Check != nil {
 		switch r.validator.Check(v) {

@@ -188,6 +188,7 @@ func (a *Activities) FinishScan(ctx context.Context, in FinishInput) error {
 	if err != nil {
 		return ActivityError(err)
 	}
+	a.operate(ctx, true)
 	a.Log.Info("scan ended", "connection", in.ConnectionID, "scan", in.ScanID, "state", state, "code", o.Code)
 	return nil
 }
@@ -256,7 +257,7 @@ func (a *Activities) PurgeActivities(ctx context.Context) error {
 	ctx, stop := working(ctx)
 	defer stop()
 	err := a.DB.Write(ctx, func(tx *store.Tx) error {
-		return errors.Join(store.PurgeBudgets(ctx, tx), store.PurgeCalls(ctx, tx), store.PurgeLeases(ctx, tx, tx.Now().Add(-day)))
+		return errors.Join(store.PurgeBudgets(ctx, tx), store.PurgeCalls(ctx, tx), store.PurgeLeases(ctx, tx, tx.Now().Add(-day)), store.PurgeStats(ctx, tx, tx.Now().Add(-statsKept)))
 	})
 	for _, purge := range []func(*store.Tx) (int64, error){
 		func(tx *store.Tx) (int64, error) {

@@ -150,15 +150,9 @@ func (p *page) without(x excepted, d policy.Decision, in policy.Input, look poli
 			kept, in.Matches = append(kept, i), append(in.Matches, m)
 		}
 	}
-	again, _ := p.rules.Evaluate(in, look) // Failures were counted when it was asked first.
-	for _, left := range again {
-		if left.PolicyID != d.PolicyID {
-			continue
-		}
-		for i, n := range left.Evidence {
-			left.Evidence[i] = kept[n]
-		}
-		return left, true
+	left, still := p.rules.Ask(d.PolicyID, in, look)
+	for i, n := range left.Evidence {
+		left.Evidence[i] = kept[n]
 	}
-	return d, false
+	return left, still
 }

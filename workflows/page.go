@@ -50,6 +50,7 @@ func (a *Activities) page(ctx context.Context, in PageInput) (*page, error) {
 		// The rules that this process has go on; it asks again at the next page.
 		a.Log.Warn("policies could not be read again", "connection", c.ID, "code", "OB-3013", "err", err)
 	}
+	a.operate(ctx, false)
 	rules := a.Rules.Current()
 	p := &page{Activities: a, connection: c, source: source, ref: in.Slice, scanID: in.ScanID, rules: rules, exceptions: a.Rules.exceptions.Load(), ruleset: a.Engine.Ruleset() + "." + rules.Version()}
 	if in.Slice.Stream == "" {

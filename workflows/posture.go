@@ -83,7 +83,7 @@ func (j *judges) ask(ctx context.Context, tx *store.Tx, s subject, late bool, be
 	for _, d := range decisions {
 		v, ok := j.byID[d.PolicyID]
 		posture := d.Kind == policy.KindPosture
-		if d.Shadow || posture && (!ok || v.late != late) || !posture && s.stored {
+		if d.Shadow || d.Paused || posture && (!ok || v.late != late) || !posture && s.stored {
 			continue
 		}
 		broken[d.PolicyID] = true
@@ -122,7 +122,7 @@ func (j *judges) ask(ctx context.Context, tx *store.Tx, s subject, late bool, be
 	}
 	for _, c := range s.causes {
 		v, ok := j.byID[c.PolicyID]
-		if !ok || v.late != late || v.Mode != policy.ModeOn || !slices.Contains(v.Policy.On.Records, s.Kind) || broken[c.PolicyID] || unclear[c.PolicyID] {
+		if !ok || v.late != late || v.Mode != policy.ModeOn || v.Paused || !slices.Contains(v.Policy.On.Records, s.Kind) || broken[c.PolicyID] || unclear[c.PolicyID] {
 			continue // What is off, or has no answer, changes nothing.
 		}
 		if err := findings.MarkFine(ctx, tx, c, began); err != nil {

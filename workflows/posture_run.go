@@ -226,5 +226,6 @@ func (a *Activities) JudgePosture(ctx context.Context) error {
 			return ActivityError(err)
 		}
 	}
+	a.operate(ctx, true)
 	return nil
 }

@@ -74,7 +74,7 @@ func (p *page) detect(ctx context.Context, tx *store.Tx, u *unit, what about) []
 	p.Rules.failed(failures)
 	var out []findings.Detection
 	for _, d := range decisions {
-		if d.Shadow {
+		if d.Shadow || d.Paused {
 			continue
 		}
 		f := findings.Detection{

@@ -69,6 +69,8 @@ func Run(t *testing.T, open func(t *testing.T) *store.DB) {
 		{"overrides", overrides},
 		{"an exception has an owner and an end", exceptions},
 		{"what an exception suppresses counts once", exceptionUnits},
+		{"what policies and detectors did, by hour", stats},
+		{"a policy is paused once", pauses},
 		{"the audit log is a chain", auditChain},
 		{"a change that cannot be audited is not made", auditTogether},
 		{"a rate budget is granted a few seconds ahead", budgetGrants},

@@ -48,7 +48,6 @@ CREATE TABLE policy_stats (
     shadow       BIGINT NOT NULL,
     held         BIGINT NOT NULL,
     failures     BIGINT NOT NULL,
-    findings     BIGINT NOT NULL,
     nanos        BIGINT NOT NULL,
     PRIMARY KEY (workspace_id, policy_id, hour)
 );
