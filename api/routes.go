@@ -82,11 +82,14 @@ func (a *API) routes() []route {
 		get("list-deliveries", "/destinations/{id}/deliveries", evidence, "List the deliveries of a destination, the newest first", a.listDeliveries),
 		post("replay-deliveries", "/destinations/{id}/replay", admins, http.StatusOK, "Send events again, under the same ids", a.replayDeliveries),
 
+		get("get-detector-yield", "/detectors/yield", anyone, "What each detector found and how often it looked, today and in 7 days", a.detectorYield),
+		get("get-policy-yield", "/policies/yield", anyone, "What each policy found and what it cost, today and in 7 days", a.policyYield),
 		get("list-detectors", "/detectors", anyone, "List detectors", a.listDetectors),
 		get("get-detector", "/detectors/{id}", anyone, "Get a detector", a.getDetector),
 		get("list-policies", "/policies", anyone, "List policies with what the overrides make of them", a.listPolicies),
 		get("get-policy", "/policies/{id}", anyone, "Get a policy", a.getPolicy),
 		patch("update-policy", "/policies/{id}", authors, "Override the severity or mode of a policy", a.updatePolicy),
+		post("resume-policy", "/policies/{id}/resume", authors, http.StatusOK, "Resume a policy that was paused because it cost or found too much", a.resumePolicy),
 
 		get("get-allowlist", "/allowlist", anyone, "List published test data that makes no finding, group by group", a.allowlist),
 		patch("update-allowlist", "/allowlist/{id}", authors, "Switch a group of test data on or off", a.updateAllowlist),

@@ -40,6 +40,7 @@ const (
 	CodePaused          = "OB-4093" // 409
 	CodeLocked          = "OB-4094" // 409
 	CodeRevoked         = "OB-4098" // 409
+	CodeNotPaused       = "OB-4099" // 409
 	CodeTooLarge        = "OB-4130" // 413
 	CodeMediaType       = "OB-4150" // 415
 	CodeTestFailed      = "OB-4220" // 422, where a failed test has no code of its own
