@@ -104,6 +104,7 @@ func (in *instance) parts(ctx context.Context) (p *parts, err error) {
 	if p.rules, err = workflows.NewRules(ctx, in.db, in.cfg.Policies.Dir, ids); err != nil {
 		return p, err
 	}
+	p.rules.Limit(workflows.Limits{Flood: in.cfg.Policies.FloodLimit, Cost: in.cfg.Policies.CostLimit})
 	p.http = safehttp.New(safehttp.Config{Allow: in.cfg.Egress.Allow})
 	if p.opener, err = workflows.NewOpener(all.All(), in.db, in.vault, p.http, "Outband/"+versionText()); err != nil {
 		return p, err
