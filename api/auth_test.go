@@ -35,6 +35,9 @@ var (
 		"create-token": mAdmin, "delete-token": mAdmin, "list-audit": mAudit, "get-system": mAll,
 		"get-setup": Public, "set-up": Public, "create-session": Public, "use-link": Public, "get-session": mAll, "delete-session": Person, "change-password": Person,
 		"list-records": mEvidence, "list-record-history": mEvidence, "list-record-changes": mEvidence,
+		"list-exceptions": mEvidence, "get-exception": mEvidence, "create-exception": "author admin", "update-exception": "author admin", "revoke-exception": "author admin",
+		"get-policy-yield": mAll, "get-detector-yield": mAll, "resume-policy": "author admin",
+		"get-allowlist": mAll, "update-allowlist": "author admin",
 		"list-users": mAudit, "create-user": mAdmin, "update-user": mAdmin, "create-user-link": mAdmin,
 	}
 )

@@ -82,6 +82,8 @@ func (a *API) routes() []route {
 		get("list-deliveries", "/destinations/{id}/deliveries", evidence, "List the deliveries of a destination, the newest first", a.listDeliveries),
 		post("replay-deliveries", "/destinations/{id}/replay", admins, http.StatusOK, "Send events again, under the same ids", a.replayDeliveries),
 
+		get("get-detector-yield", "/detectors/yield", anyone, "What each detector found and how often it looked, today and in 7 days", a.detectorYield),
+		get("get-policy-yield", "/policies/yield", anyone, "What each policy found and what it cost, today and in 7 days", a.policyYield),
 		get("list-detectors", "/detectors", anyone, "List detectors", a.listDetectors),
 		get("get-detector", "/detectors/{id}", anyone, "Get a detector", a.getDetector),
 		get("list-policies", "/policies", anyone, "List policies with what the overrides make of them", a.listPolicies),
@@ -95,6 +97,16 @@ func (a *API) routes() []route {
 		post("import-policies", "/policies/import", authors, http.StatusOK, "Save the files of several custom policies, all or none, or try it", a.importPolicies),
 		get("list-policy-versions", "/policies/{id}/versions", authors, "List the versions of a custom policy, the newest first", a.policyVersions),
 		get("get-policy-source", "/policies/{id}/source", authors, "Get the file of a policy, also of one that is built in", a.policySource),
+		post("resume-policy", "/policies/{id}/resume", authors, http.StatusOK, "Resume a policy that was paused because it cost or found too much", a.resumePolicy),
+
+		get("get-allowlist", "/allowlist", anyone, "List published test data that makes no finding, group by group", a.allowlist),
+		patch("update-allowlist", "/allowlist/{id}", authors, "Switch a group of test data on or off", a.updateAllowlist),
+
+		get("list-exceptions", "/exceptions", evidence, "List exceptions from policies, the one that expires first at the beginning", a.listExceptions),
+		post("create-exception", "/exceptions", authors, http.StatusCreated, "Make an exception from a policy, with an owner, a reason and an end", a.createException),
+		get("get-exception", "/exceptions/{id}", evidence, "Get an exception", a.getException),
+		patch("update-exception", "/exceptions/{id}", authors, "Extend an exception, or change its owner or reason", a.updateException),
+		post("revoke-exception", "/exceptions/{id}/revoke", authors, http.StatusOK, "End an exception; it stays in the list", a.revokeException),
 
 		get("list-users", "/users", auditors, "List users", a.listUsers),
 		post("create-user", "/users", admins, http.StatusCreated, "Invite a person; the link is shown once", a.createUser),

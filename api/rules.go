@@ -19,28 +19,29 @@ import (
 
 // Policy is a policy with what the overrides make of it.
 type Policy struct {
-	ID              string    `json:"id"`
-	Version         int       `json:"version"`
-	Title           string    `json:"title"`
-	Description     string    `json:"description"`
-	Kind            string    `json:"kind" enum:"content,activity,posture"`
-	Severity        string    `json:"severity" enum:"critical,high,medium,low,info" doc:"In force; where severity_when decides, the worst that it can give."`
-	Mode            string    `json:"mode" enum:"on,shadow,off" doc:"In force. shadow: evaluated and counted, makes no finding."`
-	DefaultSeverity string    `json:"default_severity" doc:"Of the policy itself."`
-	DefaultMode     string    `json:"default_mode" doc:"Of the policy itself."`
-	SeverityWhen    string    `json:"severity_when" doc:"CEL that gives the severity of each text, activity or record; empty: it is one word, or an override decides."`
-	Severities      []string  `json:"severities" doc:"What severity_when can give, the worst first."`
-	Locked          bool      `json:"locked" doc:"It cannot be switched off, its severity not lowered, and its findings not dismissed."`
-	Guide           string    `json:"guide" doc:"What to do; {resource.url} stands for the link into the app."`
-	On              policy.On `json:"on"`
-	When            string    `json:"when" doc:"CEL."`
-	References      []string  `json:"references"`
-	Tests           int       `json:"tests" doc:"How many tests the policy carries; they passed when it was loaded."`
-	TestNames       []string  `json:"test_names"`
-	Source          string    `json:"source" enum:"built-in,file,custom" doc:"Comes with Outband, is in policies.dir, or is in the store."`
-	SuspendedFor    []string  `json:"suspended_for" doc:"Connections whose app does not give the records that the policy is about: it rests there, and closes nothing."`
-	Failures        int64     `json:"failures" doc:"Evaluations that gave no answer since the process started; over 0: the policy is failing."`
-	Error           string    `json:"error" doc:"Why a stored policy compiles no longer, so that it rests with mode off; empty otherwise."`
+	ID              string       `json:"id"`
+	Version         int          `json:"version"`
+	Title           string       `json:"title"`
+	Description     string       `json:"description"`
+	Kind            string       `json:"kind" enum:"content,activity,posture"`
+	Severity        string       `json:"severity" enum:"critical,high,medium,low,info" doc:"In force; where severity_when decides, the worst that it can give."`
+	Mode            string       `json:"mode" enum:"on,shadow,off" doc:"In force. shadow: evaluated and counted, makes no finding."`
+	DefaultSeverity string       `json:"default_severity" doc:"Of the policy itself."`
+	DefaultMode     string       `json:"default_mode" doc:"Of the policy itself."`
+	SeverityWhen    string       `json:"severity_when" doc:"CEL that gives the severity of each text, activity or record; empty: it is one word, or an override decides."`
+	Severities      []string     `json:"severities" doc:"What severity_when can give, the worst first."`
+	Locked          bool         `json:"locked" doc:"It cannot be switched off, its severity not lowered, and its findings not dismissed."`
+	Guide           string       `json:"guide" doc:"What to do; {resource.url} stands for the link into the app."`
+	On              policy.On    `json:"on"`
+	When            string       `json:"when" doc:"CEL."`
+	References      []string     `json:"references"`
+	Tests           int          `json:"tests" doc:"How many tests the policy carries; they passed when it was loaded."`
+	TestNames       []string     `json:"test_names"`
+	Source          string       `json:"source" enum:"built-in,file,custom" doc:"Comes with Outband, is in policies.dir, or is in the store."`
+	SuspendedFor    []string     `json:"suspended_for" doc:"Connections whose app does not give the records that the policy is about: it rests there, and closes nothing."`
+	Failures        int64        `json:"failures" doc:"Evaluations that gave no answer since the process started; over 0: the policy is failing."`
+	Error           string       `json:"error" doc:"Why a stored policy compiles no longer, so that it rests with mode off; empty otherwise."`
+	Pause           *PolicyPause `json:"pause,omitempty" doc:"That it cost or found too much; absent: it did not, or was resumed."`
 }
 
 // Sources of policies and detectors.
@@ -57,6 +58,10 @@ func (a *API) rendered(ctx context.Context, all ...policy.Effective) ([]Policy, 
 		return nil, err
 	}
 	failures := a.d.PolicyFailures()
+	pauses, err := a.pauses(ctx)
+	if err != nil {
+		return nil, err
+	}
 	snapshots, manifest, err := a.snapshots(ctx)
 	if err != nil {
 		return nil, err
@@ -65,6 +70,9 @@ func (a *API) rendered(ctx context.Context, all ...policy.Effective) ([]Policy, 
 	for _, e := range all {
 		p := render(e)
 		p.Failures = failures[p.ID]
+		if pause, ok := pauses[p.ID]; ok {
+			p.Pause = &pause
+		}
 		p.SuspendedFor = suspendedFor(e, snapshots, manifest)
 		switch {
 		case a.builtIn[p.ID]:

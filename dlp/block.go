@@ -84,6 +84,10 @@ type state struct {
 	over         bool
 	cut          bool
 	nested       nested
+	published    *published         // what this scan leaves out; nil: nothing
+	room         [maxPublished]byte // of published
+	tried        []int64            // candidates that were looked at, by rule
+	touched      []int              // rules that tried names
 }
 
 // found is a match that left its block, with what overlap resolution needs.
@@ -96,7 +100,7 @@ type found struct {
 }
 
 func newState(e *Engine) *state {
-	s := &state{engine: e, kept: make([]int, len(e.rules)), forms: make([][]codeLine, len(e.codes))}
+	s := &state{engine: e, kept: make([]int, len(e.rules)), tried: make([]int64, len(e.rules)), forms: make([][]codeLine, len(e.codes))}
 	s.nested.root, s.nested.kept = s, make([]int, len(e.rules))
 	return s
 }

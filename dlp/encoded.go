@@ -184,7 +184,7 @@ func (s *state) piece(base int, p piece) {
 	}
 	clear(c.kept)
 	c.found, c.columns, c.deadline, c.over, c.cut = c.found[:0], c.columns[:0], s.deadline, false, false
-	c.nested.pending = [view.Codes]int{}
+	c.published, c.nested.pending = s.published, [view.Codes]int{}
 	enc, skip := view.Detect(o.Text)
 	c.block(o.Text, 0, 0, len(o.Text), skip, enc, 1)
 	s.over = c.over

@@ -38,7 +38,8 @@ func DefaultConfiguration() Configuration {
 // margin is how much text around its own part a block sees: more than the longest match and its context.
 const margin = 20 << 10
 
-// Engine is a compiled set of detectors. It is safe for concurrent use, and nothing about it changes but how much it has scanned.
+// Engine is a compiled set of detectors. It is safe for concurrent use, and nothing about it changes but what it has counted and which test data it leaves
+// out.
 type Engine struct {
 	cfg     Configuration
 	rules   []*rule
@@ -56,6 +57,9 @@ type Engine struct {
 	ruleset string
 	states  sync.Pool
 	scanned atomic.Int64
+
+	published atomic.Pointer[published] // nil: nothing is left out
+	usage     []usage                   // by rule
 }
 
 // Result is what a scan found, by place. Matches below low confidence are not in it.
@@ -113,6 +117,7 @@ func New(detectors []Detector, cfg Configuration) (*Engine, error) {
 			e.runs = append(e.runs, r)
 		}
 	}
+	e.usage = make([]usage, len(e.rules))
 	e.filter = newPrefilter(e.rules)
 	sum, err := rulesetHash(e.rules)
 	if err != nil {
@@ -143,7 +148,12 @@ func rulesetHash(rules []*rule) (string, error) {
 }
 
 // Ruleset names this set of detectors: two engines with the same name find the same in the same text. 16 hexadecimal digits.
-func (e *Engine) Ruleset() string { return e.ruleset }
+func (e *Engine) Ruleset() string {
+	if p := e.published.Load(); p != nil {
+		return p.ruleset
+	}
+	return e.ruleset
+}
 
 // Detectors returns the detectors in use, in the order given.
 func (e *Engine) Detectors() []Detector {
@@ -179,7 +189,7 @@ func (e *Engine) Scanned() int64 { return e.scanned.Load() }
 func (e *Engine) acquire(keys Keys) *state {
 	// The pool holds nothing but *state.
 	s := e.states.Get().(*state)
-	s.keys = keys
+	s.keys, s.published = keys, e.published.Load()
 	return s
 }
 
@@ -189,11 +199,12 @@ func (e *Engine) release(s *state) {
 	e.states.Put(s)
 }
 
-// clear forgets the text.
+// clear hands over what was counted and forgets the text.
 func (s *state) clear() {
+	s.count()
 	s.keys, s.memory = Keys{}, memory{}
 	s.text, s.src, s.view = nil, nil, view.View{}
-	s.near, s.current = nearby{}, nil
+	s.near, s.current, s.room = nearby{}, nil, [maxPublished]byte{}
 	s.found = nil
 	clear(s.cands[:cap(s.cands)])
 	for i, l := range s.forms {

@@ -37,10 +37,12 @@ func (s *state) finish() Result {
 		f := &s.found[i]
 		s.digest(&f.Match, f.rule, f.canonical)
 		out = append(out, f.Match)
+		s.engine.usage[f.rule.index].match(f.Confidence)
 	}
 	for _, r := range s.engine.lists {
 		if m, ok := s.addressList(r); ok {
 			out = append(out, m)
+			s.engine.usage[r.index].match(m.Confidence)
 		}
 	}
 	slices.SortStableFunc(out, func(a, b Match) int {

@@ -10,7 +10,7 @@ const (
 	negativeWeight = 0.35          // what a negative word near takes away
 	weakWeight     = 0.3           // what a weak part of the value takes away
 	floor          = ConfidenceLow // candidates below are noise and are dropped
-	published      = 0.1           // what a published example is worth
+	example        = 0.1           // what a published example is worth
 	filler         = 0.15          // the most that a value with a filler word is worth
 )
 
@@ -20,6 +20,10 @@ func (s *state) add(c candidate) {
 		return
 	}
 	r := c.rule
+	if s.tried[r.index] == 0 {
+		s.touched = append(s.touched, r.index)
+	}
+	s.tried[r.index]++
 	v := s.text[c.start:c.end]
 	if r.validator.Check != nil {
 		switch r.validator.Check(v) {
@@ -43,8 +47,8 @@ func (s *state) add(c candidate) {
 	if secret(r) && validate.Filler(v) {
 		c.confidence = min(c.confidence, filler)
 	}
-	if r.allowed(v) {
-		c.confidence = min(c.confidence, published)
+	if r.allowed(v) || s.published != nil && s.published.has(r.index, v, &s.room) {
+		c.confidence = min(c.confidence, example)
 	}
 	if c.confidence < floor {
 		return

@@ -42,6 +42,9 @@ type Detection struct {
 	OccurredAt    time.Time     // the source's time, where an instance has none
 	Instances     []NewInstance // at least one
 
+	// Exception is the id of the exception that the detection falls under; empty: none. Such a one is counted there, and makes and changes nothing.
+	Exception string
+
 	// Stream and Scope say where the record of a posture finding is listed. Its one instance is a cause, for as long as the finding holds of it.
 	Stream, Scope string
 }
@@ -74,6 +77,12 @@ func CommitItem(ctx context.Context, tx *store.Tx, keys Keys, c Commit) (Result,
 	for _, d := range c.Detections {
 		if err := check(c, d); err != nil {
 			return Result{}, err
+		}
+		if d.Exception != "" {
+			if err := store.CountSuppressed(ctx, tx, d.Exception, d.Instances[0].Resource.Kind, d.Instances[0].Resource.ID); err != nil {
+				return Result{}, err
+			}
+			continue
 		}
 		id := keys.FindingID(c.ConnectionID, Ref{d.Resource.Kind, d.Resource.ID}, d.PolicyID)
 		if _, ok := grouped[id]; !ok {

@@ -27,6 +27,7 @@ type page struct {
 	fresh      bool // the checkpoint's cursor is not stored yet
 	ruleset    string
 	rules      *policy.Set
+	exceptions *exceptions
 	unfit      map[string]int // records of the page that cannot be stored, by reason
 	seen       seen           // before this page
 	overlap    []store.Count  // rows of the page that were listed before
@@ -49,8 +50,9 @@ func (a *Activities) page(ctx context.Context, in PageInput) (*page, error) {
 		// The rules that this process has go on; it asks again at the next page.
 		a.Log.Warn("policies could not be read again", "connection", c.ID, "code", "OB-3013", "err", err)
 	}
+	a.operate(ctx, false)
 	rules := a.Rules.Current()
-	p := &page{Activities: a, connection: c, source: source, ref: in.Slice, scanID: in.ScanID, rules: rules, ruleset: a.Engine.Ruleset() + "." + rules.Version()}
+	p := &page{Activities: a, connection: c, source: source, ref: in.Slice, scanID: in.ScanID, rules: rules, exceptions: a.Rules.exceptions.Load(), ruleset: a.Engine.Ruleset() + "." + rules.Version()}
 	if in.Slice.Stream == "" {
 		return p, nil
 	}

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/outband/outband/dlp"
 	"github.com/outband/outband/dlp/policy"
 	"github.com/outband/outband/internal/store"
 )
@@ -25,9 +26,13 @@ type Rules struct {
 	current   atomic.Pointer[policy.Set]
 	broken    atomic.Pointer[[]policy.Effective] // custom ones that compile no longer
 
+	exceptions atomic.Pointer[exceptions]
+	watch      operation
+
 	reload sync.Mutex // one at a time, so that the newest stays
 	read   [sha256.Size]byte
-	asked  time.Time // when the store was last asked whether another process changed a policy
+	asked  time.Time   // when the store was last asked whether another process changed a policy
+	engine *dlp.Engine // leaves out test data as the overrides say; nil: none
 
 	mu       sync.Mutex
 	failures map[string]int64
@@ -40,6 +45,7 @@ const followEvery = 5 * time.Second
 // does not compile is an error that names it: an admin has just written it.
 func NewRules(ctx context.Context, db *store.DB, dir string, detectors []string) (*Rules, error) {
 	r := &Rules{db: db, detectors: detectors, failures: map[string]int64{}}
+	r.watch.limits = DefaultLimits()
 	var err error
 	if r.files, err = PolicyFiles(dir, detectors); err != nil {
 		return nil, err
@@ -103,52 +109,71 @@ func (r *Rules) Follow(ctx context.Context) error {
 	if time.Since(r.asked) < followEvery {
 		return nil
 	}
-	custom, overrides, err := r.stored(ctx)
+	now, err := r.stored(ctx)
 	if err != nil {
 		return err
 	}
 	r.asked = time.Now()
-	if digest(custom, overrides) == r.read {
-		return nil
+	if now.digest() != r.read {
+		if err := r.compile(now); err != nil {
+			return err
+		}
 	}
-	return r.compile(custom, overrides)
+	return r.followExceptions(ctx)
 }
 
 // Reload compiles the policies again, after one was changed. Old content is not judged again: findings keep their policy_version until a re-scan.
 func (r *Rules) Reload(ctx context.Context) error {
 	r.reload.Lock()
 	defer r.reload.Unlock()
-	custom, overrides, err := r.stored(ctx)
+	now, err := r.stored(ctx)
 	if err != nil {
 		return err
 	}
-	return r.compile(custom, overrides)
+	if err := r.compile(now); err != nil {
+		return err
+	}
+	return r.followExceptions(ctx)
 }
 
-func (r *Rules) stored(ctx context.Context) ([]store.Policy, []store.Override, error) {
-	custom, err := store.CustomPolicies(ctx, r.db.Read())
-	if err != nil {
-		return nil, nil, err
+// storedRules are what the store holds about policies.
+type storedRules struct {
+	custom    []store.Policy
+	overrides []store.Override
+	paused    []string // ids
+}
+
+func (r *Rules) stored(ctx context.Context) (s storedRules, err error) {
+	if s.custom, err = store.CustomPolicies(ctx, r.db.Read()); err != nil {
+		return s, err
 	}
-	overrides, err := store.Overrides(ctx, r.db.Read())
-	return custom, overrides, err
+	if s.overrides, err = store.Overrides(ctx, r.db.Read()); err != nil {
+		return s, err
+	}
+	pauses, err := store.Pauses(ctx, r.db.Read())
+	for _, p := range pauses {
+		if p.Paused && p.EndedAt.IsZero() {
+			s.paused = append(s.paused, p.PolicyID)
+		}
+	}
+	return s, err
 }
 
 // digest tells two states of the stored policies apart.
-func digest(custom []store.Policy, overrides []store.Override) [sha256.Size]byte {
+func (s storedRules) digest() [sha256.Size]byte {
 	h := sha256.New()
-	fmt.Fprintf(h, "%#v %#v", custom, overrides)
+	fmt.Fprintf(h, "%#v", s)
 	return [sha256.Size]byte(h.Sum(nil))
 }
 
-func (r *Rules) compile(custom []store.Policy, stored []store.Override) error {
+func (r *Rules) compile(stored storedRules) error {
 	all, err := policy.Builtin()
 	if err != nil {
 		return fmt.Errorf("read the built-in policies: %w", err)
 	}
 	all = append(all, r.files...)
 	broken := []policy.Effective{}
-	for _, c := range custom {
+	for _, c := range stored.custom {
 		p, err := policy.Parse([]byte(c.YAML))
 		if err == nil {
 			_, err = policy.Compile([]*policy.Policy{p}, nil, r.detectors)
@@ -170,26 +195,39 @@ func (r *Rules) compile(custom []store.Policy, stored []store.Override) error {
 	if err != nil {
 		return err
 	}
+	set.Measure(&r.watch.meter)
+	if err := r.leaveOut(stored.overrides); err != nil {
+		return err
+	}
 	r.current.Store(set)
 	r.broken.Store(&broken)
-	r.read = digest(custom, stored)
+	r.read = stored.digest()
 	return nil
 }
 
-// admitted are the overrides that the policies admit. One that was stored before an upgrade locked its policy is left out: it must neither mute
+// admitted are the overrides and pauses that the policies admit. One that was stored before an upgrade locked its policy is left out: it must neither mute
 // the policy nor keep the process from starting. The API shows the policy as it is in force.
-func admitted(all []*policy.Policy, stored []store.Override) []policy.Override {
-	var out []policy.Override
-	for _, s := range stored {
-		o := policy.Override{PolicyID: s.ID, Severity: s.Severity, Mode: s.Mode}
+func admitted(all []*policy.Policy, stored storedRules) []policy.Override {
+	byID := map[string]policy.Override{}
+	admit := func(o policy.Override) {
 		refused := slices.ContainsFunc(all, func(p *policy.Policy) bool {
-			return p.ID == s.ID && errors.Is(policy.CheckOverride(p, o), policy.ErrLocked)
+			return p.ID == o.PolicyID && errors.Is(policy.CheckOverride(p, o), policy.ErrLocked)
 		})
-		if s.Kind == "policy" && !refused {
-			out = append(out, o)
+		if !refused {
+			byID[o.PolicyID] = o
 		}
 	}
-	return out
+	for _, s := range stored.overrides {
+		if s.Kind == "policy" {
+			admit(policy.Override{PolicyID: s.ID, Severity: s.Severity, Mode: s.Mode})
+		}
+	}
+	for _, id := range stored.paused {
+		o := byID[id]
+		o.PolicyID, o.Paused = id, true
+		admit(o)
+	}
+	return slices.Collect(maps.Values(byID))
 }
 
 // failed counts evaluations that gave no answer, so that a failing policy is seen.

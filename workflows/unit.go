@@ -69,12 +69,12 @@ func (p *page) about(item connectors.Item) about {
 // detect evaluates the policies on a unit and returns the detections that belong to what. It runs inside the item's transaction, so that a policy
 // sees what is stored.
 func (p *page) detect(ctx context.Context, tx *store.Tx, u *unit, what about) []findings.Detection {
-	in := p.input(tx, u, what)
-	decisions, failures := p.rules.Evaluate(in, p.lookups(ctx, tx, u, what))
+	in, look := p.input(tx, u, what), p.lookups(ctx, tx, u, what)
+	decisions, failures := p.rules.Evaluate(in, look)
 	p.Rules.failed(failures)
 	var out []findings.Detection
 	for _, d := range decisions {
-		if d.Shadow {
+		if d.Shadow || d.Paused {
 			continue
 		}
 		f := findings.Detection{
@@ -85,6 +85,12 @@ func (p *page) detect(ctx context.Context, tx *store.Tx, u *unit, what about) []
 			f.Resource = findings.Resource{Kind: what.actor.Type, ID: what.actor.ID}
 		}
 		ref := findings.Ref{Kind: u.ref.Kind, ID: u.ref.ID}
+		under := p.under(tx.Now(), f, d.Evidence, u.matches)
+		out = append(out, under.withheld(f, ref)...)
+		var still bool
+		if d, still = p.without(under, d, in, look); !still {
+			continue
+		}
 		for _, i := range d.Evidence {
 			f.Instances = append(f.Instances, findings.NewInstance{Resource: ref, Part: u.places[i].Part, Path: u.places[i].Path, At: u.places[i].At, Match: u.matches[i]})
 		}

@@ -43,6 +43,8 @@ const (
 	CodePolicyChanged   = "OB-4095" // 409
 	CodePolicyTaken     = "OB-4096" // 409
 	CodePolicyReadOnly  = "OB-4097" // 409
+	CodeRevoked         = "OB-4098" // 409
+	CodeNotPaused       = "OB-4099" // 409
 	CodeTooLarge        = "OB-4130" // 413
 	CodeMediaType       = "OB-4150" // 415
 	CodeTestFailed      = "OB-4220" // 422, where a failed test has no code of its own

@@ -109,12 +109,16 @@ func (in *instance) parts(ctx context.Context) (p *parts, err error) {
 	if p.author, err = authoring.New(in.db, ids, p.rules.Files()); err != nil {
 		return p, err
 	}
+	p.rules.Limit(workflows.Limits{Flood: in.cfg.Policies.FloodLimit, Cost: in.cfg.Policies.CostLimit})
 	p.http = safehttp.New(safehttp.Config{Allow: in.cfg.Egress.Allow})
 	if p.opener, err = workflows.NewOpener(all.All(), in.db, in.vault, p.http, "Outband/"+versionText()); err != nil {
 		return p, err
 	}
 	if in.works() {
 		if p.engine, err = dlp.New(p.detectors, dlp.DefaultConfiguration()); err != nil {
+			return p, err
+		}
+		if err := p.rules.LeaveOut(ctx, p.engine); err != nil {
 			return p, err
 		}
 	}

@@ -88,6 +88,18 @@ func (in *instance) state(ctx context.Context, p *parts) (s metrics.State, err e
 	if s.Scans, err = store.CountScans(ctx, q); err != nil {
 		return s, err
 	}
+	if s.Exceptions, err = store.CountExceptions(ctx, q, in.db.Now()); err != nil {
+		return s, err
+	}
+	pauses, err := store.Pauses(ctx, q)
+	if err != nil {
+		return s, err
+	}
+	for _, p := range pauses {
+		if p.Paused && p.EndedAt.IsZero() {
+			s.Paused++
+		}
+	}
 	tallies, err := findings.Count(ctx, q)
 	if err != nil {
 		return s, err

@@ -53,6 +53,8 @@ type Configuration struct {
 	Workers       int     // 0 means one for each processor
 	MaxFileBytes  int64   // what is behind it in a file is not scanned; 0 means 1 GiB
 	Version       string  // of the program, for SARIF
+
+	LeaveOutTestData bool // values that are published for tests, in the groups that are on as shipped
 }
 
 // Dependencies are the streams of the command.
@@ -162,6 +164,16 @@ func newScanner(cfg Configuration, deps Dependencies) (*scanner, error) {
 	}
 	if s.engine, err = dlp.New(profiles[at].Select(all), dlp.DefaultConfiguration()); err != nil {
 		return nil, err
+	}
+	if cfg.LeaveOutTestData {
+		groups, err := dlp.TestData()
+		if err != nil {
+			return nil, err
+		}
+		groups = slices.DeleteFunc(groups, func(g dlp.TestGroup) bool { return g.Mode == dlp.TestDataOff })
+		if err := s.engine.LeaveOut(groups); err != nil {
+			return nil, err
+		}
 	}
 	for _, d := range s.engine.Detectors() {
 		s.titles[d.ID] = d

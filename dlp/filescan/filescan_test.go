@@ -129,6 +129,7 @@ func TestExitCodes(t *testing.T) {
 		{"an image is skipped with its reason", filescan.Configuration{Paths: []string{dir + "/image.png"}}, "", 0, "unsupported_type"},
 		{"a file that is not there", filescan.Configuration{Paths: []string{dir + "/none"}}, "", 2, "no such file"},
 		{"findings and a file that is not there", filescan.Configuration{Paths: []string{dir + "/none", dir}}, "", 2, "no such file"},
+		{"test data is left out on request", filescan.Configuration{Paths: []string{dir + "/card.txt"}, LeaveOutTestData: true}, "", 0, ""},
 		{"another profile", filescan.Configuration{Paths: []string{dir + "/card.txt"}, Profile: "credentials"}, "", 0, ""},
 		{"an unknown profile", filescan.Configuration{Paths: []string{dir}, Profile: "x"}, "", 2, "known are all, credentials"},
 		{"an unknown format", filescan.Configuration{Paths: []string{dir}, Format: "x"}, "", 2, "known are text, json, sarif"},

@@ -105,5 +105,6 @@ type Decision struct {
 	About    string // as in Policy: AboutActor, or empty
 	Evidence []int  // indices into Input.Matches that belong to the finding, those the expression's globs name
 	Shadow   bool   // mode shadow: counted, no finding
+	Paused   bool   // the policy was paused by itself: counted, no finding
 	Failed   bool   // the expression failed and, having a match, keeps the finding
 }

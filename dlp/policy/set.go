@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/outband/outband/dlp"
 )
@@ -17,6 +18,7 @@ type Override struct {
 	PolicyID string `json:"policy_id"`
 	Severity string `json:"severity,omitempty"` // empty: as the policy says
 	Mode     string `json:"mode,omitempty"`     // empty: as the policy says
+	Paused   bool   `json:"paused,omitempty"`   // by itself: it is evaluated and counted, whatever its mode
 }
 
 // Effective is a policy with what the overrides make of it.
@@ -24,6 +26,7 @@ type Effective struct {
 	Policy   *Policy `json:"policy"`
 	Severity string  `json:"severity"`
 	Mode     string  `json:"mode"`
+	Paused   bool    `json:"paused,omitempty"` // it makes nothing until somebody resumes it
 
 	// Standing are the kinds of records that the policy counts with standing(), sorted: it has an answer only once all of them were read.
 	Standing []string `json:"standing"`
@@ -61,6 +64,9 @@ func (e Effective) line() ([]byte, error) {
 	if e.SeverityWhen() != "" {
 		all = append(all, p.SeverityWhen)
 	}
+	if e.Paused {
+		all = append(all, "paused") // Else the line is as it was before: what was judged needs no second look.
+	}
 	line, err := json.Marshal(all)
 	if err != nil {
 		return nil, fmt.Errorf("hash policy %s: %w", p.ID, err)
@@ -93,6 +99,8 @@ type compiled struct {
 	severity string // where graded is nil, or fails
 	graded   *program
 	shadow   bool
+	paused   bool
+	counter  *counter // nil: nobody measures
 }
 
 // grade returns the severity of a unit that breaks the policy. Where the expression fails it is the worst that it can give: an error hides nothing.
@@ -121,6 +129,8 @@ func CheckOverride(p *Policy, o Override) error {
 		return &Error{PolicyID: p.ID, Message: "an override sets an unknown severity or mode", Err: ErrInvalid}
 	case p.Locked && o.Mode != "" && o.Mode != ModeOn:
 		return &Error{PolicyID: p.ID, Message: "the policy is locked: its mode cannot be " + o.Mode, Err: ErrLocked}
+	case p.Locked && o.Paused:
+		return &Error{PolicyID: p.ID, Message: "the policy is locked: it cannot be paused", Err: ErrLocked}
 	case p.Locked && o.Severity != "" && slices.Index(Severities(), o.Severity) > slices.Index(Severities(), p.Severity):
 		return &Error{PolicyID: p.ID, Message: "the policy is locked: its severity cannot be lower than " + p.Severity, Err: ErrLocked}
 	}
@@ -156,13 +166,13 @@ func Compile(policies []*Policy, overrides []Override, detectors []string) (*Set
 			errs = append(errs, err)
 			continue
 		}
-		e := Effective{Policy: p, Severity: cmp.Or(o.Severity, p.Severity), Mode: cmp.Or(o.Mode, p.Mode), Standing: prog.standing, Fields: prog.fields, overridden: o.Severity != ""}
+		e := Effective{Policy: p, Severity: cmp.Or(o.Severity, p.Severity), Mode: cmp.Or(o.Mode, p.Mode), Paused: o.Paused, Standing: prog.standing, Fields: prog.fields, overridden: o.Severity != ""}
 		if prog.grades != nil {
 			e.Levels = prog.grades.levels
 		}
 		s.all = append(s.all, e)
 		if e.Mode != ModeOff {
-			c := compiled{program: prog, severity: e.Severity, shadow: e.Mode == ModeShadow}
+			c := compiled{program: prog, severity: e.Severity, shadow: e.Mode == ModeShadow, paused: e.Paused}
 			if !e.overridden {
 				c.graded = prog.grades
 			}
@@ -269,25 +279,20 @@ func (s *Set) Evaluate(in Input, look Lookups) ([]Decision, []Failure) {
 	u := unit{in: &in, look: &look}
 	for _, i := range s.about(&in) {
 		c := &s.active[i]
-		broken, err := c.run(&u, small)
+		var began time.Time
+		if c.counter != nil {
+			began = time.Now()
+		}
+		d, decided, err := c.decide(&u, small)
+		if c.counter != nil {
+			c.counter.note(time.Since(began), decided, c, err)
+		}
 		if err != nil {
 			failures = append(failures, Failure{PolicyID: c.policy.ID, Err: err})
 		}
-		if !broken && (err == nil || c.policy.Kind != KindContent) {
-			continue
+		if decided {
+			decisions = append(decisions, d)
 		}
-		evidence := c.evidence(&in)
-		if err != nil && len(evidence) == 0 {
-			continue
-		}
-		severity, ungraded := c.grade(&u, small)
-		if ungraded != nil {
-			failures = append(failures, Failure{PolicyID: c.policy.ID, Err: ungraded})
-		}
-		decisions = append(decisions, Decision{
-			PolicyID: c.policy.ID, Version: c.policy.Version, Kind: c.policy.Kind, Severity: severity, Graded: c.graded != nil, Title: c.policy.Title,
-			About: c.policy.About, Evidence: evidence, Shadow: c.shadow, Failed: err != nil,
-		})
 	}
 	return decisions, failures
 }
