@@ -181,7 +181,7 @@ func chain(text []byte, at, end int) int {
 
 // dense returns the run in the lines from i to end, the first of which ends at line.
 func dense(text []byte, i, line, end int) (Run, bool) {
-	if webToken(text, i, line) || picture(text[max(0, i-80):i]) {
+	if webToken(text, i, line) {
 		return Run{}, false
 	}
 	if i == 0 {
@@ -198,7 +198,7 @@ func dense(text []byte, i, line, end int) (Run, bool) {
 			at += 2
 		}
 		if code := codeOf(text[at:line]); line-at >= leastRun && code.legible(text[at:line]) {
-			return Run{Code: code, At: i, From: at, To: end}, true
+			return Run{Code: code, At: i, From: at, To: end}, !picture(text[max(0, i-80):i])
 		}
 		next := bytes.IndexAny(text[at:min(line, i+64)], "/-_+")
 		if next < 0 {
@@ -273,7 +273,11 @@ func (c Code) legible(b []byte) bool {
 
 // plausible is legible for the first three bytes.
 func plausible(b []byte) bool {
-	return b[0] >= ' ' && b[0] != 0x7f || b[0] == '\t' || b[0] == '\n' || b[0] == '\r' || gzipped(b) || b[0] == 0 && b[1] >= ' '
+	if letters(b) || gzipped(b) || zlibbed(b) || b[0] == 0 && printable(b[1]) || printable(b[0]) && b[1] == 0 {
+		return true
+	}
+	_, mark := marked(b)
+	return mark > 0
 }
 
 func gzipped(b []byte) bool { return len(b) > 2 && b[0] == 0x1f && b[1] == 0x8b && b[2] == 8 }
