@@ -31,7 +31,7 @@ var (
 		"list-finding-history": mEvidence, "update-findings": mTriage, "count-findings": mAll, "count-people": mAll, "chart-findings": mAll, "export-findings": mEvidence,
 		"list-destinations": mAll, "create-destination": mAdmin, "test-destination": mAdmin, "get-destination": mAll, "update-destination": mAdmin, "delete-destination": mAdmin,
 		"list-deliveries": mEvidence, "list-finding-deliveries": mEvidence, "preview-destination": mEvidence, "replay-deliveries": mAdmin, "list-detectors": mAll, "list-policies": mAll, "get-policy": mAll, "get-detector": mAll, "update-policy": "author admin", "create-policy": mAuthor, "replace-policy": mAuthor, "delete-policy": mAuthor, "check-policy": mAuthor,
-		"export-policies": mAuthor, "import-policies": mAuthor, "list-policy-versions": mAuthor, "get-policy-source": mAuthor, "list-tokens": mAudit,
+		"export-policies": mAuthor, "import-policies": mAuthor, "list-policy-versions": mAuthor, "list-shadow-findings": mEvidence, "get-policy-source": mAuthor, "list-tokens": mAudit,
 		"create-token": mAdmin, "delete-token": mAdmin, "list-audit": mAudit, "get-system": mAll,
 		"get-setup": Public, "set-up": Public, "create-session": Public, "use-link": Public, "get-session": mAll, "delete-session": Person, "change-password": Person,
 		"list-records": mEvidence, "list-record-history": mEvidence, "list-record-changes": mEvidence,

@@ -5,10 +5,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/outband/outband/api/problem"
+	"github.com/outband/outband/findings"
+	"github.com/outband/outband/internal/store"
 )
 
 const ownPolicy = `id: custom.keys
@@ -197,4 +200,42 @@ func TestAPolicyOverItsSizeIsRefused(t *testing.T) {
 	long := ownPolicy + "#" + strings.Repeat("x", 64<<10)
 	k.do(author, "POST", "/api/v1/policies", body(t, "yaml", long)).problem(422, problem.CodePolicy)
 	k.do(author, "POST", "/api/v1/policies", body(t, "yaml", strings.Repeat("x", 1<<20))).problem(413, problem.CodeTooLarge)
+}
+
+func TestWhatAPolicyInShadowFindsIsShownWithItAlone(t *testing.T) {
+	k := newKit(t, Configuration{})
+	author := k.token(RoleAuthor)
+	con := k.connect(k.token(RoleAdmin))
+	const path = "/api/v1/policies/content.example"
+	k.do(author, "PATCH", path, `{"mode":"shadow"}`).want(200)
+	for _, chat := range []string{"chat-1", "chat-2"} {
+		k.clock.add(time.Second)
+		k.write(func(tx *store.Tx) error {
+			_, err := findings.CommitItem(t.Context(), tx, k.keys, findings.Commit{ConnectionID: con, Connector: "acme", Detections: []findings.Detection{{
+				PolicyID: "content.example", PolicyVersion: 1, Kind: "content", Severity: "high", Title: "Example", Shadow: true,
+				Resource: findings.Resource{Kind: "chat", ID: chat, Name: "xxxx"}, OccurredAt: k.clock.now(), Instances: []findings.NewInstance{k.instance(0, 0)},
+			}}})
+			return err
+		})
+	}
+	if got := k.do(author, "GET", path, "").want(200); got.text("shadow_findings") != "2" {
+		t.Errorf("policy %s", got.body)
+	}
+	first := k.do(author, "GET", path+"/shadow?limit=1", "").want(200)
+	second := k.do(author, "GET", path+"/shadow?limit=1&cursor="+first.text("next_cursor"), "").want(200)
+	newest, oldest := first.items()[0].(map[string]any), second.items()[0].(map[string]any)
+	if newest["resource"].(map[string]any)["id"] != "chat-2" || oldest["resource"].(map[string]any)["id"] != "chat-1" || newest["severity"] != "high" || second.text("next_cursor") != "" {
+		t.Errorf("shadow findings %v and %v", newest, oldest)
+	}
+	if n := len(k.do(author, "GET", "/api/v1/findings", "").want(200).items()); n != 0 {
+		t.Errorf("%d findings are listed", n)
+	}
+	if total := k.do(author, "GET", "/api/v1/findings/facets", "").want(200).text("total"); total != "0" {
+		t.Errorf("%s findings are counted", total)
+	}
+	k.do(author, "GET", "/api/v1/findings/"+newest["id"].(string), "").problem(404, problem.CodeNotFound)
+	k.do(author, "PATCH", path, `{"mode":null}`).want(200)
+	if n := len(k.do(author, "GET", path+"/shadow", "").want(200).items()); n != 0 {
+		t.Errorf("%d shadow findings outlive the shadow", n)
+	}
 }

@@ -96,6 +96,7 @@ func (a *API) routes() []route {
 		get("export-policies", "/policies/export", authors, "Get the files of all custom policies", a.exportPolicies),
 		post("import-policies", "/policies/import", authors, http.StatusOK, "Save the files of several custom policies, all or none, or try it", a.importPolicies),
 		get("list-policy-versions", "/policies/{id}/versions", authors, "List the versions of a custom policy, the newest first", a.policyVersions),
+		get("list-shadow-findings", "/policies/{id}/shadow", evidence, "List what a policy in shadow would have made findings of, the newest first", a.shadowFindings),
 		get("get-policy-source", "/policies/{id}/source", authors, "Get the file of a policy, also of one that is built in", a.policySource),
 		post("resume-policy", "/policies/{id}/resume", authors, http.StatusOK, "Resume a policy that was paused because it cost or found too much", a.resumePolicy),
 

@@ -14,6 +14,7 @@ import (
 	"github.com/outband/outband/api/problem"
 	"github.com/outband/outband/connectors"
 	"github.com/outband/outband/dlp/policy"
+	"github.com/outband/outband/findings"
 	"github.com/outband/outband/internal/store"
 )
 
@@ -25,7 +26,7 @@ type Policy struct {
 	Description     string       `json:"description"`
 	Kind            string       `json:"kind" enum:"content,activity,posture"`
 	Severity        string       `json:"severity" enum:"critical,high,medium,low,info" doc:"In force; where severity_when decides, the worst that it can give."`
-	Mode            string       `json:"mode" enum:"on,shadow,off" doc:"In force. shadow: evaluated and counted, makes no finding."`
+	Mode            string       `json:"mode" enum:"on,shadow,off" doc:"In force. shadow: evaluated, and what it finds stands in shadow alone: no finding, no delivery."`
 	DefaultSeverity string       `json:"default_severity" doc:"Of the policy itself."`
 	DefaultMode     string       `json:"default_mode" doc:"Of the policy itself."`
 	SeverityWhen    string       `json:"severity_when" doc:"CEL that gives the severity of each text, activity or record; empty: it is one word, or an override decides."`
@@ -40,6 +41,7 @@ type Policy struct {
 	Source          string       `json:"source" enum:"built-in,file,custom" doc:"Comes with Outband, is in policies.dir, or is in the store."`
 	SuspendedFor    []string     `json:"suspended_for" doc:"Connections whose app does not give the records that the policy is about: it rests there, and closes nothing."`
 	Failures        int64        `json:"failures" doc:"Evaluations that gave no answer since the process started; over 0: the policy is failing."`
+	ShadowFindings  int64        `json:"shadow_findings" doc:"In mode shadow: how many findings its newest version would have made, at most 1000."`
 	Error           string       `json:"error" doc:"Why a stored policy compiles no longer, so that it rests with mode off; empty otherwise."`
 	Pause           *PolicyPause `json:"pause,omitempty" doc:"That it cost or found too much; absent: it did not, or was resumed."`
 }
@@ -66,9 +68,16 @@ func (a *API) rendered(ctx context.Context, all ...policy.Effective) ([]Policy, 
 	if err != nil {
 		return nil, err
 	}
+	shadow, err := findings.ShadowCounts(ctx, a.d.DB.Read())
+	if err != nil {
+		return nil, err
+	}
 	out := make([]Policy, 0, len(all))
 	for _, e := range all {
 		p := render(e)
+		if e.Mode == policy.ModeShadow {
+			p.ShadowFindings = shadow[p.ID]
+		}
 		p.Failures = failures[p.ID]
 		if pause, ok := pauses[p.ID]; ok {
 			p.Pause = &pause
@@ -215,6 +224,11 @@ func (a *API) updatePolicy(ctx context.Context, in *UpdatePolicyInput) (*Output[
 		}
 		if err := store.PutOverride(ctx, tx, o, actor(ctx)); err != nil {
 			return err
+		}
+		if cmp.Or(o.Mode, e.Policy.Mode) != policy.ModeShadow {
+			if err := findings.DropShadow(ctx, tx, in.ID); err != nil {
+				return err
+			}
 		}
 		return audit(ctx, tx, "policy.override", in.ID, map[string]string{"severity": o.Severity, "mode": o.Mode})
 	})

@@ -35,6 +35,7 @@ type Detection struct {
 	PolicyVersion int
 	Kind          string // content, activity, posture
 	Severity      string
+	Shadow        bool // it makes no finding: see ShadowFinding
 	Graded        bool // the severity is of this item alone: the worst that one version of the policy gave to the finding stays
 	Title         string
 	Resource      Resource // Name is masked by the caller
@@ -85,6 +86,12 @@ func CommitItem(ctx context.Context, tx *store.Tx, keys Keys, c Commit) (Result,
 			continue
 		}
 		id := keys.FindingID(c.ConnectionID, Ref{d.Resource.Kind, d.Resource.ID}, d.PolicyID)
+		if d.Shadow {
+			if err := commitShadow(ctx, tx, c.ConnectionID, id, d); err != nil {
+				return Result{}, err
+			}
+			continue
+		}
 		if _, ok := grouped[id]; !ok {
 			order = append(order, id)
 		}

@@ -105,6 +105,7 @@ func (p *page) activity(ctx context.Context, tx *store.Tx, item connectors.Item,
 	outcome, reason, scanned := store.OutcomeScanned, "", int64(1)
 	broken := p.detect(ctx, tx, u, what)
 	if err = p.found(ctx, tx, broken); err == nil {
+		broken = slices.DeleteFunc(broken, func(d findings.Detection) bool { return d.Shadow }) // It closes nothing either.
 		err = p.revert(ctx, tx, u, what, broken)
 	}
 	if errors.Is(err, findings.ErrInvalid) {

@@ -83,12 +83,12 @@ func (j *judges) ask(ctx context.Context, tx *store.Tx, s subject, late bool, be
 	for _, d := range decisions {
 		v, ok := j.byID[d.PolicyID]
 		posture := d.Kind == policy.KindPosture
-		if d.Shadow || d.Paused || posture && (!ok || v.late != late) || !posture && s.stored {
+		if d.Paused || posture && (!ok || v.late != late) || !posture && s.stored {
 			continue
 		}
 		broken[d.PolicyID] = true
 		f := findings.Detection{
-			PolicyID: d.PolicyID, PolicyVersion: d.Version, Kind: d.Kind, Severity: d.Severity, Graded: d.Graded, Title: d.Title, OccurredAt: at, Actor: what.actor, Stream: s.Stream, Scope: s.Scope,
+			PolicyID: d.PolicyID, PolicyVersion: d.Version, Kind: d.Kind, Severity: d.Severity, Shadow: d.Shadow, Graded: d.Graded, Title: d.Title, OccurredAt: at, Actor: what.actor, Stream: s.Stream, Scope: s.Scope,
 			Resource: findings.Resource{Kind: what.resource.Kind, ID: what.resource.ID, Name: j.mask(what.resource.Name), URL: what.resource.URL},
 		}
 		ref := findings.Ref{Kind: s.Kind, ID: s.ID}

@@ -184,3 +184,23 @@ func TestABurstIsOneFindingAboutThePerson(t *testing.T) {
 		t.Errorf("%d instances, want %d: every file from the twentieth on", got, n-19)
 	}
 }
+
+func TestAPolicyInShadowFindsAndDeliversNothing(t *testing.T) {
+	b := newBench(t)
+	check(t, b.DB.Write(t.Context(), func(tx *store.Tx) error {
+		return store.PutOverride(t.Context(), tx, store.Override{Kind: "policy", ID: "activity.mass_file_export", Mode: policy.ModeShadow}, "usr_1")
+	}))
+	check(t, b.Rules.Reload(t.Context()))
+	for i := range 30 {
+		item := activityItem(fmt.Sprintf("act_%02d", i), testDay.Add(time.Duration(i-35)*time.Minute), "claude_file_exported", nil)
+		item.Resource.ID = fmt.Sprint("proj_", i)
+		b.app.feed = append(b.app.feed, item)
+	}
+	check(t, b.live("activities"))
+	if got := b.count(`SELECT COUNT(*) FROM findings WHERE policy_id = 'activity.mass_file_export'`) + b.count(`SELECT COUNT(*) FROM finding_log WHERE snapshot LIKE '%mass_file_export%'`); got != 0 {
+		t.Errorf("%d rows of findings and their log", got)
+	}
+	if got := b.count(`SELECT COUNT(*) FROM shadow_findings WHERE policy_id = 'activity.mass_file_export' AND resource_id = 'user_2' AND policy_version > 0`); got != 1 {
+		t.Errorf("%d shadow findings, want the one about the person", got)
+	}
+}

@@ -74,11 +74,11 @@ func (p *page) detect(ctx context.Context, tx *store.Tx, u *unit, what about) []
 	p.Rules.failed(failures)
 	var out []findings.Detection
 	for _, d := range decisions {
-		if d.Shadow || d.Paused {
+		if d.Paused {
 			continue
 		}
 		f := findings.Detection{
-			PolicyID: d.PolicyID, PolicyVersion: d.Version, Kind: d.Kind, Severity: d.Severity, Graded: d.Graded, Title: d.Title, OccurredAt: u.at, Actor: what.actor,
+			PolicyID: d.PolicyID, PolicyVersion: d.Version, Kind: d.Kind, Severity: d.Severity, Shadow: d.Shadow, Graded: d.Graded, Title: d.Title, OccurredAt: u.at, Actor: what.actor,
 			Resource: findings.Resource{Kind: what.resource.Kind, ID: what.resource.ID, Name: p.mask(what.resource.Name), URL: what.resource.URL},
 		}
 		if d.About == policy.AboutActor && what.actor.ID != "" {

@@ -20,7 +20,7 @@ const (
 // Modes of a policy.
 const (
 	ModeOn     = "on"
-	ModeShadow = "shadow" // evaluated and counted, makes no finding
+	ModeShadow = "shadow" // evaluated, and what it finds is kept apart: it is listed and delivered nowhere
 	ModeOff    = "off"    // not evaluated
 )
 
@@ -104,7 +104,7 @@ type Decision struct {
 	Title    string
 	About    string // as in Policy: AboutActor, or empty
 	Evidence []int  // indices into Input.Matches that belong to the finding, those the expression's globs name
-	Shadow   bool   // mode shadow: counted, no finding
+	Shadow   bool   // mode shadow: no finding
 	Paused   bool   // the policy was paused by itself: counted, no finding
 	Failed   bool   // the expression failed and, having a match, keeps the finding
 }

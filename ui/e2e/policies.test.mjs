@@ -104,6 +104,13 @@ test('a policy is written, mended, saved, restored and deleted', async (t) => {
   await page.getByRole('row', { name: /content\.card_numbers/ }).waitFor();
   assert.equal(await page.getByRole('row', { name: /custom\.our_keys/ }).count(), 0);
 
+  // In shadow, what a policy finds stands with it alone.
+  await page.getByRole('button', { name: 'Payment card number in content' }).click();
+  await page.getByRole('dialog').getByText('Shadow', { exact: true }).click();
+  await page.getByRole('heading', { name: 'In shadow it would have found' }).waitFor();
+  assert.equal((await api('/policies/content.card_numbers')).mode, 'shadow');
+  await accessible(page, 'a policy in shadow');
+
   // A built-in policy is copied, not changed.
   await page.goto(`${url}/policies/content.card_numbers/edit`);
   await page.getByRole('link', { name: 'Write a copy of it' }).click();

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/outband/outband/dlp/policy"
+	"github.com/outband/outband/findings"
 	"github.com/outband/outband/internal/store"
 )
 
@@ -159,7 +160,7 @@ func (a *Author) Delete(ctx context.Context, id string, seen int64, c Change) er
 		if err := store.SavePolicy(ctx, tx, have.Version, end); err != nil {
 			return err
 		}
-		if err := store.DropOverride(ctx, tx, "policy", id); err != nil {
+		if err := errors.Join(store.DropOverride(ctx, tx, "policy", id), findings.DropShadow(ctx, tx, id)); err != nil {
 			return err
 		}
 		return c.Audit(ctx, tx, "policy.delete", id, map[string]string{"version": fmt.Sprint(end.Version)})

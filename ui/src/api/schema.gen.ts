@@ -731,6 +731,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/policies/{id}/shadow": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List what a policy in shadow would have made findings of, the newest first */
+        get: operations["list-shadow-findings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/policies/{id}/source": {
         parameters: {
             query?: never;
@@ -2157,6 +2174,11 @@ export interface components {
             /** @description Empty on the last page. */
             next_cursor: string;
         };
+        ListShadowFinding: {
+            items: components["schemas"]["ShadowFinding"][];
+            /** @description Empty on the last page. */
+            next_cursor: string;
+        };
         ListToken: {
             items: components["schemas"]["Token"][];
             /** @description Empty on the last page. */
@@ -2306,7 +2328,7 @@ export interface components {
             /** @description It cannot be switched off, its severity not lowered, and its findings not dismissed. */
             locked: boolean;
             /**
-             * @description In force. shadow: evaluated and counted, makes no finding.
+             * @description In force. shadow: evaluated, and what it finds stands in shadow alone: no finding, no delivery.
              * @enum {string}
              */
             mode: "on" | "shadow" | "off";
@@ -2323,6 +2345,11 @@ export interface components {
             severity: "critical" | "high" | "medium" | "low" | "info";
             /** @description CEL that gives the severity of each text, activity or record; empty: it is one word, or an override decides. */
             severity_when: string;
+            /**
+             * Format: int64
+             * @description In mode shadow: how many findings its newest version would have made, at most 1000.
+             */
+            shadow_findings: number;
             /**
              * @description Comes with Outband, is in policies.dir, or is in the store.
              * @enum {string}
@@ -2750,6 +2777,21 @@ export interface components {
             password: string;
             /** @description What the server printed when it started without a user. */
             token: string;
+        };
+        ShadowFinding: {
+            connection_id: string;
+            /** Format: date-time */
+            first_seen_at: string | null;
+            /** @description Of the finding that it would be; there is none of this id because of it. */
+            id: string;
+            /**
+             * Format: date-time
+             * @description To the hour.
+             */
+            last_seen_at: string | null;
+            resource: components["schemas"]["Resource"];
+            /** @enum {string} */
+            severity: "critical" | "high" | "medium" | "low" | "info";
         };
         SignInInputBody: {
             email: string;
@@ -4935,6 +4977,42 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Policy"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-shadow-findings": {
+        parameters: {
+            query?: {
+                /** @description The next_cursor of the page before. */
+                cursor?: string;
+                /** @description Items of one page. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListShadowFinding"];
                 };
             };
             /** @description Error */

@@ -13,6 +13,7 @@ import { useCan } from '../../session';
 import { countsOf, holds } from './list';
 import { FindingsCount, References, Section } from './rules';
 import classes from './rules.module.css';
+import { Shadow } from './Shadow';
 
 type Policy = Schemas['Policy'];
 
@@ -194,7 +195,7 @@ function Detail({ policy: p, findings }: { policy: Policy; findings: number }) {
         )}
       </Group>
       <Text size="xs" c="dimmed">
-        Shadow: the policy is evaluated and counted, and makes no finding. A change holds for what is scanned from now on; findings stay as they are.
+        Shadow: the policy is evaluated, and what it finds is shown here alone. A change holds for what is scanned from now on; findings stay as they are.
       </Text>
       {p.locked && (
         <Text size="xs" c="dimmed">
@@ -202,6 +203,7 @@ function Detail({ policy: p, findings }: { policy: Policy; findings: number }) {
         </Text>
       )}
       {p.failures > 0 && <Tag tone="critical">Failed {p.failures.toLocaleString('en')} times since the start: the expression does not fit what was read</Tag>}
+      {p.mode === 'shadow' && can('evidence') && <Shadow id={p.id} count={p.shadow_findings} />}
       <Section title="Findings">
         {findings > 0 ? (
           <Link to="/findings" search={{ policy_id: [p.id] }}>
