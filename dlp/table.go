@@ -26,15 +26,18 @@ type column struct {
 	cell, of int // its place among so many cells of a row
 }
 
+// columnEnd returns where the cell ends that a name ends at i, and whether it may be the name of a column.
+func (s *state) columnEnd(i int) (int, bool) {
+	t := s.text
+	for i < len(t) && (t[i] == ' ' || t[i] == '"' || t[i] == '\'' || t[i] == '`' || t[i] == ']') {
+		i++
+	}
+	return i, i >= len(t) || separates(t[i]) || t[i] == '\n' || t[i] == '\r' || t[i] == ')'
+}
+
 // columnNamed looks for the values of a rule below the name in [from, end), if that is the name of a column.
 func (s *state) columnNamed(r *rule, from, end int) {
 	t := s.text
-	for end < len(t) && (t[end] == ' ' || t[end] == '"' || t[end] == '\'' || t[end] == '`' || t[end] == ']') {
-		end++
-	}
-	if end < len(t) && !separates(t[end]) && t[end] != '\n' && t[end] != '\r' && t[end] != ')' {
-		return
-	}
 	start := max(0, from-tableLine)
 	if nl := bytes.LastIndexByte(t[start:from], '\n'); nl >= 0 {
 		start += nl + 1
