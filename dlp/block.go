@@ -78,6 +78,8 @@ type state struct {
 	found        []found
 	kept         []int        // matches kept so far, by rule
 	forms        [][]codeLine // lines of code, by rule of engine.codes
+	runs         []charRun    // by rule
+	blocks       int          // number of the block, counted over all scans
 	deadline     time.Time
 	steps        int
 	current      *rule
@@ -93,7 +95,7 @@ type found struct {
 }
 
 func newState(e *Engine) *state {
-	return &state{engine: e, kept: make([]int, len(e.rules)), forms: make([][]codeLine, len(e.codes))}
+	return &state{engine: e, kept: make([]int, len(e.rules)), runs: make([]charRun, len(e.rules)), forms: make([][]codeLine, len(e.codes))}
 }
 
 // run scans a whole text, block by block. A panic in a detector ends this text only.
@@ -143,6 +145,7 @@ func (s *state) block(buf []byte, base, own, end, skip int, enc view.Encoding, l
 	s.src = buf[skip:]
 	s.view = s.decoder.Decode(s.src, enc)
 	s.text, s.base = s.view.Text, base
+	s.blocks++
 	if base == 0 && own == 0 {
 		s.readHeader()
 	}

@@ -39,9 +39,10 @@ func (s *state) token(r *rule, from, to int) {
 	if from > 0 && isWord(s.text[from-1]) {
 		return
 	}
-	end := to
-	for end < len(s.text) && end-to < r.Length.Max+4 && r.set[s.text[end]] {
-		end++
+	limit := min(len(s.text), to+r.Length.Max+4)
+	end, crowded := s.runEnd(r, to, limit)
+	if crowded {
+		return
 	}
 	for end-to > r.Length.Min && (s.text[end-1] == '.' || s.text[end-1] == '-') {
 		end-- // The full stop of a sentence, a dash behind a word.
@@ -55,34 +56,73 @@ func (s *state) token(r *rule, from, to int) {
 	s.add(candidate{rule: r, start: from, end: end, confidence: r.Confidence})
 }
 
+// crowd is how many values of one rule may begin in a run of its characters within the length of the longest: more of them are none, and each would cost
+// as much as the run is long.
+const crowd = 8
+
+// charRun is the last run of characters of a rule's values that was looked at.
+type charRun struct {
+	block     int
+	from, end int
+	starts    [crowd]int // where the last values began, the nth at n modulo crowd
+	n         int
+}
+
+// runEnd returns where the run of characters of the rule ends that goes on at from, limit at most. It is crowded when too many values began in it just before.
+// Together these keep the work linear when a text repeats a prefix.
+func (s *state) runEnd(r *rule, from, limit int) (end int, crowded bool) {
+	m := &s.runs[r.index]
+	if m.block != s.blocks || from < m.from || from > m.end {
+		m.block, m.from, m.end, m.n = s.blocks, from, from, 0
+	}
+	if last := m.starts[(m.n+crowd-1)%crowd]; m.n == 0 || last != from {
+		first := m.starts[m.n%crowd]
+		crowded = m.n >= crowd && from-first <= r.Length.Max
+		m.starts[m.n%crowd] = from
+		m.n++
+	}
+	for m.end < limit && r.run[s.text[m.end]] {
+		m.end++
+	}
+	return min(m.end, limit), crowded
+}
+
 func (s *state) pattern(r *rule, from, to int) {
 	const slack = 4 // one character, so that \b sees its neighbour
 	if r.before != nil && (from == 0 || !r.before[s.text[from-1]]) {
 		return
 	}
-	if r.lead >= 0 {
-		start := from - r.lead
-		if start < 0 || r.group == 0 && start > 0 && isWord(s.text[start-1]) && isWord(s.text[start]) {
-			return // The second is what bounded would say of the match, before the expression runs.
+	for start := max(0, from-r.most); start <= from-r.least; start++ {
+		if !r.first[s.text[start]] || r.group == 0 && start > 0 && isWord(s.text[start-1]) && isWord(s.text[start]) {
+			continue // The second is what bounded would say of the match, before the expression runs.
 		}
-		if m := r.pattern.FindSubmatchIndex(s.text[start:min(len(s.text), start+r.longest+slack)]); m != nil {
+		window := s.text[start:min(len(s.text), start+r.longest+slack)]
+		if !r.mayMatch(window) {
+			continue
+		}
+		if m := r.pattern.FindSubmatchIndex(window); m != nil && start+m[1] >= to {
 			s.addPattern(r, start, m)
-		}
-		return
-	}
-	start := max(0, from-r.longest-slack)
-	window := s.text[start:min(len(s.text), to+r.longest+slack)]
-	for at := 0; at < len(window); {
-		m := r.pattern.FindSubmatchIndex(window[at:])
-		if m == nil || start+at+m[0] > from {
 			return
 		}
-		if start+at+m[1] >= to {
-			s.addPattern(r, start+at, m)
-			return
-		}
-		at += max(m[1], 1)
 	}
+}
+
+// mayMatch reports whether a window holds the run of characters that every match has.
+func (r *rule) mayMatch(window []byte) bool {
+	if r.needs == nil {
+		return true
+	}
+	for i := r.needed - 1; i < len(window); {
+		n := 0
+		for n < r.needed && r.needs[window[i-n]] {
+			n++
+		}
+		if n == r.needed {
+			return true
+		}
+		i += r.needed - n
+	}
+	return false
 }
 
 func (s *state) addPattern(r *rule, base int, m []int) {
@@ -329,8 +369,14 @@ func (s *state) value(r *rule, i int) bool {
 		quote = s.text[i]
 		i++
 	}
-	end := i
-	for end < len(s.text) && end-i <= r.Length.Max && r.set[s.text[end]] && (quote != 0 && s.text[end] != quote || quote == 0 && !closes(s.text[end])) {
+	end, limit := i, min(len(s.text), i+r.Length.Max+1)
+	if quote == 0 {
+		var crowded bool
+		if end, crowded = s.runEnd(r, i, limit); crowded {
+			return false
+		}
+	}
+	for quote != 0 && end < limit && r.set[s.text[end]] && s.text[end] != quote {
 		end++
 	}
 	if end-i > r.Length.Max {
