@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/outband/outband/dlp/view"
+	"github.com/outband/outband/internal/id"
 )
 
 // source gives the blocks of a text in order.
@@ -61,30 +62,35 @@ type candidate struct {
 
 // state is the working memory of one scan. A pool keeps it, so clean text allocates nothing.
 type state struct {
-	engine       *Engine
-	keys         Keys
-	memory       memory
-	decoder      view.Decoder
-	view         view.View
-	text         []byte // the view's text
-	src          []byte // the block
-	base         int    // where the view begins in the text; 0: at its beginning
-	columns      []column
-	header       []byte // the column names of a table, in lower case; see readHeader
-	names        [headerBytes]byte
-	columnStarts starts // of header
-	near         nearby
-	cands        []candidate // sorted by start before matches are made
-	found        []found
-	kept         []int        // matches kept so far, by rule
-	forms        [][]codeLine // lines of code, by rule of engine.codes
-	runs         []charRun    // by rule
-	blocks       int          // number of the block, counted over all scans
-	deadline     time.Time
-	steps        int
-	current      *rule
-	over         bool
-	cut          bool
+	engine        *Engine
+	keys          Keys
+	byID          *id.Summer // of keys; nil: no key, or no match yet
+	byFingerprint *id.Summer
+	memory        memory
+	decoder       view.Decoder
+	view          view.View
+	text          []byte // the view's text
+	src           []byte // the block
+	base          int    // where the view begins in the text; 0: at its beginning
+	columns       []column
+	line          openLine
+	header        []byte // the column names of a table, in lower case; see readHeader
+	names         [headerBytes]byte
+	columnStarts  starts // of header
+	near          nearby
+	cands         []candidate // sorted by start before matches are made
+	covers        []span      // matches that touch the context of the one that is made
+	found         []found
+	kept          []int        // matches kept so far, by rule
+	forms         [][]codeLine // lines of code, by rule of engine.codes
+	runs          []charRun    // by rule
+	lookouts      []lookout    // by rule.slot
+	blocks        int          // number of the block, counted over all scans
+	deadline      time.Time
+	steps         int
+	current       *rule
+	over          bool
+	cut           bool
 }
 
 // found is a match that left its block, with what overlap resolution needs.
@@ -95,7 +101,8 @@ type found struct {
 }
 
 func newState(e *Engine) *state {
-	return &state{engine: e, kept: make([]int, len(e.rules)), runs: make([]charRun, len(e.rules)), forms: make([][]codeLine, len(e.codes))}
+	n := len(e.rules)
+	return &state{engine: e, kept: make([]int, n), runs: make([]charRun, n), lookouts: make([]lookout, e.slots), forms: make([][]codeLine, len(e.codes))}
 }
 
 // run scans a whole text, block by block. A panic in a detector ends this text only.

@@ -97,7 +97,7 @@ func (s *state) pattern(r *rule, from, to int) {
 			continue // The second is what bounded would say of the match, before the expression runs.
 		}
 		window := s.text[start:min(len(s.text), start+r.longest+slack)]
-		if !r.mayMatch(window) {
+		if r.ahead != nil && !s.ahead(r, start, start+len(window)) {
 			continue
 		}
 		if m := r.pattern.FindSubmatchIndex(window); m != nil && start+m[1] >= to {
@@ -105,24 +105,6 @@ func (s *state) pattern(r *rule, from, to int) {
 			return
 		}
 	}
-}
-
-// mayMatch reports whether a window holds the run of characters that every match has.
-func (r *rule) mayMatch(window []byte) bool {
-	if r.needs == nil {
-		return true
-	}
-	for i := r.needed - 1; i < len(window); {
-		n := 0
-		for n < r.needed && r.needs[window[i-n]] {
-			n++
-		}
-		if n == r.needed {
-			return true
-		}
-		i += r.needed - n
-	}
-	return false
 }
 
 func (s *state) addPattern(r *rule, base int, m []int) {

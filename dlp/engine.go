@@ -42,6 +42,7 @@ const margin = 20 << 10
 type Engine struct {
 	cfg     Configuration
 	rules   []*rule
+	slots   int // rules and their parts
 	byID    map[string]*rule
 	filter  *prefilter
 	numbers numberIndex
@@ -87,6 +88,10 @@ func New(detectors []Detector, cfg Configuration) (*Engine, error) {
 			return nil, d.fail("id", 0, "id is used twice")
 		}
 		r.index = len(e.rules)
+		for _, x := range append([]*rule{r}, r.parts...) {
+			x.slot = e.slots
+			e.slots++
+		}
 		e.byID[d.ID] = r
 		e.rules = append(e.rules, r)
 		e.numbers.add(r)
@@ -123,7 +128,7 @@ func New(detectors []Detector, cfg Configuration) (*Engine, error) {
 }
 
 // engineVersion is part of the ruleset: raise it when the engine finds other things with the same detectors.
-const engineVersion = "2"
+const engineVersion = "3"
 
 func rulesetHash(rules []*rule) (string, error) {
 	sorted := slices.SortedFunc(slices.Values(rules), func(a, b *rule) int { return strings.Compare(a.ID, b.ID) })
@@ -185,6 +190,7 @@ func (e *Engine) acquire(keys Keys) *state {
 // release clears what points at foreign text, so that the pool keeps none of it alive (invariant 4).
 func (e *Engine) release(s *state) {
 	s.keys, s.memory = Keys{}, memory{}
+	s.byID, s.byFingerprint = nil, nil
 	s.text, s.src, s.view = nil, nil, view.View{}
 	s.near = nearby{}
 	s.found = nil

@@ -32,8 +32,9 @@ type rule struct {
 	longest                       int
 	least, most                   int      // bytes of a match before the keyword
 	first                         *charset // what a match begins with
-	needs                         *charset // what a match holds a run of; nil: nothing like that
-	needed                        int      // length of that run
+	ahead                         finder   // what every match holds; nil: nothing like that
+	aheadSize                     int      // of the longest that it finds, bytes
+	slot                          int      // place of what the finder saw last in state.lookouts
 	run                           *charset // of a token or assignment: what a value consists of that is not quoted
 	cost                          int
 	before                        *charset // what may stand just before the keyword of a pattern; nil means anything
@@ -235,7 +236,6 @@ func (r *rule) compilePattern() error {
 		info.least, info.most = info.least+slices.Min(off), info.most+slices.Max(off)
 	}
 	r.setPattern(info)
-	r.group = max(0, r.pattern.SubexpIndex("value"))
 	if r.pattern.NumSubexp() > 0 && r.group == 0 {
 		return r.fail("pattern", 0, "the only group with a meaning is (?P<value>...); write (?:...) otherwise")
 	}
@@ -243,14 +243,24 @@ func (r *rule) compilePattern() error {
 }
 
 func (r *rule) setPattern(info expression) {
-	r.longest, r.cost, r.least, r.most, r.first, r.needs, r.needed = info.longest, info.cost, info.least, info.most, info.first, info.needs, info.needed
+	r.longest, r.cost, r.least, r.most, r.first = info.longest, info.cost, info.least, info.most, info.first
+	switch {
+	case info.needs != nil:
+		r.ahead, r.aheadSize = classRun{info.needs, info.needed}, info.needed
+	case len(info.also) > 0:
+		r.ahead = newAnyLiteral(info.also)
+		for _, l := range info.also {
+			r.aheadSize = max(r.aheadSize, len(l))
+		}
+	}
 	r.pattern = info.anchored()
+	r.group = max(0, r.pattern.SubexpIndex("value"))
 }
 
 // splitPattern makes a part of every alternative of the pattern. A keyword of one then costs a look at that one, and mostly at a fixed place.
 func (r *rule) splitPattern() bool {
 	flags, list := alternatives(r.Pattern)
-	if len(list) < 2 || strings.Contains(r.Pattern, "(?P<") {
+	if len(list) < 2 {
 		return false
 	}
 	for _, source := range list {

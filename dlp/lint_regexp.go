@@ -21,6 +21,7 @@ type expression struct {
 	first    *charset // what a match begins with
 	needs    *charset // what a match holds a run of needed of; nil: nothing like that
 	needed   int
+	also     []string // other literals, in lower case, of which every match holds one; nil: none
 }
 
 // compile makes the expression that can run. What analyse let pass compiles.
@@ -69,6 +70,7 @@ func (r *rule) analyse(field, source string, anchor int) (expression, error) {
 		x.first = &charset{}
 		begins(tree, x.first)
 		x.needs, x.needed = needs(tree)
+		x.also = also(tree, x.literals)
 	}
 	return x, nil
 }
@@ -249,6 +251,37 @@ func needs(re *syntax.Regexp) (set *charset, n int) {
 		}
 	}
 	return set, n
+}
+
+// maxAlso is how many other literals are looked for.
+const maxAlso = 16
+
+// also returns the longest literals, other than those that anchor the expression, of which every match holds one. Short ones are marks, not letters, which
+// are rare where the others are.
+func also(re *syntax.Regexp, anchor []string) []string {
+	var best []string
+	switch re.Op {
+	case syntax.OpCapture:
+		return also(re.Sub[0], anchor)
+	case syntax.OpConcat:
+		for _, s := range re.Sub {
+			list := anchors(s).literals
+			if s.Op == syntax.OpCapture || s.Op == syntax.OpConcat {
+				list = also(s, anchor)
+			}
+			if len(list) == 0 || len(list) > maxAlso || shortest(list) <= shortest(best) || slices.ContainsFunc(list, func(l string) bool {
+				return l == "" || slices.ContainsFunc(anchor, func(a string) bool { return strings.Contains(strings.ToLower(a), strings.ToLower(l)) }) ||
+					len(l) < 4 && strings.ContainsFunc(l, func(c rune) bool { return unicode.IsLetter(c) || unicode.IsDigit(c) || c == ' ' })
+			}) {
+				continue
+			}
+			best = make([]string, len(list))
+			for i, l := range list {
+				best[i] = strings.ToLower(l)
+			}
+		}
+	}
+	return best
 }
 
 // anchorSet is a set of literals of which every match holds at least one, how many bytes stand before it at least and at most, and, where that is known,
