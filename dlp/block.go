@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/outband/outband/dlp/view"
+	"github.com/outband/outband/internal/id"
 )
 
 // source gives the blocks of a text in order.
@@ -61,33 +62,40 @@ type candidate struct {
 
 // state is the working memory of one scan. A pool keeps it, so clean text allocates nothing.
 type state struct {
-	engine       *Engine
-	keys         Keys
-	memory       memory
-	decoder      view.Decoder
-	view         view.View
-	text         []byte // the view's text
-	src          []byte // the block
-	base         int    // where the view begins in the text; 0: at its beginning
-	columns      []column
-	header       []byte // the column names of a table, in lower case; see readHeader
-	names        [headerBytes]byte
-	columnStarts starts // of header
-	near         nearby
-	cands        []candidate // sorted by start before matches are made
-	found        []found
-	kept         []int        // matches kept so far, by rule
-	forms        [][]codeLine // lines of code, by rule of engine.codes
-	deadline     time.Time
-	steps        int
-	current      *rule
-	over         bool
-	cut          bool
-	nested       nested
-	published    *published         // what this scan leaves out; nil: nothing
-	room         [maxPublished]byte // of published
-	tried        []int64            // candidates that were looked at, by rule
-	touched      []int              // rules that tried names
+	engine        *Engine
+	keys          Keys
+	byID          *id.Summer // of keys; nil: no key, or no match yet
+	byFingerprint *id.Summer
+	memory        memory
+	decoder       view.Decoder
+	view          view.View
+	text          []byte // the view's text
+	src           []byte // the block
+	base          int    // where the view begins in the text; 0: at its beginning
+	columns       []column
+	line          openLine
+	header        []byte // the column names of a table, in lower case; see readHeader
+	names         [headerBytes]byte
+	columnStarts  starts // of header
+	near          nearby
+	cands         []candidate // sorted by start before matches are made
+	covers        []span      // matches that touch the context of the one that is made
+	found         []found
+	kept          []int        // matches kept so far, by rule
+	forms         [][]codeLine // lines of code, by rule of engine.codes
+	runs          []charRun    // by rule
+	lookouts      []lookout    // by rule.slot
+	blocks        int          // number of the block, counted over all scans
+	deadline      time.Time
+	steps         int
+	current       *rule
+	over          bool
+	cut           bool
+	nested        nested
+	published     *published         // what this scan leaves out; nil: nothing
+	room          [maxPublished]byte // of published
+	tried         []int64            // candidates that were looked at, by rule
+	touched       []int              // rules that tried names
 }
 
 // found is a match that left its block, with what overlap resolution needs.
@@ -100,8 +108,12 @@ type found struct {
 }
 
 func newState(e *Engine) *state {
-	s := &state{engine: e, kept: make([]int, len(e.rules)), tried: make([]int64, len(e.rules)), forms: make([][]codeLine, len(e.codes))}
-	s.nested.root, s.nested.kept = s, make([]int, len(e.rules))
+	n := len(e.rules)
+	s := &state{
+		engine: e, kept: make([]int, n), tried: make([]int64, n), runs: make([]charRun, n), lookouts: make([]lookout, e.slots),
+		forms: make([][]codeLine, len(e.codes)),
+	}
+	s.nested.root, s.nested.kept = s, make([]int, n)
 	return s
 }
 
@@ -153,6 +165,7 @@ func (s *state) block(buf []byte, base, own, end, skip int, enc view.Encoding, l
 	s.src = buf[skip:]
 	s.view = s.decoder.Decode(s.src, enc)
 	s.text, s.base = s.view.Text, base
+	s.blocks++
 	if base == 0 && own == 0 {
 		s.readHeader()
 	}

@@ -43,6 +43,7 @@ const margin = 20 << 10
 type Engine struct {
 	cfg     Configuration
 	rules   []*rule
+	slots   int // rules and their parts
 	byID    map[string]*rule
 	filter  *prefilter
 	numbers numberIndex
@@ -92,6 +93,10 @@ func New(detectors []Detector, cfg Configuration) (*Engine, error) {
 			return nil, d.fail("id", 0, "id is used twice")
 		}
 		r.index = len(e.rules)
+		for _, x := range append([]*rule{r}, r.parts...) {
+			x.slot = e.slots
+			e.slots++
+		}
 		e.byID[d.ID] = r
 		e.rules = append(e.rules, r)
 		e.numbers.add(r)
@@ -203,6 +208,7 @@ func (e *Engine) release(s *state) {
 func (s *state) clear() {
 	s.count()
 	s.keys, s.memory = Keys{}, memory{}
+	s.byID, s.byFingerprint = nil, nil
 	s.text, s.src, s.view = nil, nil, view.View{}
 	s.near, s.current, s.room = nearby{}, nil, [maxPublished]byte{}
 	s.found = nil

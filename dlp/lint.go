@@ -32,7 +32,12 @@ type rule struct {
 	pattern                       *regexp.Regexp
 	group                         int // the submatch that is the value
 	longest                       int
-	lead                          int // bytes before the keyword, when fixed; else -1
+	least, most                   int      // bytes of a match before the keyword
+	first                         *charset // what a match begins with
+	ahead                         finder   // what every match holds; nil: nothing like that
+	aheadSize                     int      // of the longest that it finds, bytes
+	slot                          int      // place of what the finder saw last in state.lookouts
+	run                           *charset // of a token or assignment: what a value consists of that is not quoted
 	cost                          int
 	before                        *charset // what may stand just before the keyword of a pattern; nil means anything
 	validator                     validate.Validator
@@ -54,7 +59,7 @@ var severities = []string{"critical", "high", "medium", "low", "info"}
 
 // compile checks a detector and turns it into a rule. The error is a *LintError.
 func compile(d Detector) (*rule, error) {
-	r := &rule{Detector: d, lead: -1}
+	r := &rule{Detector: d}
 	if !idPattern.MatchString(d.ID) {
 		return nil, d.fail("id", 0, "id is not of the form family.name")
 	}
@@ -184,7 +189,14 @@ func (r *rule) compileRun(limit int) error {
 	if err != nil {
 		return r.fail("charset", 0, "%s", err)
 	}
-	r.set = set
+	r.set, r.run = set, set
+	if r.Kind == KindAssignment {
+		open := *set
+		for c := range open {
+			open[c] = open[c] && !closes(byte(c))
+		}
+		r.run = &open
+	}
 	if r.Length.Min < 1 || r.Length.Max < r.Length.Min || r.Length.Max > limit {
 		return r.fail("length", 0, "length needs 1 <= min <= max <= %d", limit)
 	}
@@ -240,39 +252,53 @@ func (r *rule) compilePattern() error {
 		if r.splitPattern() {
 			return nil
 		}
-	} else if i := slices.IndexFunc(info.literals, func(l string) bool { return !containsAny(l, r.Keywords) }); i >= 0 {
+	} else if i := slices.IndexFunc(info.literals, func(l string) bool { return firstOf(l, r.Keywords) < 0 }); i >= 0 {
 		return r.fail("keywords", 0, "the pattern also matches without any of the keywords")
 	}
-	r.pattern, r.longest, r.cost = info.compile(), info.longest, info.cost
-	if !slices.Equal(r.Keywords, info.literals) {
-		return r.patternGroup()
+	if slices.Equal(r.Keywords, info.literals) {
+		r.before = info.before
+	} else {
+		// The keyword is a part of the literal.
+		off := make([]int, len(info.literals))
+		for i, l := range info.literals {
+			off[i] = firstOf(l, r.Keywords)
+		}
+		info.least, info.most = info.least+slices.Min(off), info.most+slices.Max(off)
 	}
-	r.before = info.before
-	if info.lead >= 0 {
-		r.lead, r.pattern = info.lead, info.anchored()
+	r.setPattern(info)
+	return r.checkGroup()
+}
+
+func (r *rule) setPattern(info expression) {
+	r.longest, r.cost, r.least, r.most, r.first = info.longest, info.cost, info.least, info.most, info.first
+	switch {
+	case info.needs != nil:
+		r.ahead, r.aheadSize = classRun{info.needs, info.needed}, info.needed
+	case len(info.also) > 0:
+		r.ahead = newAnyLiteral(info.also)
+		for _, l := range info.also {
+			r.aheadSize = max(r.aheadSize, len(l))
+		}
 	}
-	return r.patternGroup()
+	r.pattern = info.anchored()
+	r.group = max(0, r.pattern.SubexpIndex("value"))
 }
 
 // splitPattern makes a part of every alternative of the pattern. A keyword of one then costs a look at that one, and mostly at a fixed place.
 func (r *rule) splitPattern() bool {
 	flags, list := alternatives(r.Pattern)
-	if len(list) < 2 || strings.Contains(r.Pattern, "(?P<") {
+	if len(list) < 2 {
 		return false
 	}
 	for _, source := range list {
-		part := &rule{Detector: r.Detector, lead: -1, whole: r}
+		part := &rule{Detector: r.Detector, whole: r}
 		info, err := part.analyse("pattern", flags+source, minKeyword)
 		if err != nil {
 			r.parts = nil
 			return false
 		}
-		part.Keywords, part.longest, part.lead, part.before = info.literals, info.longest, info.lead, info.before
-		if info.lead >= 0 {
-			part.pattern = info.anchored()
-		} else {
-			part.pattern = info.compile()
-		}
+		part.Keywords, part.before = info.literals, info.before
+		part.setPattern(info)
 		r.parts = append(r.parts, part)
 	}
 	r.pattern, r.Keywords = nil, nil
@@ -323,8 +349,8 @@ func balanced(list []string) bool {
 	})
 }
 
-func (r *rule) patternGroup() error {
-	r.group = max(0, r.pattern.SubexpIndex("value"))
+// checkGroup refuses groups without a meaning, and a value that may be nothing.
+func (r *rule) checkGroup() error {
 	if r.group > 0 && emptyValue(r.Pattern) {
 		return r.fail("pattern", 0, "the group value may be empty")
 	}
@@ -334,14 +360,15 @@ func (r *rule) patternGroup() error {
 	return nil
 }
 
-func containsAny(s string, keywords []string) bool {
+// firstOf returns where the first of the keywords that s holds stands in it, without regard to case; -1: it holds none.
+func firstOf(s string, keywords []string) int {
 	s = strings.ToLower(s)
 	for _, k := range keywords {
-		if strings.Contains(s, strings.ToLower(k)) {
-			return true
+		if at := strings.Index(s, strings.ToLower(k)); at >= 0 {
+			return at
 		}
 	}
-	return false
+	return -1
 }
 
 // charset is a set of bytes.

@@ -31,6 +31,12 @@ func (s *state) finish() Result {
 			return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.End, b.End), cmp.Compare(len(a.Encoding), len(b.Encoding)), cmp.Compare(a.place, b.place))
 		})
 	}
+	if len(s.keys.ID) > 0 {
+		s.byID = id.NewSummer(s.keys.ID)
+	}
+	if len(s.keys.Fingerprint) > 0 {
+		s.byFingerprint = id.NewSummer(s.keys.Fingerprint)
+	}
 	kept := resolve(s.found)
 	out := make([]Match, 0, len(kept)+len(s.engine.lists))
 	for _, i := range kept {
@@ -145,12 +151,12 @@ func (s *state) match(i, base, line int) found {
 
 // digest fills Value and Fingerprint.
 func (s *state) digest(m *Match, r *rule, canonical string) {
-	if len(s.keys.ID) > 0 {
-		sum := id.Sum(s.keys.ID, "value", canonical)
+	if s.byID != nil {
+		sum := s.byID.Sum("value", canonical)
 		m.Value = hex.EncodeToString(sum[:16])
 	}
-	if len(s.keys.Fingerprint) > 0 {
-		sum := id.Sum(s.keys.Fingerprint, "fingerprint", r.ID, canonical)
+	if s.byFingerprint != nil {
+		sum := s.byFingerprint.Sum("fingerprint", r.ID, canonical)
 		m.Fingerprint = s.keys.FingerprintID + ":" + hex.EncodeToString(sum[:16])
 	}
 }

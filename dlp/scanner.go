@@ -132,6 +132,9 @@ func (r *rule) compileScanner() error {
 		return r.fail("keywords", 0, "scanner %s wants keywords: %t", r.Scanner, sc.keywords)
 	}
 	r.scan, r.runs = sc.scan, sc.runs
+	if r.Scanner == "connection_string" {
+		r.ahead, r.aheadSize = newAnyLiteral(serverKeys), len("data source=")
+	}
 	if r.Scanner == "postcode" {
 		return r.compilePostcode()
 	}
@@ -389,33 +392,18 @@ func (s *state) keyValues(r *rule, from, to int) {
 	if len(password) < 3 || validate.Placeholder(password) {
 		return
 	}
-	first := serverKey(t[start:end])
+	first := s.first(r, start, end)
 	if first < 0 {
 		return
 	}
 	end = to + len(bytes.TrimRight(t[to:end], " ;\r"))
-	if begin := min(start+first, from); end > begin {
+	if begin := min(first, from); end > begin {
 		s.add(candidate{rule: r, start: begin, end: end, confidence: r.Confidence})
 	}
 }
 
 // serverKeys are the keys that name the server in a connection string.
 var serverKeys = []string{"server=", "data source=", "host=", "jdbc:", "addr=", "address="}
-
-// serverKey returns where the first of them stands in b, or -1.
-func serverKey(b []byte) int {
-	for i, c := range b {
-		switch c | 0x20 {
-		case 's', 'd', 'h', 'j', 'a':
-			for _, key := range serverKeys {
-				if i+len(key) <= len(b) && equalFold(b[i:i+len(key)], key) {
-					return i
-				}
-			}
-		}
-	}
-	return -1
-}
 
 // indexFold returns where lower stands in b without regard to case, or -1.
 func indexFold(b []byte, lower string) int {
