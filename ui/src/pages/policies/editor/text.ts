@@ -11,11 +11,6 @@ export function offsetOf(text: string, line: number, column: number): number {
   return at + [...own].slice(0, column - 1).join('').length;
 }
 
-/** lineOf is the line, from 1, in which an offset stands. */
-export function lineOf(text: string, offset: number): number {
-  return text.slice(0, offset).split('\n').length;
-}
-
 /** copyOf makes the text of a new policy out of that of another: another id, version 1. */
 export function copyOf(yaml: string, id: string): string {
   return yaml
