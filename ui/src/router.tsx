@@ -44,6 +44,10 @@ const destinations = page('/destinations', () => import('./pages/destinations/De
 const destinationNew = page('/destinations/new', () => import('./pages/destinations/AddDestination'), 'AddDestination');
 const destination = page('/destinations/$id', () => import('./pages/destinations/DestinationPage'), 'DestinationPage');
 const policies = page('/policies', () => import('./pages/policies/Policies'), 'Policies');
+const exceptions = page('/policies/exceptions', () => import('./pages/policies/Exceptions'), 'Exceptions');
+const policyYield = page('/policies/yield', () => import('./pages/policies/Yield'), 'PolicyYield');
+const testData = page('/policies/test-data', () => import('./pages/policies/TestData'), 'TestData');
+const detectorYield = page('/detectors/yield', () => import('./pages/policies/Yield'), 'DetectorYield');
 const detectors = page('/detectors', () => import('./pages/policies/Detectors'), 'Detectors');
 const settings = page('/settings', () => import('./pages/settings/Settings'), 'Settings');
 const users = page('/users', () => import('./pages/settings/Users'), 'Users');
@@ -64,7 +68,7 @@ const finding = createRoute({
 const tree = root.addChildren([
   signIn,
   setUp,
-  shell.addChildren([overview, connections, connectionNew, connection, records, coverage, findings, finding, destinations, destinationNew, destination, policies, detectors, settings, users, tokens, audit]),
+  shell.addChildren([overview, connections, connectionNew, connection, records, coverage, findings, finding, destinations, destinationNew, destination, policies, exceptions, policyYield, testData, detectors, detectorYield, settings, users, tokens, audit]),
 ]);
 
 export function makeRouter(queries: QueryClient) {

@@ -4,6 +4,40 @@
  */
 
 export interface paths {
+    "/api/v1/allowlist": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List published test data that makes no finding, group by group */
+        get: operations["get-allowlist"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/allowlist/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Switch a group of test data on or off */
+        patch: operations["update-allowlist"];
+        trace?: never;
+    };
     "/api/v1/audit": {
         parameters: {
             query?: never;
@@ -401,6 +435,76 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/detectors/yield": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What each detector found and how often it looked, today and in 7 days */
+        get: operations["get-detector-yield"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/exceptions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List exceptions from policies, the one that expires first at the beginning */
+        get: operations["list-exceptions"];
+        put?: never;
+        /** Make an exception from a policy, with an owner, a reason and an end */
+        post: operations["create-exception"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/exceptions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get an exception */
+        get: operations["get-exception"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Extend an exception, or change its owner or reason */
+        patch: operations["update-exception"];
+        trace?: never;
+    };
+    "/api/v1/exceptions/{id}/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** End an exception; it stays in the list */
+        post: operations["revoke-exception"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/findings": {
         parameters: {
             query?: never;
@@ -605,6 +709,40 @@ export interface paths {
         head?: never;
         /** Override the severity or mode of a policy */
         patch: operations["update-policy"];
+        trace?: never;
+    };
+    "/api/v1/policies/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Resume a policy that was paused because it cost or found too much */
+        post: operations["resume-policy"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/policies/yield": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What each policy found and what it cost, today and in 7 days */
+        get: operations["get-policy-yield"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/records": {
@@ -892,6 +1030,49 @@ export interface components {
             id: string;
             key_kind: string;
             name: string;
+        };
+        Allowed: {
+            detector_id: string;
+            title: string;
+            /** @description Values, or expressions between slashes. */
+            values: string[];
+        };
+        Allowlist: {
+            /** @description What single detectors leave out. It is part of them and cannot be switched off. */
+            detectors: components["schemas"]["Allowed"][];
+            items: components["schemas"]["AllowlistGroup"][];
+        };
+        AllowlistGroup: {
+            /**
+             * @description As shipped.
+             * @enum {string}
+             */
+            default_mode: "on" | "off";
+            description: string;
+            /** @description Globs of the detectors whose matches are compared. */
+            detectors: string[];
+            /** @description What stands behind the @ of an address; their subdomains count too. */
+            domains: string[];
+            /**
+             * @description How a value is written before it is compared: its digits alone; in capitals without blanks, hyphens, dots and slashes; in lower case; as it is.
+             * @enum {string}
+             */
+            form: "digits" | "compact" | "lower" | "raw";
+            id: string;
+            /**
+             * @description In force. on: its values are left out.
+             * @enum {string}
+             */
+            mode: "on" | "off";
+            /** @description Networks that hold an address. */
+            networks: string[];
+            /** @description Regular expressions (RE2) for a whole value. */
+            patterns: string[];
+            /** @description Where the values are published. */
+            references: string[];
+            title: string;
+            /** @description Whole values. */
+            values: string[];
         };
         AuditRow: {
             action: string;
@@ -1227,6 +1408,76 @@ export interface components {
             name: string;
             secrets?: components["schemas"]["DestinationSecrets"];
         };
+        CreatedException: {
+            /**
+             * Format: int64
+             * @description Findings that were accepted with it.
+             */
+            accepted: number;
+            connection_id: string;
+            /** Format: date-time */
+            created_at: string;
+            created_by: string;
+            /** @description A glob of detector ids. Matches that it names count as if they were not there. */
+            detector: string;
+            /** Format: date-time */
+            expires_at: string;
+            /** @description It is active and expires within 14 days. */
+            expires_soon: boolean;
+            id: string;
+            /** Format: date-time */
+            last_suppressed_at: string | null;
+            owner: components["schemas"]["ExceptionOwner"];
+            /** @description The person it is about, as each connection knows them. */
+            people: components["schemas"]["Person"][];
+            policy_id: string;
+            reason: string;
+            /** @description The vendor's own. */
+            resource_id: string;
+            /** @description Of the finding's resource. */
+            resource_kind: string;
+            /** Format: date-time */
+            revoked_at: string | null;
+            revoked_by: string;
+            /** @enum {string} */
+            state: "active" | "expired" | "revoked";
+            /**
+             * Format: int64
+             * @description Messages, files, activities and records that it kept from making a finding, each once.
+             */
+            suppressed: number;
+            /** @description The mask of the one value that counts as if it were not there; empty: none is named. */
+            value: string;
+            /** @description Nothing narrows it: the policy makes no finding at all. */
+            whole_policy: boolean;
+        };
+        CreateExceptionInputBody: {
+            /** @description The e-mail address, the vendor's id or the key of a person whom a scan has met. */
+            actor?: string;
+            /** @description Also accept the findings that it covers and that are open, acknowledged or in progress. Without it they stay as they are. */
+            apply_to_open?: boolean;
+            connection_id?: string;
+            /** @description A glob of detector ids. */
+            detector?: string;
+            /**
+             * Format: date-time
+             * @description At most a year ahead.
+             */
+            expires_at: string;
+            /** @description An instance whose value is excepted, wherever it stands. Only its keyed digest and its mask are kept. */
+            instance_id?: string;
+            /** @description The user who answers for it; without one, whoever makes it. */
+            owner?: string;
+            policy_id: string;
+            /** @description Why; for those who read it when it expires. It must not hold the value itself. */
+            reason: string;
+            /** @description The vendor's own; needs resource_kind. */
+            resource_id?: string;
+            /** @description Needs connection_id. */
+            resource_kind?: string;
+            /** @description Says that nothing narrows it, on purpose. */
+            whole_policy?: boolean;
+        };
         CreateTokenInputBody: {
             /** @description RFC 3339. Absent: in 90 days; null: never. */
             expires_at?: string | null;
@@ -1369,6 +1620,31 @@ export interface components {
             match: string[];
             no_match: string[];
         };
+        DetectorWork: {
+            /**
+             * Format: int64
+             * @description Places where it looked closer, names and titles among them.
+             */
+            candidates: number;
+            /** Format: int64 */
+            high: number;
+            /**
+             * Format: int64
+             * @description Matches of low confidence.
+             */
+            low: number;
+            /** Format: int64 */
+            medium: number;
+            /** Format: int64 */
+            very_high: number;
+        };
+        DetectorYield: {
+            detector_id: string;
+            /** @description Since 00:00 UTC. */
+            today: components["schemas"]["DetectorWork"];
+            /** @description In the last 7 days, by whole hours. */
+            week: components["schemas"]["DetectorWork"];
+        };
         Egress: {
             /** @description egress.allow: networks that may be called though they are private. */
             allow: string[];
@@ -1410,6 +1686,68 @@ export interface components {
             /** @enum {string} */
             status: "open" | "acknowledged" | "in_progress" | "resolved" | "accepted_risk" | "false_positive" | "closed";
             type: string;
+        };
+        Exception: {
+            connection_id: string;
+            /** Format: date-time */
+            created_at: string;
+            created_by: string;
+            /** @description A glob of detector ids. Matches that it names count as if they were not there. */
+            detector: string;
+            /** Format: date-time */
+            expires_at: string;
+            /** @description It is active and expires within 14 days. */
+            expires_soon: boolean;
+            id: string;
+            /** Format: date-time */
+            last_suppressed_at: string | null;
+            owner: components["schemas"]["ExceptionOwner"];
+            /** @description The person it is about, as each connection knows them. */
+            people: components["schemas"]["Person"][];
+            policy_id: string;
+            reason: string;
+            /** @description The vendor's own. */
+            resource_id: string;
+            /** @description Of the finding's resource. */
+            resource_kind: string;
+            /** Format: date-time */
+            revoked_at: string | null;
+            revoked_by: string;
+            /** @enum {string} */
+            state: "active" | "expired" | "revoked";
+            /**
+             * Format: int64
+             * @description Messages, files, activities and records that it kept from making a finding, each once.
+             */
+            suppressed: number;
+            /** @description The mask of the one value that counts as if it were not there; empty: none is named. */
+            value: string;
+            /** @description Nothing narrows it: the policy makes no finding at all. */
+            whole_policy: boolean;
+        };
+        ExceptionCounts: {
+            /** Format: int64 */
+            active: number;
+            /** Format: int64 */
+            expired: number;
+            /**
+             * Format: int64
+             * @description Of the active ones, those that expire within 14 days.
+             */
+            expiring_soon: number;
+            /** Format: int64 */
+            revoked: number;
+        };
+        ExceptionList: {
+            counts: components["schemas"]["ExceptionCounts"];
+            items: components["schemas"]["Exception"][];
+            /** @description Empty on the last page. */
+            next_cursor: string;
+        };
+        ExceptionOwner: {
+            id: string;
+            /** @description Empty if there is no such user any more. */
+            name: string;
         };
         Facets: {
             /** @description Elasticsearch did not answer or is behind: the store answered in its place. Absent: it is not so. */
@@ -1819,6 +2157,8 @@ export interface components {
              */
             mode: "on" | "shadow" | "off";
             on: components["schemas"]["On"];
+            /** @description That it cost or found too much; absent: it did not, or was resumed. */
+            pause?: components["schemas"]["PolicyPause"];
             references: string[];
             /**
              * @description In force.
@@ -1843,6 +2183,80 @@ export interface components {
             version: number;
             /** @description CEL. */
             when: string;
+        };
+        PolicyPause: {
+            /**
+             * Format: int64
+             * @description How often it would have made or kept a finding since; what is read again counts again.
+             */
+            held: number;
+            /**
+             * Format: int64
+             * @description In the same unit.
+             */
+            limit: number;
+            /**
+             * Format: int64
+             * @description Findings, where one of history weighs a tenth; or nanoseconds.
+             */
+            measured: number;
+            /** @description It makes no finding until somebody resumes it. false: it is locked, and works on. */
+            paused: boolean;
+            /**
+             * @description flood: too many new findings in an hour. cost: an evaluation took too long on the average.
+             * @enum {string}
+             */
+            reason: "flood" | "cost";
+            /** Format: date-time */
+            since: string;
+        };
+        PolicyWork: {
+            /**
+             * Format: int64
+             * @description Of these, those that break it, shadow and held among them. What is read again counts again.
+             */
+            decisions: number;
+            /**
+             * Format: int64
+             * @description Messages, files, activities and records that it was asked about.
+             */
+            evaluations: number;
+            /**
+             * Format: int64
+             * @description Evaluations that gave no answer.
+             */
+            failures: number;
+            /** Format: int64 */
+            findings_new: number;
+            /**
+             * Format: int64
+             * @description Decisions while it was paused.
+             */
+            held: number;
+            /**
+             * Format: double
+             * @description Of one evaluation; 0: there was none.
+             */
+            mean_microseconds: number;
+            /**
+             * Format: double
+             * @description Of all evaluations together, the questions to the store among them.
+             */
+            seconds: number;
+            /**
+             * Format: int64
+             * @description Decisions in mode shadow.
+             */
+            shadow: number;
+        };
+        PolicyYield: {
+            /** @description Absent: it did not cost or find too much, or was resumed. */
+            pause?: components["schemas"]["PolicyPause"];
+            policy_id: string;
+            /** @description Since 00:00 UTC. */
+            today: components["schemas"]["PolicyWork"];
+            /** @description In the last 7 days, by whole hours. */
+            week: components["schemas"]["PolicyWork"];
         };
         Preview: {
             /** @description Byte for byte as it would be sent; JSON. */
@@ -2260,6 +2674,10 @@ export interface components {
             /** @description Empty: counted before units were told apart, or rows that gave no unit. */
             unit: string;
         };
+        UpdateAllowlistInputBody: {
+            /** @enum {string|null} */
+            mode: "on" | "off" | null;
+        };
         UpdateConnectionInputBody: {
             /** @description RFC 3339. How far back history is read: an earlier day adds what is before, a later one stops there; null: no history. What was read stays. */
             backfill_from?: string | null;
@@ -2282,6 +2700,16 @@ export interface components {
             secrets?: components["schemas"]["DestinationSecrets"];
             /** @enum {string} */
             state?: "active" | "disabled";
+        };
+        UpdateExceptionInputBody: {
+            /**
+             * Format: date-time
+             * @description At most a year ahead. One that has expired begins again.
+             */
+            expires_at?: string;
+            owner?: string;
+            /** @description Why; for those who read it when it expires. It must not hold the value itself. */
+            reason?: string;
         };
         UpdatePolicyInputBody: {
             /** @enum {string|null} */
@@ -2327,6 +2755,22 @@ export interface components {
             /** @description The page that takes the link. It is shown this once. */
             url: string;
         };
+        YieldsDetectorYield: {
+            items: components["schemas"]["DetectorYield"][];
+            /**
+             * Format: date-time
+             * @description The first hour of the week in which anything was counted; null: nothing was.
+             */
+            since: string | null;
+        };
+        YieldsPolicyYield: {
+            items: components["schemas"]["PolicyYield"][];
+            /**
+             * Format: date-time
+             * @description The first hour of the week in which anything was counted; null: nothing was.
+             */
+            since: string | null;
+        };
     };
     responses: never;
     parameters: never;
@@ -2336,6 +2780,70 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    "get-allowlist": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Allowlist"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "update-allowlist": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdateAllowlistInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AllowlistGroup"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "list-audit": {
         parameters: {
             query?: {
@@ -3299,6 +3807,205 @@ export interface operations {
             };
         };
     };
+    "get-detector-yield": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["YieldsDetectorYield"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-exceptions": {
+        parameters: {
+            query?: {
+                connection_id?: string;
+                /** @description The next_cursor of the page before. */
+                cursor?: string;
+                /** @description Only active ones that expire within so many days (30d) or hours (12h). */
+                expires_within?: string;
+                /** @description Items of one page. */
+                limit?: number;
+                policy_id?: string;
+                /** @description active, expired, revoked */
+                state?: string[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExceptionList"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "create-exception": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateExceptionInputBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedException"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-exception": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Exception"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "update-exception": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdateExceptionInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Exception"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "revoke-exception": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Exception"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "list-findings": {
         parameters: {
             query?: {
@@ -3862,6 +4569,66 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Policy"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "resume-policy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Policy"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-policy-yield": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["YieldsPolicyYield"];
                 };
             };
             /** @description Error */

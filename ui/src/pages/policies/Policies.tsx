@@ -13,6 +13,7 @@ import { useCan } from '../../session';
 import { countsOf, holds } from './list';
 import { FindingsCount, References, Section } from './rules';
 import classes from './rules.module.css';
+import { Pauses, Sections } from './Sections';
 
 type Policy = Schemas['Policy'];
 
@@ -30,6 +31,8 @@ export function Policies() {
   const chosen = list.data?.items.find((p) => p.id === open);
   return (
     <Page title="Policies" about="A policy makes a finding out of matches, an activity or a setting. All that are on apply to all connections.">
+      <Sections of="policies" />
+      <Pauses policies={list.data?.items ?? []} />
       <Group>
         <TextInput aria-label="Search policies" placeholder="Search policies" leftSection={<Icon name="search" size={16} />} value={text} onChange={(e) => setText(e.currentTarget.value)} w={280} />
         <SegmentedControl
@@ -89,6 +92,7 @@ export function Policies() {
                         </span>
                       </Tooltip>
                     )}
+                    {p.pause && <Tag tone="medium">{p.pause.paused ? 'Paused' : 'Reported'}</Tag>}
                     {p.failures > 0 && <Tag tone="critical">Failing</Tag>}
                   </Table.Td>
                   <Table.Td ta="right" className="ob-number">
