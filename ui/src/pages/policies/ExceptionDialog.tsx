@@ -6,6 +6,7 @@ import { $api, api } from '../../api/client';
 import { done } from '../../parts/notify';
 import { ProblemAlert } from '../../parts/states';
 import { useCan, useMe } from '../../session';
+import { counted } from '../findings/wording';
 import { ends, promises } from './list';
 
 /** From is what a finding gives to the exception that is made of it. */
@@ -66,7 +67,7 @@ export default function ExceptionDialog({ from, onClose }: Props) {
           apply_to_open: accept || undefined,
         },
       });
-      done(data && data.accepted > 0 ? `The exception is active, and ${data.accepted.toLocaleString('en')} findings under it are accepted.` : 'The exception is active.');
+      done(data && data.accepted > 0 ? `The exception is active, and ${counted(data.accepted, 'finding')} under it ${data.accepted === 1 ? 'is' : 'are'} accepted.` : 'The exception is active.');
       for (const path of ['/api/v1/exceptions', '/api/v1/findings/facets']) await queries.invalidateQueries({ queryKey: ['get', path] });
       await queries.invalidateQueries({ queryKey: ['findings'] });
       onClose();
