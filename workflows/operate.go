@@ -28,7 +28,8 @@ const (
 	floodSpan    = time.Hour
 	historyShare = 10 // findings of history that weigh as much as one of today
 
-	costSample = 100 // evaluations
+	costSample  = 100 // evaluations
+	askingShare = 10  // time of the store that weighs as much as one of the policy's own
 
 	statsKept = 8 * day
 )
@@ -100,12 +101,15 @@ func (a *Activities) takeUsage(w *operation) (over []store.Pause) {
 			continue
 		}
 		delete(w.costs, id)
-		if mean := sum.Time / time.Duration(sum.Evaluations); w.limits.Cost > 0 && mean > w.limits.Cost {
+		if mean := cost(sum) / time.Duration(sum.Evaluations); w.limits.Cost > 0 && mean > w.limits.Cost {
 			over = append(over, store.Pause{PolicyID: id, Reason: store.PauseCost, Measured: int64(mean), Bound: int64(w.limits.Cost)})
 		}
 	}
 	return over
 }
+
+// cost is what evaluations cost: a slow store is no fault of a policy, so that waiting for its answers weighs little.
+func cost(u policy.Usage) time.Duration { return u.Time - u.Asking + u.Asking/askingShare }
 
 // flush stores what is not stored yet.
 func (a *Activities) flush(ctx context.Context, w *operation) error {

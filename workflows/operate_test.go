@@ -192,6 +192,12 @@ func TestAPolicyThatCostsTooMuchIsPaused(t *testing.T) {
 	}
 }
 
+func TestASlowStoreWeighsLittle(t *testing.T) {
+	if got := cost(policy.Usage{Time: 110 * time.Millisecond, Asking: 100 * time.Millisecond}); got != 20*time.Millisecond {
+		t.Errorf("10 ms of its own and 100 ms of the store cost %s, want 20ms", got)
+	}
+}
+
 func TestALockedPolicyIsReportedAndWorksOn(t *testing.T) {
 	b := newBench(t)
 	b.custom(strings.Replace(everyMessage, "severity: low", "severity: low\nlocked: true", 1))

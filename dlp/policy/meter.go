@@ -17,22 +17,23 @@ type Meter struct {
 }
 
 type counter struct {
-	evaluations, decisions, shadow, held, failures, nanos atomic.Int64
+	evaluations, decisions, shadow, held, failures, nanos, asking atomic.Int64
 }
 
 // Usage is what one policy did.
 type Usage struct {
-	Evaluations int64 // units that it was asked about
-	Decisions   int64 // of these, units that break it, those of Shadow and Held among them
-	Shadow      int64 // decisions in mode shadow
-	Held        int64 // decisions while it was paused
-	Failures    int64 // evaluations that gave no answer
-	Time        time.Duration
+	Evaluations int64         // units that it was asked about
+	Decisions   int64         // of these, units that break it, those of Shadow and Held among them
+	Shadow      int64         // decisions in mode shadow
+	Held        int64         // decisions while it was paused
+	Failures    int64         // evaluations that gave no answer
+	Time        time.Duration // of all evaluations together
+	Asking      time.Duration // of that, waiting for answers of the store
 }
 
 // Add returns the sum of two.
 func (u Usage) Add(v Usage) Usage {
-	return Usage{u.Evaluations + v.Evaluations, u.Decisions + v.Decisions, u.Shadow + v.Shadow, u.Held + v.Held, u.Failures + v.Failures, u.Time + v.Time}
+	return Usage{u.Evaluations + v.Evaluations, u.Decisions + v.Decisions, u.Shadow + v.Shadow, u.Held + v.Held, u.Failures + v.Failures, u.Time + v.Time, u.Asking + v.Asking}
 }
 
 // of returns the counter of a policy.
@@ -55,7 +56,7 @@ func (m *Meter) Take() map[string]Usage {
 	m.mu.Unlock()
 	out := map[string]Usage{}
 	for id, c := range all {
-		u := Usage{c.evaluations.Swap(0), c.decisions.Swap(0), c.shadow.Swap(0), c.held.Swap(0), c.failures.Swap(0), time.Duration(c.nanos.Swap(0))}
+		u := Usage{c.evaluations.Swap(0), c.decisions.Swap(0), c.shadow.Swap(0), c.held.Swap(0), c.failures.Swap(0), time.Duration(c.nanos.Swap(0)), time.Duration(c.asking.Swap(0))}
 		if u != (Usage{}) {
 			out[id] = u
 		}
@@ -64,9 +65,10 @@ func (m *Meter) Take() map[string]Usage {
 }
 
 // note counts one evaluation.
-func (c *counter) note(took time.Duration, decided bool, p *compiled, err error) {
+func (c *counter) note(took, asking time.Duration, decided bool, p *compiled, err error) {
 	c.evaluations.Add(1)
 	c.nanos.Add(int64(took))
+	c.asking.Add(int64(asking))
 	if err != nil {
 		c.failures.Add(1)
 	}

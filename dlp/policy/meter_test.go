@@ -2,6 +2,7 @@ package policy
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -45,7 +46,7 @@ func TestAMeterCountsAcrossSets(t *testing.T) {
 		"content.twenty": {Evaluations: 4, Decisions: 4, Held: 1},
 		"content.broken": {Evaluations: 4, Failures: 4},
 	}
-	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(Usage{}, "Time")); diff != "" {
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(Usage{}, "Time", "Asking")); diff != "" {
 		t.Errorf("usage (-want +got):\n%s", diff)
 	}
 	for id, u := range got {
@@ -55,6 +56,24 @@ func TestAMeterCountsAcrossSets(t *testing.T) {
 	}
 	if got := m.Take(); len(got) != 0 {
 		t.Errorf("taken twice: %v", got)
+	}
+}
+
+func TestAMeterTellsTheTimeOfTheStoreApart(t *testing.T) {
+	var m Meter
+	set, err := Compile([]*Policy{{ID: "activity.many", Version: 1, Title: "Many", Severity: SeverityLow, Kind: KindActivity, Mode: ModeOn, On: On{Activities: []string{"x"}}, When: `recent("x", "actor", duration("1h")) > 5`}}, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set.Measure(&m)
+	const wait = 20 * time.Millisecond
+	set.Evaluate(Input{Item: Item{Kind: "activity"}, Activity: Activity{Type: "x"}}, Lookups{Recent: func(string, string, time.Duration) (int64, error) {
+		time.Sleep(wait)
+		return 0, nil
+	}})
+	got := m.Take()["activity.many"]
+	if got.Evaluations != 1 || got.Asking < wait || got.Time < got.Asking || got.Time-got.Asking > wait {
+		t.Errorf("a slow store gives %+v", got)
 	}
 }
 

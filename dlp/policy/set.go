@@ -281,11 +281,11 @@ func (s *Set) Evaluate(in Input, look Lookups) ([]Decision, []Failure) {
 		c := &s.active[i]
 		var began time.Time
 		if c.counter != nil {
-			began = time.Now()
+			began, u.asked = time.Now(), 0
 		}
 		d, decided, err := c.decide(&u, small)
 		if c.counter != nil {
-			c.counter.note(time.Since(began), decided, c, err)
+			c.counter.note(time.Since(began), u.asked, decided, c, err)
 		}
 		if err != nil {
 			failures = append(failures, Failure{PolicyID: c.policy.ID, Err: err})

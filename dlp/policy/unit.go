@@ -19,6 +19,8 @@ type unit struct {
 	look *Lookups
 	prog *program
 	err  error // the first error of a lookup
+
+	asked time.Duration // that lookups took
 }
 
 var _ cel.Activation = (*unit)(nil)
@@ -186,8 +188,9 @@ func askTotal(u *unit, args []ref.Val) ref.Val {
 	if u.look.Total == nil {
 		return types.IntZero
 	}
+	began := time.Now()
 	n, err := u.look.Total(u.prog.policy.ID, string(glob))
-	return u.answer(n, err)
+	return u.answer(began, n, err)
 }
 
 func askRecent(u *unit, args []ref.Val) ref.Val {
@@ -200,12 +203,14 @@ func askRecent(u *unit, args []ref.Val) ref.Val {
 	if u.look.Recent == nil {
 		return types.IntZero
 	}
+	began := time.Now()
 	n, err := u.look.Recent(string(glob), string(scope), time.Duration(within.Duration))
-	return u.answer(n, err)
+	return u.answer(began, n, err)
 }
 
-// answer keeps the store's error beside the evaluation, so that the failure can wrap it.
-func (u *unit) answer(n int64, err error) ref.Val {
+// answer keeps the store's error beside the evaluation, so that the failure can wrap it, and the time that it took since it was asked.
+func (u *unit) answer(began time.Time, n int64, err error) ref.Val {
+	u.asked += time.Since(began)
 	if err != nil {
 		if u.err == nil {
 			u.err = err

@@ -46,6 +46,10 @@ const destination = page('/destinations/$id', () => import('./pages/destinations
 const policies = page('/policies', () => import('./pages/policies/Policies'), 'Policies');
 const policyNew = createRoute({ getParentRoute: () => shell, path: '/policies/new', validateSearch: policyNewSearch, component: lazyRouteComponent(() => import('./pages/policies/editor/Editor'), 'NewPolicy') });
 const policyEdit = page('/policies/$id/edit', () => import('./pages/policies/editor/Editor'), 'EditPolicy');
+const exceptions = page('/policies/exceptions', () => import('./pages/policies/Exceptions'), 'Exceptions');
+const policyYield = page('/policies/yield', () => import('./pages/policies/Yield'), 'PolicyYield');
+const testData = page('/policies/test-data', () => import('./pages/policies/TestData'), 'TestData');
+const detectorYield = page('/detectors/yield', () => import('./pages/policies/Yield'), 'DetectorYield');
 const detectors = page('/detectors', () => import('./pages/policies/Detectors'), 'Detectors');
 const settings = page('/settings', () => import('./pages/settings/Settings'), 'Settings');
 const users = page('/users', () => import('./pages/settings/Users'), 'Users');
@@ -66,7 +70,7 @@ const finding = createRoute({
 const tree = root.addChildren([
   signIn,
   setUp,
-  shell.addChildren([overview, connections, connectionNew, connection, records, coverage, findings, finding, destinations, destinationNew, destination, policies, policyNew, policyEdit, detectors, settings, users, tokens, audit]),
+  shell.addChildren([overview, connections, connectionNew, connection, records, coverage, findings, finding, destinations, destinationNew, destination, policies, policyNew, policyEdit, exceptions, policyYield, testData, detectors, detectorYield, settings, users, tokens, audit]),
 ]);
 
 export function makeRouter(queries: QueryClient) {

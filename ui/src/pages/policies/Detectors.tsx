@@ -10,6 +10,7 @@ import { EmptyState, ProblemAlert, Rows } from '../../parts/states';
 import { countsOf, holds } from './list';
 import { FindingsCount, References, Section } from './rules';
 import classes from './rules.module.css';
+import { Sections } from './Sections';
 
 type Detector = Schemas['Detector'];
 
@@ -26,6 +27,7 @@ export function Detectors() {
   const chosen = list.data?.items.find((d) => d.id === open);
   return (
     <Page title="Detectors" about="A detector finds one kind of sensitive data in text. Policies decide what a match means.">
+      <Sections of="detectors" />
       <Group>
         <TextInput aria-label="Search detectors" placeholder="Search detectors" leftSection={<Icon name="search" size={16} />} value={text} onChange={(e) => setText(e.currentTarget.value)} w={280} />
         <Select aria-label="Kind" placeholder="All kinds" clearable data={kinds.map((k) => ({ value: k, label: words(k) }))} value={kind} onChange={setKind} w={180} />

@@ -13,6 +13,7 @@ import { useCan } from '../../session';
 import { countsOf, holds } from './list';
 import { FindingsCount, References, Section } from './rules';
 import classes from './rules.module.css';
+import { Pauses, Sections } from './Sections';
 import { Shadow } from './Shadow';
 
 type Policy = Schemas['Policy'];
@@ -42,6 +43,8 @@ export function Policies() {
         )
       }
     >
+      <Sections of="policies" />
+      <Pauses policies={list.data?.items ?? []} />
       <Group>
         <TextInput aria-label="Search policies" placeholder="Search policies" leftSection={<Icon name="search" size={16} />} value={text} onChange={(e) => setText(e.currentTarget.value)} w={280} />
         <SegmentedControl
@@ -101,6 +104,7 @@ export function Policies() {
                         </span>
                       </Tooltip>
                     )}
+                    {p.pause && <Tag tone="medium">{p.pause.paused ? 'Paused' : 'Reported'}</Tag>}
                     {(p.failures > 0 || p.error !== '') && <Tag tone="critical">Failing</Tag>}
                   </Table.Td>
                   <Table.Td ta="right" className="ob-number">
