@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { countsOf, holds } from './list';
+import { countsOf, holds, percent } from './list';
 
 test('every word must be somewhere, in any order and case', () => {
   expect(holds('KEY aws', 'AWS access key', 'aws-key')).toBe(true);
@@ -11,4 +11,11 @@ test('every word must be somewhere, in any order and case', () => {
 test('a field without counts is empty', () => {
   expect(countsOf(undefined, 'policy_id').size).toBe(0);
   expect(countsOf({ total: 3, fields: { policy_id: [{ value: 'a', count: 3 }] } }, 'policy_id').get('a')).toBe(3);
+});
+
+test('nearly all is not all', () => {
+  expect(percent(1)).toBe('100 %');
+  expect(percent(0.99961)).toBe('99.9 %');
+  expect(percent(0)).toBe('0 %');
+  expect(percent(undefined)).toBe('–');
 });

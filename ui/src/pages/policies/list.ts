@@ -13,3 +13,9 @@ export function holds(query: string, ...texts: string[]): boolean {
     .split(/\s+/)
     .every((w) => all.includes(w));
 }
+
+/** percent writes a part of one as a percentage; 100 % stands for all of it only, never for nearly all. */
+export function percent(part: number | undefined): string {
+  if (part === undefined) return '–';
+  return `${Math.floor(part * 1000) / 10} %`;
+}
