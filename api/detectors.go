@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/outband/outband/dlp"
+	"github.com/outband/outband/dlp/corpus"
 	"github.com/outband/outband/internal/store"
 )
 
@@ -29,6 +30,15 @@ type Detector struct {
 	Examples    *DetectorExamples `json:"examples,omitempty" doc:"Made up. The value stands between « and »; {class:n} stands for n characters. Not in lists."`
 	References  []string          `json:"references"`
 	Source      string            `json:"source" enum:"built-in"`
+	Quality     *DetectorQuality  `json:"quality,omitempty" doc:"How well it did on the reference corpus; absent: it was not measured."`
+}
+
+// DetectorQuality is what was measured on the reference corpus when the program was built. A match counts from medium confidence on.
+type DetectorQuality struct {
+	Planted   int     `json:"planted" doc:"Values of this detector in the corpus."`
+	Recall    float64 `json:"recall" doc:"Of these, the part that was found, 0 to 1."`
+	Precision float64 `json:"precision" doc:"Of its matches, the part that was right, 0 to 1."`
+	Decoys    int     `json:"decoys" doc:"Its matches on what only looks sensitive."`
 }
 
 // DetectorExamples are texts that a detector must and must not match, or it does not load.
@@ -42,7 +52,16 @@ func detector(d dlp.Detector) Detector {
 		ID: d.ID, Title: d.Title, Description: d.Description, Kind: d.Kind, Severity: d.Severity, Optional: d.Optional, Keywords: some(d.Keywords), Prefixes: some(d.Prefixes),
 		Pattern: d.Pattern, Scanner: d.Scanner, Validator: d.Validator, Context: some(d.Context), Confidence: d.Confidence,
 		Lines: some(d.Lines), Examples: &DetectorExamples{Match: some(d.Examples.Match), NoMatch: some(d.Examples.NoMatch)}, References: some(d.References), Source: sourceBuiltIn,
+		Quality: detectorQuality(d.ID),
 	}
+}
+
+func detectorQuality(id string) *DetectorQuality {
+	s, ok := corpus.Measured(id)
+	if !ok {
+		return nil
+	}
+	return &DetectorQuality{Planted: s.Planted, Recall: s.Recall(), Precision: s.Precision(), Decoys: s.Decoys}
 }
 
 func (a *API) listDetectors(_ context.Context, in *ListInput) (*ListOutput[Detector], error) {

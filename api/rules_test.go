@@ -45,6 +45,25 @@ func TestDetectorsShowWhatTheyLookFor(t *testing.T) {
 	k.do(viewer, "GET", "/api/v1/detectors/none", "").problem(404, problem.CodeNotFound)
 }
 
+func TestBuiltInDetectorsShowHowWellTheyDo(t *testing.T) {
+	k := newKit(t, Configuration{})
+	all, err := dlp.Builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.api.d.Detectors = func() []dlp.Detector { return all }
+	one := k.do(k.token(RoleViewer), "GET", "/api/v1/detectors/financial.card", "").want(200).object()
+	quality, ok := one["quality"].(map[string]any)
+	if !ok || quality["planted"].(float64) < 5 || quality["recall"].(float64) < 0.5 || quality["recall"].(float64) > 1 || quality["precision"].(float64) > 1 {
+		t.Errorf("quality is %v", one["quality"])
+	}
+	for _, d := range k.do(k.token(RoleViewer), "GET", "/api/v1/detectors?limit=10", "").want(200).items() {
+		if quality, ok := d.(map[string]any)["quality"].(map[string]any); !ok || quality["planted"].(float64) == 0 {
+			t.Errorf("the list shows %v", d)
+		}
+	}
+}
+
 func TestPoliciesShowTheirSourceTestsAndFailures(t *testing.T) {
 	k := newKit(t, Configuration{})
 	viewer := k.token(RoleViewer)

@@ -1722,6 +1722,8 @@ export interface components {
             pattern: string;
             /** @description What the value begins with. */
             prefixes: string[];
+            /** @description How well it did on the reference corpus; absent: it was not measured. */
+            quality?: components["schemas"]["DetectorQuality"];
             references: string[];
             /** @description Code that finds it, where no expression can; empty: none. */
             scanner: string;
@@ -1736,6 +1738,28 @@ export interface components {
         DetectorExamples: {
             match: string[];
             no_match: string[];
+        };
+        DetectorQuality: {
+            /**
+             * Format: int64
+             * @description Its matches on what only looks sensitive.
+             */
+            decoys: number;
+            /**
+             * Format: int64
+             * @description Values of this detector in the corpus.
+             */
+            planted: number;
+            /**
+             * Format: double
+             * @description Of its matches, the part that was right, 0 to 1.
+             */
+            precision: number;
+            /**
+             * Format: double
+             * @description Of these, the part that was found, 0 to 1.
+             */
+            recall: number;
         };
         DetectorWork: {
             /**

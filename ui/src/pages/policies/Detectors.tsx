@@ -7,7 +7,7 @@ import { Tag, words } from '../../parts/badges';
 import { Icon } from '../../parts/icons';
 import { Page } from '../../parts/page';
 import { EmptyState, ProblemAlert, Rows } from '../../parts/states';
-import { countsOf, holds } from './list';
+import { countsOf, holds, percent } from './list';
 import { FindingsCount, References, Section } from './rules';
 import classes from './rules.module.css';
 import { Sections } from './Sections';
@@ -42,12 +42,14 @@ export function Detectors() {
         ) : shown.length === 0 && !list.error ? (
           <EmptyState icon="filter" title="No detector of that name" action={<Button variant="default" onClick={() => { setText(''); setKind(null); }}>Show all</Button>} />
         ) : (
-          <Table verticalSpacing="sm" miw={720} highlightOnHover>
+          <Table verticalSpacing="sm" miw={880} highlightOnHover>
             <Table.Thead>
               <Table.Tr>
                 <Table.Th>Detector</Table.Th>
                 <Table.Th>Kind</Table.Th>
                 <Table.Th>Checked by</Table.Th>
+                <Table.Th ta="right">Recall</Table.Th>
+                <Table.Th ta="right">Precision</Table.Th>
                 <Table.Th ta="right">Findings</Table.Th>
                 <Table.Th>Source</Table.Th>
               </Table.Tr>
@@ -65,6 +67,12 @@ export function Detectors() {
                   </Table.Td>
                   <Table.Td>{words(d.kind)}</Table.Td>
                   <Table.Td>{d.validator ? <Tag>{d.validator}</Tag> : <Text span size="sm" c="dimmed">Pattern and context</Text>}</Table.Td>
+                  <Table.Td ta="right" className="ob-number">
+                    {percent(d.quality?.recall)}
+                  </Table.Td>
+                  <Table.Td ta="right" className="ob-number">
+                    {percent(d.quality?.precision)}
+                  </Table.Td>
                   <Table.Td ta="right" className="ob-number">
                     <FindingsCount n={counts.get(d.id) ?? 0} search={{ detector: [d.id] }} label={`with ${d.title}`} />
                   </Table.Td>
@@ -92,6 +100,14 @@ function Detail({ detector: d }: { detector: Detector }) {
         {d.validator && <Tag tone="good">Checked by {d.validator}</Tag>}
         <Tag>{words(d.source)}</Tag>
       </Group>
+      {d.quality && (
+        <Section title="How well it does">
+          <Text size="sm">
+            On the reference corpus it finds {percent(d.quality.recall)} of {d.quality.planted} planted values, {percent(d.quality.precision)} of its matches are right, and{' '}
+            {d.quality.decoys === 0 ? 'none is' : `${d.quality.decoys} are`} on a decoy. Matches count from medium confidence on.
+          </Text>
+        </Section>
+      )}
       {d.keywords.length > 0 && (
         <Section title="Words that bring it up">
           <Group gap={6}>

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { countsOf, ends, holds, pauseWords, scopeOf, sortedBy, took } from './list';
+import { countsOf, ends, holds, pauseWords, percent, scopeOf, sortedBy, took } from './list';
 
 test('every word must be somewhere, in any order and case', () => {
   expect(holds('KEY aws', 'AWS access key', 'aws-key')).toBe(true);
@@ -41,4 +41,11 @@ test('an exception says what it is about', () => {
 test('a year is not more than a year', () => {
   const now = Date.parse('2026-03-01T12:00:00Z');
   expect(ends('365', now)).toBe('2027-03-01T11:00:00.000Z');
+});
+
+test('nearly all is not all', () => {
+  expect(percent(1)).toBe('100 %');
+  expect(percent(0.99961)).toBe('99.9 %');
+  expect(percent(0)).toBe('0 %');
+  expect(percent(undefined)).toBe('–');
 });

@@ -65,3 +65,9 @@ export const promises = [
 export function ends(days: string, now: number): string {
   return new Date(now + Number(days) * 86_400_000 - 3_600_000).toISOString();
 }
+
+/** percent writes a part of one as a percentage; 100 % stands for all of it only, never for nearly all. */
+export function percent(part: number | undefined): string {
+  if (part === undefined) return '–';
+  return `${Math.floor(part * 1000) / 10} %`;
+}
