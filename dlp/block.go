@@ -77,6 +77,7 @@ type state struct {
 	found    []found
 	kept     []int        // matches kept so far, by rule
 	forms    [][]codeLine // lines of code, by rule of engine.codes
+	exact    []*tableState
 	deadline time.Time
 	steps    int
 	current  *rule
@@ -154,6 +155,12 @@ func (s *state) block(buf []byte, base, own, end, skip int, enc view.Encoding, l
 	}
 	s.unseen()
 	s.code()
+	if len(s.engine.dictionaries) > 0 {
+		s.dictionaries()
+	}
+	if len(s.engine.tables) > 0 {
+		s.tables()
+	}
 	if len(s.cands) > 0 {
 		s.collect(base+skip, own-skip, end-skip, enc, line)
 	}

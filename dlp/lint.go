@@ -42,6 +42,8 @@ type rule struct {
 	parts       []*rule // alternatives of a pattern, each with its own keywords; they find matches of whole
 	whole       *rule
 	scan        scanFunc
+	words       *Words // of a dictionary
+	exact       *exactRule
 }
 
 var idPattern = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}\.[a-z][a-z0-9_]{0,59}$`)
@@ -49,7 +51,7 @@ var idPattern = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}\.[a-z][a-z0-9_]{0,59}$
 var severities = []string{"critical", "high", "medium", "low", "info"}
 
 // compile checks a detector and turns it into a rule. The error is a *LintError.
-func compile(d Detector) (*rule, error) {
+func compile(d Detector, stock Stock) (*rule, error) {
 	r := &rule{Detector: d, lead: -1}
 	if !idPattern.MatchString(d.ID) {
 		return nil, d.fail("id", 0, "id is not of the form family.name")
@@ -92,8 +94,12 @@ func compile(d Detector) (*rule, error) {
 		err = r.compilePattern()
 	case KindScanner:
 		err = r.compileScanner()
+	case KindDictionary:
+		err = r.compileDictionary(stock)
+	case KindExact:
+		err = r.compileExact(stock)
 	default:
-		err = d.fail("kind", 0, "kind is none of token, assignment, pattern, scanner")
+		err = d.fail("kind", 0, "kind is none of token, assignment, pattern, scanner, dictionary, exact")
 	}
 	return r, err
 }
