@@ -20,7 +20,6 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/outband/outband/connectors"
-	"github.com/outband/outband/dlp"
 	"github.com/outband/outband/dlp/policy"
 	"github.com/outband/outband/findings"
 	"github.com/outband/outband/findings/deliver"
@@ -29,6 +28,7 @@ import (
 	"github.com/outband/outband/internal/secret"
 	"github.com/outband/outband/internal/store"
 	"github.com/outband/outband/internal/vault"
+	"github.com/outband/outband/workflows"
 )
 
 // Configuration of the API.
@@ -114,7 +114,7 @@ type Dependencies struct {
 	Connectors      []connectors.Connector
 	Findings        Findings
 	Deliverer       *deliver.Deliverer
-	Detectors       func() []dlp.Detector
+	Detectors       *workflows.Detectors
 	Policies        func(context.Context) ([]policy.Effective, error)
 	PoliciesChanged func(context.Context) error // an override was stored: scans take it from now on
 	PolicyFailures  func() map[string]int64     // evaluations without an answer since the start, by policy; nil: none are counted here
@@ -148,6 +148,8 @@ type API struct {
 	huma      huma.API
 	handler   http.Handler
 	openapi   []byte
+
+	uploading sync.Mutex // held while the file of an exact table arrives
 
 	stop    chan struct{}
 	stopped sync.Once

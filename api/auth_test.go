@@ -20,6 +20,7 @@ var (
 	mAll      = "viewer analyst responder author admin auditor service"
 	mEvidence = "analyst responder author admin auditor service"
 	mTriage   = "analyst responder author admin"
+	mAuthor   = "author admin"
 	mAdmin    = "admin"
 	mAudit    = "admin auditor"
 	matrix    = map[string]string{
@@ -29,10 +30,13 @@ var (
 		"list-findings": mAll, "get-finding": mEvidence, "update-finding": mTriage, "list-instances": mEvidence,
 		"list-finding-history": mEvidence, "update-findings": mTriage, "count-findings": mAll, "count-people": mAll, "chart-findings": mAll, "export-findings": mEvidence,
 		"list-destinations": mAll, "create-destination": mAdmin, "test-destination": mAdmin, "get-destination": mAll, "update-destination": mAdmin, "delete-destination": mAdmin,
-		"list-deliveries": mEvidence, "list-finding-deliveries": mEvidence, "preview-destination": mEvidence, "replay-deliveries": mAdmin, "list-detectors": mAll, "list-policies": mAll, "get-policy": mAll, "get-detector": mAll, "update-policy": "author admin", "list-tokens": mAudit,
+		"list-deliveries": mEvidence, "list-finding-deliveries": mEvidence, "preview-destination": mEvidence, "replay-deliveries": mAdmin, "list-detectors": mAll, "list-policies": mAll, "get-policy": mAll, "get-detector": mAll, "update-policy": mAuthor, "list-tokens": mAudit,
 		"create-token": mAdmin, "delete-token": mAdmin, "list-audit": mAudit, "get-system": mAll,
 		"get-setup": Public, "set-up": Public, "create-session": Public, "use-link": Public, "get-session": mAll, "delete-session": Person, "change-password": Person,
 		"list-records": mEvidence, "list-record-history": mEvidence, "list-record-changes": mEvidence,
+		"create-detector": mAuthor, "check-detector": mAuthor, "update-detector": mAuthor, "replace-detector": mAuthor, "delete-detector": mAuthor,
+		"get-detector-source": mEvidence, "list-detector-versions": mEvidence, "list-dictionaries": mAll, "put-dictionary": mAuthor, "delete-dictionary": mAuthor,
+		"list-exact-tables": mAll, "create-exact-table": mAuthor, "get-exact-table": mAll, "upload-exact-table": mAuthor, "delete-exact-table": mAuthor,
 		"list-users": mAudit, "create-user": mAdmin, "update-user": mAdmin, "create-user-link": mAdmin,
 	}
 )
@@ -56,7 +60,7 @@ func TestEveryOperationIsForItsRolesOnly(t *testing.T) {
 			seen++
 			url := strings.ReplaceAll(path, "{id}", "none")
 			body := ""
-			if method == http.MethodPost || method == http.MethodPatch {
+			if method == http.MethodPost || method == http.MethodPut || method == http.MethodPatch {
 				body = "{}"
 			}
 			if nobody := k.do("", method, url, body); row != Public {

@@ -28,6 +28,7 @@ import (
 	"github.com/outband/outband/internal/secret"
 	"github.com/outband/outband/internal/store"
 	"github.com/outband/outband/internal/vault"
+	"github.com/outband/outband/workflows"
 )
 
 // Secrets of the tests, made up. None of them may ever come back (TestCanary).
@@ -211,10 +212,8 @@ func newKit(t *testing.T, cfg Configuration) *kit {
 	k.deps = Dependencies{
 		DB: db, Vault: v, Connectors: []connectors.Connector{{Manifest: []byte(testManifest)}}, Findings: search.New(db, k.keys),
 		Deliverer: deliver.New(deliver.Dependencies{DB: db, Keys: k.keys, HTTP: &http.Client{Transport: k}, Now: k.clock.now, Version: "test"}),
-		Detectors: func() []dlp.Detector {
-			return []dlp.Detector{{ID: "secret.example", Title: "Example key", Kind: dlp.KindToken, Severity: "high"}, {ID: "card.example", Title: "Example card", Kind: dlp.KindScanner, Severity: "medium"}}
-		},
-		Policies: k.policies, PoliciesChanged: func(context.Context) error { return k.runner.note("policies", "") }, Runner: k.runner, TestConnection: k.tester.test, Estimate: k.tester.guess,
+		Detectors: k.detectors(v, []dlp.Detector{{ID: "secret.example", Title: "Example key", Kind: dlp.KindToken, Severity: "high"}, {ID: "card.example", Title: "Example card", Kind: dlp.KindScanner, Severity: "medium"}}),
+		Policies:  k.policies, PoliciesChanged: func(context.Context) error { return k.runner.note("policies", "") }, Runner: k.runner, TestConnection: k.tester.test, Estimate: k.tester.guess,
 		CheckURL: func(raw string) error {
 			if strings.Contains(raw, "10.0.0.") {
 				return errors.New("the address is private and not in egress.allow")
@@ -235,6 +234,16 @@ func newKit(t *testing.T, cfg Configuration) *kit {
 	k.server = httptest.NewServer(k.api.Handler())
 	t.Cleanup(k.server.Close)
 	return k
+}
+
+// detectors are those of a process that scans nothing, so that they need not compile.
+func (k *kit) detectors(v *vault.Vault, builtin []dlp.Detector) *workflows.Detectors {
+	k.t.Helper()
+	d, err := workflows.NewDetectors(k.t.Context(), workflows.DetectorDependencies{DB: k.db, Vault: v, Builtin: builtin})
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	return d
 }
 
 // policies is two policies with the overrides of the store, as scans would read them.

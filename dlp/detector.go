@@ -139,6 +139,25 @@ func Parse(file string, data []byte) ([]Detector, error) {
 	return doc.Detectors, nil
 }
 
+// Source is the detector as a file of its own, as it was written; nil for one that was not read from a file.
+func (d *Detector) Source() ([]byte, error) {
+	if d.nodes == nil {
+		return nil, nil
+	}
+	nodes := d.nodes()
+	if d.place >= len(nodes) {
+		return nil, nil
+	}
+	var b bytes.Buffer
+	enc := yaml.NewEncoder(&b)
+	enc.SetIndent(2)
+	err := enc.Encode(map[string][]*yaml.Node{"detectors": {nodes[d.place]}})
+	if err := errors.Join(err, enc.Close()); err != nil {
+		return nil, fmt.Errorf("write detector %s: %w", d.ID, err)
+	}
+	return b.Bytes(), nil
+}
+
 // positions is where the values of the detector stand in its file.
 func (d *Detector) positions() map[string]position {
 	at := map[string]position{}
@@ -197,6 +216,9 @@ func locate(n *yaml.Node, path string, at map[string]position) {
 		}
 	}
 }
+
+// Complaint is a *LintError about a field of the detector, by those who know more of it than its file says.
+func (d *Detector) Complaint(field, reason string) error { return d.fail(field, 0, "%s", reason) }
 
 // fail makes the error about a field; offset is a byte within its text.
 func (d *Detector) fail(field string, offset int, format string, args ...any) error {

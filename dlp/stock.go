@@ -6,6 +6,12 @@ type Stock struct {
 	Tables map[string]*Table
 }
 
+// Digest names the words and whether case matters: two lists with one digest find the same.
+func (w *Words) Digest() string { return w.digest }
+
+// Digest names what the file of the table holds.
+func (t *Table) Digest() string { return t.digest }
+
 // stored tells two states of what a detector names apart: it is part of the ruleset.
 func (r *rule) stored() string {
 	switch {
