@@ -17,11 +17,8 @@ import (
 	"github.com/outband/outband/workflows"
 )
 
-// Bounds of custom detectors.
-const (
-	maxCustomDetectors = 200
-	maxIssues          = 50 // that one answer lists
-)
+// maxIssues is how many complaints one answer lists.
+const maxIssues = 50
 
 // DetectorIssue is a complaint about the file of a detector.
 type DetectorIssue struct {
@@ -206,8 +203,8 @@ func (a *API) saveDetector(ctx context.Context, action, id, yaml string, expecte
 		if err != nil {
 			return err
 		}
-		if expected == 0 && len(have) >= maxCustomDetectors {
-			return problem.New(http.StatusConflict, problem.CodeFull, fmt.Sprintf("There are %d custom detectors already. Remove one first.", maxCustomDetectors))
+		if expected == 0 && len(have) >= workflows.MaxCustomDetectors {
+			return problem.New(http.StatusConflict, problem.CodeFull, fmt.Sprintf("There are %d custom detectors already. Remove one first.", workflows.MaxCustomDetectors))
 		}
 		version, err := store.PutDetector(ctx, tx, id, yaml, expected, actor(ctx))
 		if err != nil {

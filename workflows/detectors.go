@@ -18,6 +18,9 @@ import (
 	"github.com/outband/outband/internal/vault"
 )
 
+// MaxCustomDetectors is how many custom detectors there can be.
+const MaxCustomDetectors = 200
+
 // CustomPrefix begins the ids of custom detectors, so that none can take the place of a built-in one.
 const CustomPrefix = "custom."
 

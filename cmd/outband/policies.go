@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -98,15 +97,7 @@ func readPolicies(names []string) []policy.Source {
 
 // readPolicy reads one byte more than a policy may have, so that Parse sees that the file is too large.
 func readPolicy(name string) ([]byte, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, withoutPath(err)
-	}
-	data, err := io.ReadAll(io.LimitReader(f, policy.MaxFileBytes+1))
-	if err := errors.Join(err, f.Close()); err != nil {
-		return nil, withoutPath(err)
-	}
-	return data, nil
+	return readLimited(name, policy.MaxFileBytes)
 }
 
 // withoutPath drops the path of a file error, because the line begins with it.
