@@ -3,7 +3,7 @@ import { createRootRouteWithContext, createRoute, createRouter, lazyRouteCompone
 
 import { api } from './api/client';
 import { ProblemAlert } from './parts/states';
-import { coverageSearch, findingsSearch, nextSearch, overviewSearch, recordsSearch } from './search';
+import { coverageSearch, findingsSearch, newDetectorSearch, nextSearch, overviewSearch, recordsSearch } from './search';
 import { sessionQuery } from './session';
 import { NotFound } from './shell/NotFound';
 import { Shell } from './shell/Shell';
@@ -45,6 +45,10 @@ const destinationNew = page('/destinations/new', () => import('./pages/destinati
 const destination = page('/destinations/$id', () => import('./pages/destinations/DestinationPage'), 'DestinationPage');
 const policies = page('/policies', () => import('./pages/policies/Policies'), 'Policies');
 const detectors = page('/detectors', () => import('./pages/policies/Detectors'), 'Detectors');
+const detectorNew = createRoute({ getParentRoute: () => shell, path: '/detectors/new', validateSearch: newDetectorSearch, component: lazyRouteComponent(() => import('./pages/detectors/Editor'), 'NewDetector') });
+const detector = page('/detectors/$id', () => import('./pages/detectors/Editor'), 'EditDetector');
+const dictionaries = page('/dictionaries', () => import('./pages/detectors/Dictionaries'), 'Dictionaries');
+const exactTables = page('/exact-tables', () => import('./pages/detectors/ExactTables'), 'ExactTables');
 const settings = page('/settings', () => import('./pages/settings/Settings'), 'Settings');
 const users = page('/users', () => import('./pages/settings/Users'), 'Users');
 const tokens = page('/tokens', () => import('./pages/settings/Tokens'), 'Tokens');
@@ -64,7 +68,7 @@ const finding = createRoute({
 const tree = root.addChildren([
   signIn,
   setUp,
-  shell.addChildren([overview, connections, connectionNew, connection, records, coverage, findings, finding, destinations, destinationNew, destination, policies, detectors, settings, users, tokens, audit]),
+  shell.addChildren([overview, connections, connectionNew, connection, records, coverage, findings, finding, destinations, destinationNew, destination, policies, detectors, detectorNew, detector, dictionaries, exactTables, settings, users, tokens, audit]),
 ]);
 
 export function makeRouter(queries: QueryClient) {
