@@ -105,6 +105,7 @@ func (b *wordsBuilder) add(entry []byte) string {
 		return fmt.Sprintf("a list has at most %d entries", MaxWords)
 	}
 	text := b.decoder.Decode(entry, view.UTF8).Text // The text that is searched is folded likewise.
+	text = bytes.TrimFunc(text, func(r rune) bool { return r <= ' ' })
 	var begins, firsts []uint64
 	h, characters, least := uint64(0), 0, minWord
 	for i := 0; i < len(text); {

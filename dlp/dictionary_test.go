@@ -208,6 +208,7 @@ func TestALargeListStaysSmall(t *testing.T) {
 func FuzzDictionary(f *testing.F) {
 	f.Add("falcon\nproject bluebird", "the falcon of project  bluebird", uint8(10))
 	f.Add("東京\nС++ é", "極秘東京", uint8(1))
+	f.Add("\x00 \x00", "0", uint8(0))
 	f.Add("a&b\nabc", "a&b&abc \\u0061bc", uint8(0))
 	f.Fuzz(func(t *testing.T, list, text string, _ uint8) {
 		words, err := dlp.ParseWords([]byte(list), false)

@@ -48,7 +48,7 @@ func (s Stock) Check(d Detector) []error {
 	}
 	for i, ex := range d.Examples.NoMatch {
 		field := fmt.Sprintf("examples.no_match.%d", i)
-		text, err := Expand(d.ID+field, ex)
+		text, err := Expand(d.seed()+field, ex)
 		if err != nil {
 			errs = append(errs, d.fail(field, 0, "%s", err))
 			continue
@@ -69,7 +69,7 @@ func (s Stock) Check(d Detector) []error {
 
 func checkMatch(e *Engine, d Detector, i int, ex string) error {
 	field := fmt.Sprintf("examples.match.%d", i)
-	text, err := Expand(d.ID+field, ex)
+	text, err := Expand(d.seed()+field, ex)
 	if err != nil {
 		return d.fail(field, 0, "%s", err)
 	}
@@ -105,7 +105,7 @@ func checkLists(d Detector) []error {
 	}
 	var errs []error
 	run := func(field, ex string, want bool) {
-		text, err := Expand(d.ID+field, ex)
+		text, err := Expand(d.seed()+field, ex)
 		if err != nil {
 			errs = append(errs, d.fail(field, 0, "%s", err))
 			return
@@ -131,6 +131,24 @@ func checkLists(d Detector) []error {
 		run(fmt.Sprintf("examples.no_match.%d", i), ex, false)
 	}
 	return errs
+}
+
+// seed is what the made-up characters of the examples are drawn from: the id, and of a copy that of the built-in detector, so that it has the same examples.
+func (d *Detector) seed() string {
+	family, name, ok := strings.Cut(strings.TrimPrefix(d.ID, "custom."), "_")
+	if !ok || !strings.HasPrefix(d.ID, "custom.") {
+		return d.ID
+	}
+	all, err := builtin()
+	if err != nil {
+		return d.ID // The program does not start with it.
+	}
+	for i := range all {
+		if len(all[i].ID) == len(family)+1+len(name) && strings.Replace(all[i].ID, ".", "_", 1) == family+"_"+name {
+			return all[i].ID
+		}
+	}
+	return d.ID
 }
 
 func unmark(s string) (text string, start, end int, ok bool) {

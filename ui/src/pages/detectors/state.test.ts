@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { copyOf, idOf, idProblem, placeOf, sizeOf, template } from './state';
 
 test('a copy has an id of its own, and nothing else changes', () => {
-  expect(copyOf('detectors:\n  - id: secret.github_pat\n    title: A\n', 'secret.github_pat')).toBe('detectors:\n  - id: custom.github_pat\n    title: A\n');
+  expect(copyOf('detectors:\n  - id: secret.github_pat\n    title: A\n', 'secret.github_pat')).toBe('detectors:\n  - id: custom.secret_github_pat\n    title: A\n');
   expect(copyOf(template, 'custom.ticket')).toBe(template.replace('custom.ticket', 'custom.ticket_copy'));
 });
 

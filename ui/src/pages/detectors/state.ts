@@ -23,10 +23,10 @@ export const template = `detectors:
         - "ACME_123456"
 `;
 
-/** copyOf is the file of a detector under an id of its own. */
+/** copyOf is the file of a detector under an id of its own, which keeps the family: that of secrets means something to the engine. */
 export function copyOf(yaml: string, id: string): string {
-  const own = `custom.${id.slice(id.indexOf('.') + 1)}`;
-  return yaml.replace(/^(\s*(?:-\s+)?id:\s*)\S+\s*$/m, `$1${own === id ? `${own}_copy` : own}`);
+  const own = id.startsWith('custom.') ? `${id}_copy` : `custom.${id.replace('.', '_')}`;
+  return yaml.replace(/^(\s*(?:-\s+)?id:\s*)\S+\s*$/m, `$1${own}`);
 }
 
 /** placeOf is the offset of a line and column, both from 1; the columns are bytes. */
