@@ -50,7 +50,7 @@ test('detectors of one’s own', async (t) => {
     await page.getByText('It can be saved').waitFor();
     await page.getByRole('button', { name: 'Save' }).click();
     await page.getByRole('heading', { level: 1, name: 'Detectors' }).waitFor();
-    await page.goto(`${url}/detectors/custom.ticket`);
+    await page.goto(`${url}/detectors/edit?id=custom.ticket`);
     await page.getByText(/Version 2, in force/).waitFor();
     await page.getByRole('button', { name: 'Remove' }).click();
     await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click();

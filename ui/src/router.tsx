@@ -3,7 +3,7 @@ import { createRootRouteWithContext, createRoute, createRouter, lazyRouteCompone
 
 import { api } from './api/client';
 import { ProblemAlert } from './parts/states';
-import { coverageSearch, findingsSearch, newDetectorSearch, nextSearch, overviewSearch, recordsSearch } from './search';
+import { coverageSearch, editDetectorSearch, findingsSearch, newDetectorSearch, nextSearch, overviewSearch, recordsSearch } from './search';
 import { sessionQuery } from './session';
 import { NotFound } from './shell/NotFound';
 import { Shell } from './shell/Shell';
@@ -46,7 +46,8 @@ const destination = page('/destinations/$id', () => import('./pages/destinations
 const policies = page('/policies', () => import('./pages/policies/Policies'), 'Policies');
 const detectors = page('/detectors', () => import('./pages/policies/Detectors'), 'Detectors');
 const detectorNew = createRoute({ getParentRoute: () => shell, path: '/detectors/new', validateSearch: newDetectorSearch, component: lazyRouteComponent(() => import('./pages/detectors/Editor'), 'NewDetector') });
-const detector = page('/detectors/$id', () => import('./pages/detectors/Editor'), 'EditDetector');
+// The id stands behind the question mark: with its full stop, a path would be taken for a file's.
+const detector = createRoute({ getParentRoute: () => shell, path: '/detectors/edit', validateSearch: editDetectorSearch, component: lazyRouteComponent(() => import('./pages/detectors/Editor'), 'EditDetector') });
 const dictionaries = page('/dictionaries', () => import('./pages/detectors/Dictionaries'), 'Dictionaries');
 const exactTables = page('/exact-tables', () => import('./pages/detectors/ExactTables'), 'ExactTables');
 const settings = page('/settings', () => import('./pages/settings/Settings'), 'Settings');

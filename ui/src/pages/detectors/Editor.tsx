@@ -1,7 +1,7 @@
 import { Alert, Button, Group, Modal, Stack, Table, Text, Textarea } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
 import { keepPreviousData, useQuery, useQueryClient } from '@tanstack/react-query';
-import { useNavigate, useParams, useSearch } from '@tanstack/react-router';
+import { useNavigate, useSearch } from '@tanstack/react-router';
 import { useRef, useState } from 'react';
 
 import { $api, api, type Schemas } from '../../api/client';
@@ -31,7 +31,7 @@ export function NewDetector() {
 
 /** EditDetector writes the next version of a custom detector. */
 export function EditDetector() {
-  const { id } = useParams({ from: '/shell/detectors/$id' });
+  const { id } = useSearch({ from: '/shell/detectors/edit' });
   const source = $api.useQuery('get', '/api/v1/detectors/{id}/source', { params: { path: { id } } }, { staleTime: Infinity });
   if (source.error) return <ProblemAlert error={source.error} onRetry={() => void source.refetch()} />;
   if (!source.data) return <Rows />;

@@ -13,7 +13,7 @@ export function UsedBy({ ids }: { ids: string[] }) {
   return (
     <Stack gap={2}>
       {ids.map((id) => (
-        <Link key={id} to="/detectors/$id" params={{ id }}>
+        <Link key={id} to="/detectors/edit" search={{ id }}>
           {id}
         </Link>
       ))}

@@ -145,7 +145,7 @@ function Detail({ detector: d }: { detector: Detector }) {
           <Group gap="sm">
             <SegmentedControl aria-label="State" disabled={busy} value={d.on ? 'on' : 'off'} data={[{ value: 'on', label: 'On' }, { value: 'off', label: 'Off' }]} onChange={(v) => void turn(v === 'on')} />
             {d.source === 'custom' && (
-              <Button component={Link} to={`/detectors/${d.id}`} variant="default">
+              <Button component={Link} to={`/detectors/edit?id=${encodeURIComponent(d.id)}`} variant="default">
                 Edit
               </Button>
             )}
