@@ -48,7 +48,7 @@ func (a *API) allowlist(ctx context.Context, _ *struct{}) (*Output[Allowlist], e
 		return nil, err
 	}
 	out := Allowlist{Items: groups, Detectors: []Allowed{}}
-	for _, d := range a.d.Detectors() {
+	for _, d := range a.d.Detectors.All() {
 		if len(d.Allow) > 0 {
 			out.Detectors = append(out.Detectors, Allowed{DetectorID: d.ID, Title: d.Title, Values: d.Allow})
 		}
@@ -124,8 +124,8 @@ func (a *API) updateAllowlist(ctx context.Context, in *UpdateAllowlistInput) (*O
 	if err != nil {
 		return nil, err
 	}
-	if err := a.d.PoliciesChanged(ctx); err != nil {
-		return nil, a.engineDown("object", in.ID, err)
+	if err := a.detectorsChanged(ctx, in.ID); err != nil {
+		return nil, err
 	}
 	g, err := find()
 	if err != nil {

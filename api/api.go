@@ -20,7 +20,6 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/outband/outband/connectors"
-	"github.com/outband/outband/dlp"
 	"github.com/outband/outband/dlp/policy"
 	"github.com/outband/outband/findings"
 	"github.com/outband/outband/findings/deliver"
@@ -29,6 +28,7 @@ import (
 	"github.com/outband/outband/internal/secret"
 	"github.com/outband/outband/internal/store"
 	"github.com/outband/outband/internal/vault"
+	"github.com/outband/outband/workflows"
 	"github.com/outband/outband/workflows/authoring"
 )
 
@@ -115,7 +115,7 @@ type Dependencies struct {
 	Connectors      []connectors.Connector
 	Findings        Findings
 	Deliverer       *deliver.Deliverer
-	Detectors       func() []dlp.Detector
+	Detectors       *workflows.Detectors
 	Policies        func(context.Context) ([]policy.Effective, error)
 	Author          *authoring.Author
 	PoliciesChanged func(context.Context) error // an override or a custom policy was stored: scans take it from now on
@@ -150,6 +150,8 @@ type API struct {
 	huma      huma.API
 	handler   http.Handler
 	openapi   []byte
+
+	uploading sync.Mutex // held while the file of an exact table arrives
 
 	stop    chan struct{}
 	stopped sync.Once

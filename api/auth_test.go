@@ -38,6 +38,9 @@ var (
 		"list-exceptions": mEvidence, "get-exception": mEvidence, "create-exception": "author admin", "update-exception": "author admin", "revoke-exception": "author admin",
 		"get-policy-yield": mAll, "get-detector-yield": mAll, "resume-policy": "author admin",
 		"get-allowlist": mAll, "update-allowlist": "author admin",
+		"create-detector": mAuthor, "check-detector": mAuthor, "update-detector": mAuthor, "replace-detector": mAuthor, "delete-detector": mAuthor,
+		"get-detector-source": mEvidence, "list-detector-versions": mEvidence, "list-dictionaries": mAll, "put-dictionary": mAuthor, "delete-dictionary": mAuthor,
+		"list-exact-tables": mAll, "create-exact-table": mAuthor, "get-exact-table": mAll, "upload-exact-table": mAuthor, "delete-exact-table": mAuthor,
 		"list-users": mAudit, "create-user": mAdmin, "update-user": mAdmin, "create-user-link": mAdmin,
 	}
 )

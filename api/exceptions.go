@@ -331,7 +331,7 @@ func (a *API) completeException(ctx context.Context, tx *store.Tx, e *store.Exce
 }
 
 func (a *API) namesDetector(glob string) bool {
-	for _, d := range a.d.Detectors() {
+	for _, d := range a.d.Detectors.All() {
 		if dlp.Glob(glob, d.ID) {
 			return true
 		}

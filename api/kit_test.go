@@ -28,6 +28,7 @@ import (
 	"github.com/outband/outband/internal/secret"
 	"github.com/outband/outband/internal/store"
 	"github.com/outband/outband/internal/vault"
+	"github.com/outband/outband/workflows"
 	"github.com/outband/outband/workflows/authoring"
 )
 
@@ -212,10 +213,8 @@ func newKit(t *testing.T, cfg Configuration) *kit {
 	k.deps = Dependencies{
 		DB: db, Vault: v, Connectors: []connectors.Connector{{Manifest: []byte(testManifest)}}, Findings: search.New(db, k.keys),
 		Deliverer: deliver.New(deliver.Dependencies{DB: db, Keys: k.keys, HTTP: &http.Client{Transport: k}, Now: k.clock.now, Version: "test"}),
-		Detectors: func() []dlp.Detector {
-			return []dlp.Detector{{ID: "secret.example", Title: "Example key", Kind: dlp.KindToken, Severity: "high"}, {ID: "card.example", Title: "Example card", Kind: dlp.KindScanner, Severity: "medium"}}
-		},
-		Author: k.author(db), Policies: k.policies, PoliciesChanged: func(context.Context) error { return k.runner.note("policies", "") }, Runner: k.runner, TestConnection: k.tester.test, Estimate: k.tester.guess,
+		Detectors: k.detectors(v, []dlp.Detector{{ID: "secret.example", Title: "Example key", Kind: dlp.KindToken, Severity: "high"}, {ID: "card.example", Title: "Example card", Kind: dlp.KindScanner, Severity: "medium"}}),
+		Author:    k.author(db), Policies: k.policies, PoliciesChanged: func(context.Context) error { return k.runner.note("policies", "") }, Runner: k.runner, TestConnection: k.tester.test, Estimate: k.tester.guess,
 		CheckURL: func(raw string) error {
 			if strings.Contains(raw, "10.0.0.") {
 				return errors.New("the address is private and not in egress.allow")
@@ -236,6 +235,16 @@ func newKit(t *testing.T, cfg Configuration) *kit {
 	k.server = httptest.NewServer(k.api.Handler())
 	t.Cleanup(k.server.Close)
 	return k
+}
+
+// detectors are those of a process that scans nothing, so that they need not compile.
+func (k *kit) detectors(v *vault.Vault, builtin []dlp.Detector) *workflows.Detectors {
+	k.t.Helper()
+	d, err := workflows.NewDetectors(k.t.Context(), workflows.DetectorDependencies{DB: k.db, Vault: v, Builtin: builtin})
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	return d
 }
 
 // policies is two policies with the overrides of the store, as scans would read them.
@@ -277,7 +286,7 @@ func (k *kit) policies(ctx context.Context) ([]policy.Effective, error) {
 // author saves custom policies over the real built-in ones, with no file beside them.
 func (k *kit) author(db *store.DB) *authoring.Author {
 	k.t.Helper()
-	a, err := authoring.New(db, []string{"secret.example", "card.example"}, nil)
+	a, err := authoring.New(db, func() []string { return []string{"secret.example", "card.example"} }, nil)
 	if err != nil {
 		k.t.Fatal(err)
 	}

@@ -33,7 +33,7 @@ tests:
 var redPolicy = strings.Replace(ownPolicy, `"secret.example") > 0`, `"secret.example") > 1`, 1)
 
 // body makes JSON of keys and values in turn.
-func body(t *testing.T, pairs ...any) string {
+func fields(t *testing.T, pairs ...any) string {
 	t.Helper()
 	m := map[string]any{}
 	for i := 0; i < len(pairs); i += 2 {
@@ -50,12 +50,12 @@ func TestAPolicyIsWrittenThroughTheAPI(t *testing.T) {
 	k := newKit(t, Configuration{})
 	author := k.token(RoleAuthor)
 	const path = "/api/v1/policies/custom.keys"
-	got := k.do(author, "POST", "/api/v1/policies", body(t, "yaml", ownPolicy, "reason", "We have keys.")).want(201)
+	got := k.do(author, "POST", "/api/v1/policies", fields(t, "yaml", ownPolicy, "reason", "We have keys.")).want(201)
 	if got.text("source") != "custom" || got.text("version") != "1" || !k.runner.told("policies", "") {
 		t.Errorf("created %s", got.body)
 	}
 	changed := strings.Replace(ownPolicy, "Our keys", "Keys of ours", 1)
-	got = k.do(author, "PUT", path, body(t, "yaml", changed, "expected_version", 1, "reason", "A better title.")).want(200)
+	got = k.do(author, "PUT", path, fields(t, "yaml", changed, "expected_version", 1, "reason", "A better title.")).want(200)
 	if got.text("version") != "2" || got.text("title") != "Keys of ours" {
 		t.Errorf("replaced %s", got.body)
 	}
@@ -76,7 +76,7 @@ func TestAPolicyIsWrittenThroughTheAPI(t *testing.T) {
 	if v := second.items()[0].(map[string]any); v["version"] != 1.0 || second.text("next_cursor") != "" {
 		t.Errorf("second page %s", second.body)
 	}
-	k.do(author, "PUT", path, body(t, "yaml", changed, "expected_version", 1)).problem(409, problem.CodePolicyChanged)
+	k.do(author, "PUT", path, fields(t, "yaml", changed, "expected_version", 1)).problem(409, problem.CodePolicyChanged)
 	k.do(author, "DELETE", path+"?expected_version=1", "").problem(409, problem.CodePolicyChanged)
 	k.do(author, "DELETE", path, "").want(422)
 	k.do(author, "DELETE", path+"?expected_version=2&reason=Enough", "").want(204)
@@ -111,11 +111,11 @@ func TestARedTestIsRefusedByEveryWayOfTheAPI(t *testing.T) {
 			t.Errorf("issues (-want +got):\n%s", diff)
 		}
 	}
-	refused(k.do(author, "POST", "/api/v1/policies", body(t, "yaml", redPolicy)), "")
-	refused(k.do(author, "POST", "/api/v1/policies/import", body(t, "items", []any{map[string]any{"yaml": redPolicy}})), "item 1")
-	k.do(author, "POST", "/api/v1/policies", body(t, "yaml", ownPolicy)).want(201)
-	refused(k.do(author, "PUT", "/api/v1/policies/custom.keys", body(t, "yaml", redPolicy, "expected_version", 1)), "")
-	refused(k.do(author, "POST", "/api/v1/policies/import", body(t, "items", []any{map[string]any{"name": "keys.yaml", "yaml": redPolicy}})), "keys.yaml")
+	refused(k.do(author, "POST", "/api/v1/policies", fields(t, "yaml", redPolicy)), "")
+	refused(k.do(author, "POST", "/api/v1/policies/import", fields(t, "items", []any{map[string]any{"yaml": redPolicy}})), "item 1")
+	k.do(author, "POST", "/api/v1/policies", fields(t, "yaml", ownPolicy)).want(201)
+	refused(k.do(author, "PUT", "/api/v1/policies/custom.keys", fields(t, "yaml", redPolicy, "expected_version", 1)), "")
+	refused(k.do(author, "POST", "/api/v1/policies/import", fields(t, "items", []any{map[string]any{"name": "keys.yaml", "yaml": redPolicy}})), "keys.yaml")
 	if source := k.do(author, "GET", "/api/v1/policies/custom.keys/source", "").want(200); source.text("yaml") != ownPolicy {
 		t.Errorf("what was refused is stored: %s", source.body)
 	}
@@ -127,19 +127,19 @@ func TestARedTestIsRefusedByEveryWayOfTheAPI(t *testing.T) {
 func TestAPolicyIsCheckedWithoutSavingIt(t *testing.T) {
 	k := newKit(t, Configuration{})
 	author := k.token(RoleAuthor)
-	got := k.do(author, "POST", "/api/v1/policies/check", body(t, "yaml", ownPolicy)).want(200).object()
+	got := k.do(author, "POST", "/api/v1/policies/check", fields(t, "yaml", ownPolicy)).want(200).object()
 	if got["ok"] != true || got["kind"] != "content" || got["id"] != "custom.keys" || got["cost"].(float64) <= 0 || len(got["tests"].([]any)) != 2 {
 		t.Errorf("check of a good policy: %v", got)
 	}
 	if diff := cmp.Diff([]any{"critical", "high"}, got["severities"]); diff != "" {
 		t.Errorf("severities (-want +got):\n%s", diff)
 	}
-	got = k.do(author, "POST", "/api/v1/policies/check", body(t, "yaml", redPolicy)).want(200).object()
+	got = k.do(author, "POST", "/api/v1/policies/check", fields(t, "yaml", redPolicy)).want(200).object()
 	test := got["tests"].([]any)[0].(map[string]any)
 	if got["ok"] != false || test["passed"] != false || test["got"] != "false" || test["want"] != "true, high" || test["line"] != 9.0 {
 		t.Errorf("check of a red policy: %v", got)
 	}
-	got = k.do(author, "POST", "/api/v1/policies/check", body(t, "yaml", "id: [")).want(200).object()
+	got = k.do(author, "POST", "/api/v1/policies/check", fields(t, "yaml", "id: [")).want(200).object()
 	if got["ok"] != false || len(got["issues"].([]any)) != 1 || len(got["tests"].([]any)) != 0 {
 		t.Errorf("check of no YAML: %v", got)
 	}
@@ -150,12 +150,12 @@ func TestReadOnlyPoliciesStay(t *testing.T) {
 	k := newKit(t, Configuration{})
 	author := k.token(RoleAuthor)
 	taken := strings.Replace(ownPolicy, "custom.keys", "content.card_numbers", 1)
-	k.do(author, "POST", "/api/v1/policies", body(t, "yaml", taken)).problem(409, problem.CodePolicyTaken)
-	k.do(author, "PUT", "/api/v1/policies/content.card_numbers", body(t, "yaml", taken, "expected_version", 1)).problem(409, problem.CodePolicyReadOnly)
+	k.do(author, "POST", "/api/v1/policies", fields(t, "yaml", taken)).problem(409, problem.CodePolicyTaken)
+	k.do(author, "PUT", "/api/v1/policies/content.card_numbers", fields(t, "yaml", taken, "expected_version", 1)).problem(409, problem.CodePolicyReadOnly)
 	k.do(author, "DELETE", "/api/v1/policies/content.card_numbers?expected_version=1", "").problem(409, problem.CodePolicyReadOnly)
 	k.do(author, "DELETE", "/api/v1/policies/custom.none?expected_version=1", "").problem(404, problem.CodeNotFound)
-	k.do(author, "POST", "/api/v1/policies", body(t, "yaml", ownPolicy)).want(201)
-	k.do(author, "POST", "/api/v1/policies", body(t, "yaml", ownPolicy)).problem(409, problem.CodePolicyTaken)
+	k.do(author, "POST", "/api/v1/policies", fields(t, "yaml", ownPolicy)).want(201)
+	k.do(author, "POST", "/api/v1/policies", fields(t, "yaml", ownPolicy)).problem(409, problem.CodePolicyTaken)
 }
 
 func TestPoliciesAreExportedAndImported(t *testing.T) {
@@ -170,18 +170,18 @@ func TestPoliciesAreExportedAndImported(t *testing.T) {
 		}
 		return out
 	}
-	dry := k.do(author, "POST", "/api/v1/policies/import", body(t, "items", items, "dry_run", true))
+	dry := k.do(author, "POST", "/api/v1/policies/import", fields(t, "items", items, "dry_run", true))
 	if diff := cmp.Diff([]string{"a.yaml created", "item 2 created"}, outcomes(dry)); diff != "" || dry.text("saved") != "false" {
 		t.Errorf("dry run (-want +got):\n%s", diff)
 	}
 	if n := len(k.do(author, "GET", "/api/v1/policies/export", "").want(200).items()); n != 0 {
 		t.Errorf("a dry run saved %d policies", n)
 	}
-	red := k.do(author, "POST", "/api/v1/policies/import", body(t, "items", []any{map[string]any{"yaml": other}, map[string]any{"yaml": redPolicy}}, "dry_run", true))
+	red := k.do(author, "POST", "/api/v1/policies/import", fields(t, "items", []any{map[string]any{"yaml": other}, map[string]any{"yaml": redPolicy}}, "dry_run", true))
 	if diff := cmp.Diff([]string{"item 1 created", "item 2 refused"}, outcomes(red)); diff != "" {
 		t.Errorf("dry run with a red one (-want +got):\n%s", diff)
 	}
-	whole := k.do(author, "POST", "/api/v1/policies/import", body(t, "items", items, "reason", "From the other installation."))
+	whole := k.do(author, "POST", "/api/v1/policies/import", fields(t, "items", items, "reason", "From the other installation."))
 	if diff := cmp.Diff([]string{"a.yaml created", "item 2 created"}, outcomes(whole)); diff != "" || whole.text("saved") != "true" || !k.runner.told("policies", "") {
 		t.Errorf("import (-want +got):\n%s", diff)
 	}
@@ -189,7 +189,7 @@ func TestPoliciesAreExportedAndImported(t *testing.T) {
 	for _, i := range k.do(author, "GET", "/api/v1/policies/export", "").want(200).items() {
 		again = append(again, map[string]any{"yaml": i.(map[string]any)["yaml"]})
 	}
-	if diff := cmp.Diff([]string{"item 1 unchanged", "item 2 unchanged"}, outcomes(k.do(author, "POST", "/api/v1/policies/import", body(t, "items", again)))); diff != "" {
+	if diff := cmp.Diff([]string{"item 1 unchanged", "item 2 unchanged"}, outcomes(k.do(author, "POST", "/api/v1/policies/import", fields(t, "items", again)))); diff != "" {
 		t.Errorf("what was exported (-want +got):\n%s", diff)
 	}
 }
@@ -198,8 +198,8 @@ func TestAPolicyOverItsSizeIsRefused(t *testing.T) {
 	k := newKit(t, Configuration{})
 	author := k.token(RoleAuthor)
 	long := ownPolicy + "#" + strings.Repeat("x", 64<<10)
-	k.do(author, "POST", "/api/v1/policies", body(t, "yaml", long)).problem(422, problem.CodePolicy)
-	k.do(author, "POST", "/api/v1/policies", body(t, "yaml", strings.Repeat("x", 1<<20))).problem(413, problem.CodeTooLarge)
+	k.do(author, "POST", "/api/v1/policies", fields(t, "yaml", long)).problem(422, problem.CodePolicy)
+	k.do(author, "POST", "/api/v1/policies", fields(t, "yaml", strings.Repeat("x", 1<<20))).problem(413, problem.CodeTooLarge)
 }
 
 func TestWhatAPolicyInShadowFindsIsShownWithItAlone(t *testing.T) {

@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/outband/outband/dlp"
 )
 
 // Who may do what. An operation whose row names no role is refused to everybody.
@@ -85,7 +87,22 @@ func (a *API) routes() []route {
 		get("get-detector-yield", "/detectors/yield", anyone, "What each detector found and how often it looked, today and in 7 days", a.detectorYield),
 		get("get-policy-yield", "/policies/yield", anyone, "What each policy found and what it cost, today and in 7 days", a.policyYield),
 		get("list-detectors", "/detectors", anyone, "List detectors", a.listDetectors),
+		post("create-detector", "/detectors", authors, http.StatusCreated, "Save a custom detector; it is in force at once", a.createDetector),
+		post("check-detector", "/detectors/check", authors, http.StatusOK, "Hold the file of a detector to lint, examples and cost, and try it on a text, without saving anything", a.checkDetector),
 		get("get-detector", "/detectors/{id}", anyone, "Get a detector", a.getDetector),
+		patch("update-detector", "/detectors/{id}", authors, "Switch a detector on or off", a.updateDetector),
+		put("replace-detector", "/detectors/{id}", authors, "Save the next version of a custom detector", a.replaceDetector),
+		remove("delete-detector", "/detectors/{id}", authors, "Remove a custom detector; its versions stay", a.deleteDetector),
+		get("get-detector-source", "/detectors/{id}/source", evidence, "Get the file of a detector", a.detectorSource),
+		get("list-detector-versions", "/detectors/{id}/versions", evidence, "List the versions of a custom detector, the newest first", a.detectorVersions),
+		get("list-dictionaries", "/dictionaries", anyone, "List dictionaries: counts, never the words", a.listDictionaries),
+		upload(post("put-dictionary", "/dictionaries", authors, http.StatusOK, "Upload a list of words, a new one or in place of one: UTF-8, one word or phrase on a line", a.putDictionary), dlp.MaxWordList),
+		remove("delete-dictionary", "/dictionaries/{id}", authors, "Remove a dictionary that no detector names", a.deleteDictionary),
+		get("list-exact-tables", "/exact-tables", anyone, "List tables of exact values", a.listExactTables),
+		post("create-exact-table", "/exact-tables", authors, http.StatusCreated, "Make a table; its key is shown once, and its values are hashed with it where they are", a.createExactTable),
+		get("get-exact-table", "/exact-tables/{id}", anyone, "Get a table", a.getExactTable),
+		binaryBody(put("upload-exact-table", "/exact-tables/{id}/file", authors, "Upload what outband edm hash has written", a.uploadExactTable)),
+		remove("delete-exact-table", "/exact-tables/{id}", authors, "Remove a table that no detector names, and its key", a.deleteExactTable),
 		get("list-policies", "/policies", anyone, "List policies with what the overrides make of them", a.listPolicies),
 		get("get-policy", "/policies/{id}", anyone, "Get a policy", a.getPolicy),
 		patch("update-policy", "/policies/{id}", authors, "Override the severity or mode of a policy", a.updatePolicy),
@@ -142,6 +159,21 @@ func patch[I, O any](id, path string, roles []string, summary string, h func(con
 
 func put[I, O any](id, path string, roles []string, summary string, h func(context.Context, *I) (*O, error)) route {
 	return operation(http.MethodPut, id, path, roles, http.StatusOK, summary, h)
+}
+
+// upload is an operation whose body is text of up to maxBytes.
+func upload(r route, maxBytes int64) route {
+	r.op.MaxBodyBytes = maxBytes
+	return r
+}
+
+// binaryBody is an operation that reads its body itself, as it comes.
+func binaryBody(r route) route {
+	r.op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
+		octets: {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}},
+	}}
+	r.op.MaxBodyBytes = dlp.MaxTableFile
+	return r
 }
 
 func remove[I any](id, path string, roles []string, summary string, h func(context.Context, *I) error) route {

@@ -16,19 +16,18 @@ import (
 func TestDetectorsShowWhatTheyLookFor(t *testing.T) {
 	k := newKit(t, Configuration{})
 	viewer := k.token(RoleViewer)
-	k.api.d.Detectors = func() []dlp.Detector {
-		return []dlp.Detector{
-			{
-				ID: "secret.example", Title: "Example key", Kind: dlp.KindToken, Severity: "high", Prefixes: []string{"exk_"}, Keywords: []string{"example"}, Pattern: "exk_[a-z]{8}", Confidence: 0.8,
-				Examples: dlp.Examples{Match: []string{"key «exk_{a-z:8}»"}, NoMatch: []string{"exk_"}},
-			},
-			{ID: "card.example", Title: "Example card", Kind: dlp.KindScanner, Severity: "medium", Scanner: "number", Optional: true},
-		}
-	}
+	k.api.d.Detectors = k.detectors(k.deps.Vault, []dlp.Detector{
+		{
+			ID: "secret.example", Title: "Example key", Kind: dlp.KindToken, Severity: "high", Prefixes: []string{"exk_"}, Keywords: []string{"example"}, Pattern: "exk_[a-z]{8}", Confidence: 0.8,
+			Examples: dlp.Examples{Match: []string{"key «exk_{a-z:8}»"}, NoMatch: []string{"exk_"}},
+		},
+		{ID: "card.example", Title: "Example card", Kind: dlp.KindScanner, Severity: "medium", Scanner: "number", Optional: true},
+	})
 	got := k.do(viewer, "GET", "/api/v1/detectors/secret.example", "").want(200)
 	want := map[string]any{
 		"id": "secret.example", "title": "Example key", "description": "", "kind": "token", "severity": "high", "optional": false, "keywords": []any{"example"}, "prefixes": []any{"exk_"},
 		"pattern": "exk_[a-z]{8}", "scanner": "", "validator": "", "context": []any{}, "confidence": 0.8, "references": []any{}, "source": "built-in", "lines": []any{},
+		"on": true, "mode": "", "list": "", "table": "", "version": 0.0, "failing": "",
 		"examples": map[string]any{"match": []any{"key «exk_{a-z:8}»"}, "no_match": []any{"exk_"}},
 	}
 	if diff := cmp.Diff(want, got.object()); diff != "" {
@@ -51,7 +50,7 @@ func TestBuiltInDetectorsShowHowWellTheyDo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k.api.d.Detectors = func() []dlp.Detector { return all }
+	k.api.d.Detectors = k.detectors(k.deps.Vault, all)
 	one := k.do(k.token(RoleViewer), "GET", "/api/v1/detectors/financial.card", "").want(200).object()
 	quality, ok := one["quality"].(map[string]any)
 	if !ok || quality["planted"].(float64) < 5 || quality["recall"].(float64) < 0.5 || quality["recall"].(float64) > 1 || quality["precision"].(float64) > 1 {

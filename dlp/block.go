@@ -96,6 +96,7 @@ type state struct {
 	room          [maxPublished]byte // of published
 	tried         []int64            // candidates that were looked at, by rule
 	touched       []int              // rules that tried names
+	exact         []*tableState
 }
 
 // found is a match that left its block, with what overlap resolution needs.
@@ -178,6 +179,12 @@ func (s *state) block(buf []byte, base, own, end, skip int, enc view.Encoding, l
 	}
 	s.unseen()
 	s.code()
+	if len(s.engine.dictionaries) > 0 {
+		s.dictionaries()
+	}
+	if len(s.engine.tables) > 0 {
+		s.tables()
+	}
 	if len(s.cands) > 0 {
 		s.collect(base+skip, own-skip, end-skip, enc, line)
 	}

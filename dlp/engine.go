@@ -28,6 +28,7 @@ type Configuration struct {
 	MaxMatches   int           // for each detector and text; more sets Result.Truncated
 	BudgetPerMiB time.Duration // wall time for each MiB of text begun; 0 means none
 	Optional     bool          // also use detectors marked optional
+	Stock        Stock         // what detectors name that is not in their files
 }
 
 // DefaultConfiguration returns the bounds of the product.
@@ -55,6 +56,10 @@ type Engine struct {
 	hidden  [5][]*rule // scanners for hidden text, by view.Kind
 	codes   []*rule    // scanners for source code
 	lines   lineIndex
+
+	dictionaries []*rule
+	tables       []*exactTable // with the rules that read them
+
 	ruleset string
 	states  sync.Pool
 	scanned atomic.Int64
@@ -85,7 +90,7 @@ func New(detectors []Detector, cfg Configuration) (*Engine, error) {
 		if d.Optional && !cfg.Optional {
 			continue
 		}
-		r, err := compile(d)
+		r, err := compile(d, cfg.Stock)
 		if err != nil {
 			return nil, err
 		}
@@ -101,6 +106,10 @@ func New(detectors []Detector, cfg Configuration) (*Engine, error) {
 		e.rules = append(e.rules, r)
 		e.numbers.add(r)
 		switch {
+		case d.Kind == KindDictionary:
+			e.dictionaries = append(e.dictionaries, r)
+		case d.Kind == KindExact:
+			e.addExact(r)
 		case d.Kind != KindScanner:
 		case d.Scanner == "email":
 			e.mails = append(e.mails, r)
@@ -148,6 +157,7 @@ func rulesetHash(rules []*rule) (string, error) {
 			return "", fmt.Errorf("hash detector %s: %w", d.ID, err)
 		}
 		h.Write(b)
+		h.Write([]byte(r.stored()))
 	}
 	return hex.EncodeToString(h.Sum(nil)[:8]), nil
 }
@@ -217,6 +227,9 @@ func (s *state) clear() {
 		if cap(l) > 1<<14 {
 			s.forms[i] = nil // One long file must not hold its memory for ever.
 		}
+	}
+	for _, t := range s.exact {
+		t.wipe()
 	}
 	s.decoder.Wipe()
 	s.nested.wipe()

@@ -50,7 +50,9 @@ type rule struct {
 	parts                         []*rule // alternatives of a pattern, each with its own keywords; they find matches of whole
 	whole                         *rule
 	scan                          scanFunc
-	runs                          runs // of a scanner without keywords
+	runs                          runs   // of a scanner without keywords
+	words                         *Words // of a dictionary
+	exact                         *exactRule
 }
 
 var idPattern = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}\.[a-z][a-z0-9_]{0,59}$`)
@@ -58,7 +60,7 @@ var idPattern = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}\.[a-z][a-z0-9_]{0,59}$
 var severities = []string{"critical", "high", "medium", "low", "info"}
 
 // compile checks a detector and turns it into a rule. The error is a *LintError.
-func compile(d Detector) (*rule, error) {
+func compile(d Detector, stock Stock) (*rule, error) {
 	r := &rule{Detector: d}
 	if !idPattern.MatchString(d.ID) {
 		return nil, d.fail("id", 0, "id is not of the form family.name")
@@ -101,8 +103,12 @@ func compile(d Detector) (*rule, error) {
 		err = r.compilePattern()
 	case KindScanner:
 		err = r.compileScanner()
+	case KindDictionary:
+		err = r.compileDictionary(stock)
+	case KindExact:
+		err = r.compileExact(stock)
 	default:
-		err = d.fail("kind", 0, "kind is none of token, assignment, pattern, scanner")
+		err = d.fail("kind", 0, "kind is none of token, assignment, pattern, scanner, dictionary, exact")
 	}
 	return r, err
 }

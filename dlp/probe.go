@@ -2,8 +2,10 @@ package dlp
 
 import (
 	"bytes"
+	"errors"
 	"math/rand/v2"
 	"regexp/syntax"
+	"slices"
 	"strings"
 	"time"
 )
@@ -17,24 +19,48 @@ const (
 	probeTime  = probeText * 1e9 / probeRate // nanoseconds
 )
 
-// Probe scans texts that are made to be the worst for a detector, and refuses it with a *LintError when one of them takes too long: what a pattern
-// costs in the end shows only when it runs. It takes some milliseconds, and a second for a detector that it refuses.
-func Probe(d Detector) error {
+// Cost is what a detector costs.
+type Cost struct {
+	Steps int     // of its expressions: instructions × longest match; 0 without one
+	Limit int     // of Steps
+	Rate  float64 // MB/s of the machine that measures, on the text that is the worst for it
+}
+
+// Cost measures a detector that compiles, on texts that are made to be the worst for it: what a pattern costs in the end shows only when it runs. One that is
+// too slow for one of them is refused with a *LintError. It takes some milliseconds, and a second for a detector that it refuses.
+func (s Stock) Cost(d Detector) (Cost, error) {
 	d.Optional = false
-	e, err := New([]Detector{d}, Configuration{BudgetPerMiB: probeTime * time.Nanosecond})
+	cfg := DefaultConfiguration()
+	cfg.Stock, cfg.BudgetPerMiB = s, probeTime*time.Nanosecond
+	e, err := New([]Detector{d}, cfg)
 	if err != nil {
-		return err
+		return Cost{}, err
+	}
+	c := Cost{Limit: maxCost}
+	for _, r := range e.rules {
+		c.Steps = max(c.Steps, r.cost)
+		for _, p := range r.parts {
+			c.Steps = max(c.Steps, p.cost)
+		}
 	}
 	for _, text := range worst(e.rules[0].Detector, probeText) {
-		tries := 0
-		for err = ErrBudget; err != nil && tries < probeTries; tries++ {
+		rate, err := 0.0, ErrBudget
+		for tries := 0; errors.Is(err, ErrBudget) && tries < probeTries; tries++ {
+			start := time.Now()
 			_, err = e.Scan(text, Keys{})
+			rate = float64(len(text)) / 1e6 / max(time.Since(start).Seconds(), 1e-9)
 		}
-		if err != nil {
-			return d.fail(d.body(), 0, "too slow: there are texts of which it scans less than %d MB in a second; make the keyword longer, and the repetitions and lists shorter", probeRate/1_000_000)
+		switch {
+		case errors.Is(err, ErrBudget):
+			return c, d.fail(d.body(), 0, "too slow: there are texts of which it scans less than %d MB in a second; make the keyword longer, and the repetitions and lists shorter", probeRate/1_000_000)
+		case err != nil:
+			return c, d.fail(d.body(), 0, "cannot be run over a text made of its own words")
+		}
+		if c.Rate == 0 || rate < c.Rate {
+			c.Rate = rate
 		}
 	}
-	return nil
+	return c, nil
 }
 
 // body is the field that says what is looked for.
@@ -74,7 +100,10 @@ func worst(d Detector, n int) (texts [][]byte) {
 		}
 		return out
 	}
-	wake := append(append([]string{}, d.Keywords...), d.Prefixes...)
+	wake := slices.Concat(d.Keywords, d.Prefixes, d.Words[:min(100, len(d.Words))])
+	if len(wake) == 0 {
+		wake = []string{"word"}
+	}
 	values := d.values(rng)
 	add(wake)
 	for _, f := range fillers {

@@ -14,6 +14,8 @@ func (r *rule) specificity() int {
 	switch {
 	case r.Specificity > 0:
 		return r.Specificity
+	case r.Kind == KindExact:
+		return 60
 	case r.Kind == KindAssignment:
 		return 30
 	}
@@ -163,6 +165,12 @@ func (s *state) digest(m *Match, r *rule, canonical string) {
 
 // canonical is the form in which two spellings of one value are equal.
 func (r *rule) canonical(v []byte) string {
+	switch {
+	case r.Kind == KindExact:
+		return string(canonicalCell(nil, v))
+	case r.words != nil && !r.words.exactCase && r.Canonical == "":
+		return strings.ToLower(strings.Join(strings.Fields(string(v)), " "))
+	}
 	switch r.Canonical {
 	case "digits":
 		return strings.Map(func(c rune) rune {

@@ -2,6 +2,7 @@ package dlp
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/outband/outband/dlp/validate"
 )
@@ -57,9 +58,9 @@ func (s *state) add(c candidate) {
 	s.cands = append(s.cands, c)
 }
 
-// secret reports whether values of the rule are drawn at random, so that words within them mean something.
+// secret reports whether values of the rule are drawn at random, so that words within them mean something. A copy of a built-in detector says it by its id too.
 func secret(r *rule) bool {
-	return (r.Kind == KindToken || r.Kind == KindAssignment || r.Kind == KindPattern) && len(r.ID) > 7 && r.ID[:7] == "secret."
+	return (r.Kind == KindToken || r.Kind == KindAssignment || r.Kind == KindPattern) && (strings.HasPrefix(r.ID, "secret.") || strings.HasPrefix(r.ID, "custom.secret_"))
 }
 
 func (r *rule) allowed(v []byte) bool {

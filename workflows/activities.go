@@ -31,14 +31,14 @@ const (
 
 // Dependencies of the activities.
 type Dependencies struct {
-	DB      *store.DB
-	Open    *Opener
-	Engine  *dlp.Engine
-	Rules   *Rules
-	Keys    Keys
-	Deliver Deliverer
-	Index   Indexer // nil: no search index of its own
-	Log     *slog.Logger
+	DB        *store.DB
+	Open      *Opener
+	Detectors *Detectors // with an engine
+	Rules     *Rules
+	Keys      Keys
+	Deliver   Deliverer
+	Index     Indexer // nil: no search index of its own
+	Log       *slog.Logger
 }
 
 // Keys digest what is found.

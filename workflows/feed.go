@@ -43,7 +43,7 @@ func (p *page) storeActivities(ctx context.Context, items []connectors.Item) err
 		for i, item := range batch {
 			u := &unit{ref: connectors.Ref{Kind: connectors.KindActivity, ID: item.ID}, at: item.At}
 			for _, field := range slices.Sorted(maps.Keys(item.Activity.Fields)) {
-				res, err := p.Engine.Scan([]byte(item.Activity.Fields[field]), p.Keys.Matches)
+				res, err := p.engine.Scan([]byte(item.Activity.Fields[field]), p.Keys.Matches)
 				if err != nil {
 					return fmt.Errorf("scan an activity: %w", err)
 				}

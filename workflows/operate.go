@@ -90,7 +90,7 @@ func (a *Activities) takeUsage(w *operation) (over []store.Pause) {
 	if w.policies == nil {
 		w.policies, w.detectors, w.costs = map[string]policy.Usage{}, map[string]dlp.Usage{}, map[string]policy.Usage{}
 	}
-	for id, u := range a.Engine.TakeUsage() {
+	for id, u := range a.Detectors.TakeUsage() {
 		w.detectors[id] = w.detectors[id].Add(u)
 	}
 	for id, u := range w.meter.Take() {

@@ -152,7 +152,7 @@ func (p *page) pending(ctx context.Context, q store.Querier, judge *judges, poli
 // none: only a snapshot that was read tells that a cause is gone. Being killed, it begins again with the stream that it was at. What it finds counts in
 // the scan with this id, "" being none.
 func (a *Activities) judgeNew(ctx context.Context, c store.Connection, scanID string) error {
-	p := &page{Activities: a, connection: c, scanID: scanID, rules: a.Rules.Current(), exceptions: a.Rules.exceptions.Load()}
+	p := &page{Activities: a, connection: c, scanID: scanID, rules: a.Rules.Current(), engine: a.Detectors.Engine(), exceptions: a.Rules.exceptions.Load()}
 	judge := p.judges()
 	late, err := p.answerable(ctx, a.DB.Read(), judge.late)
 	if err != nil {

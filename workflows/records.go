@@ -117,7 +117,7 @@ func plainID(s string) bool {
 func (p *page) detectIn(u *unit, path string, value any) error {
 	switch v := value.(type) {
 	case string:
-		res, err := p.Engine.Scan([]byte(v), p.Keys.Matches)
+		res, err := p.engine.Scan([]byte(v), p.Keys.Matches)
 		if err != nil {
 			return err
 		}

@@ -9,12 +9,7 @@ import (
 
 func TestTestDataIsLeftOutAsTheOverridesSay(t *testing.T) {
 	b := newBench(t)
-	detectors, err := dlp.Builtin()
-	check(t, err)
-	engine, err := dlp.New(detectors, dlp.DefaultConfiguration())
-	check(t, err)
-	b.Engine = engine
-	check(t, b.Rules.LeaveOut(t.Context(), engine))
+	check(t, b.Detectors.Reload(t.Context()))
 	count := func(what string, want int) {
 		t.Helper()
 		if n := b.count(`SELECT COUNT(*) FROM findings WHERE policy_id = 'content.card_numbers'`); n != want {
@@ -26,7 +21,7 @@ func TestTestDataIsLeftOutAsTheOverridesSay(t *testing.T) {
 		check(t, b.DB.Write(t.Context(), func(tx *store.Tx) error {
 			return store.PutOverride(t.Context(), tx, store.Override{Kind: OverrideTestData, ID: "payment_cards", Mode: mode}, "usr_1")
 		}))
-		check(t, b.Rules.Reload(t.Context()))
+		check(t, b.Detectors.Reload(t.Context()))
 	}
 	b.app.chat("a", b.now, "pay with card 4111 1111 1111 1111, expires 09/28")
 	b.app.chat("b", b.now, "pay with card 4539 5787 6362 1486, expires 09/28")

@@ -55,7 +55,7 @@ type about struct {
 }
 
 // mask replaces what the detectors find in a foreign string (invariant 4).
-func (a *Activities) mask(s string) string { return a.Engine.Mask(s, a.Keys.Matches) }
+func (a *Activities) mask(s string) string { return a.Detectors.Engine().Mask(s, a.Keys.Matches) }
 
 func (p *page) about(item connectors.Item) about {
 	actor := item.Actor
@@ -143,7 +143,7 @@ func (p *page) scanText(ctx context.Context, part connectors.Part, u *unit) erro
 	if err != nil {
 		return err
 	}
-	res, _, err := p.Engine.ScanReader(ctx, body, p.Keys.Matches, maxFileBytes)
+	res, _, err := p.engine.ScanReader(ctx, body, p.Keys.Matches, maxFileBytes)
 	if cerr := body.Close(); err == nil {
 		err = cerr
 	}

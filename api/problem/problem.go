@@ -45,10 +45,17 @@ const (
 	CodePolicyReadOnly  = "OB-4097" // 409
 	CodeRevoked         = "OB-4098" // 409
 	CodeNotPaused       = "OB-4099" // 409
+	CodeChanged         = "OB-4110" // 409
+	CodeInUse           = "OB-4111" // 409
+	CodeBuiltIn         = "OB-4112" // 409
+	CodeFull            = "OB-4113" // 409
 	CodeTooLarge        = "OB-4130" // 413
 	CodeMediaType       = "OB-4150" // 415
 	CodeTestFailed      = "OB-4220" // 422, where a failed test has no code of its own
 	CodePolicy          = "OB-4221" // 422
+	CodeDetector        = "OB-4230" // 422
+	CodeWords           = "OB-4231" // 422
+	CodeTable           = "OB-4232" // 422
 	CodeTooMany         = "OB-4290" // 429
 	CodeInternal        = "OB-5000" // 500
 	CodeAudit           = "OB-5030" // 503
@@ -159,9 +166,9 @@ func FromHuma(e *huma.ErrorModel) *Problem {
 	case http.StatusRequestTimeout:
 		return New(e.Status, CodeBody, "The body did not arrive in time. Send the request again.")
 	case http.StatusRequestEntityTooLarge:
-		return New(e.Status, CodeTooLarge, "The body is over 1 MiB. Send less at once.")
+		return New(e.Status, CodeTooLarge, "The body is over the limit: 1 MiB, where the documentation of the operation names no other. Send less at once.")
 	case http.StatusUnsupportedMediaType:
-		return New(e.Status, CodeMediaType, "The body has another type than application/json. Set the header Content-Type.")
+		return New(e.Status, CodeMediaType, "The body has another type than the operation takes: application/json, where its documentation names no other. Set the header Content-Type.")
 	case http.StatusUnprocessableEntity:
 		for _, f := range fields {
 			if strings.HasPrefix(f.Location, "query.") {

@@ -27,7 +27,7 @@ func (in *instance) measure(p *parts) {
 	}
 	c := metrics.Configuration{Version: versionText()}
 	if in.works() {
-		c.Scanned = p.engine.Scanned
+		c.Scanned = p.detectors.Scanned
 	}
 	if in.answers() {
 		c.State = func() (metrics.State, error) {

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -90,23 +89,10 @@ func policiesTestCommand() *cobra.Command {
 func readPolicies(names []string) []policy.Source {
 	out := make([]policy.Source, 0, len(names))
 	for _, name := range names {
-		data, err := readPolicy(name, policy.MaxFileBytes)
+		data, err := readLimited(name, policy.MaxFileBytes)
 		out = append(out, policy.Source{Name: name, Data: data, Err: err})
 	}
 	return out
-}
-
-// readPolicy reads one byte more than a file may have, so that it is seen that the file is too large.
-func readPolicy(name string, limit int64) ([]byte, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, withoutPath(err)
-	}
-	data, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err := errors.Join(err, f.Close()); err != nil {
-		return nil, withoutPath(err)
-	}
-	return data, nil
 }
 
 // withoutPath drops the path of a file error, because the line begins with it.

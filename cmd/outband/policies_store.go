@@ -36,7 +36,7 @@ func authored(cmd *cobra.Command, run func(cmd *cobra.Command, a *authoring.Auth
 			return codedError{err, policiesInvalid}
 		}
 		defer closeQuietly(db)
-		a, err := authorOf(cfg, db)
+		a, err := authorOf(cmd.Context(), cfg, db)
 		if err != nil {
 			return codedError{err, policiesInvalid}
 		}
@@ -45,7 +45,7 @@ func authored(cmd *cobra.Command, run func(cmd *cobra.Command, a *authoring.Auth
 	return cmd
 }
 
-func authorOf(cfg config.Config, db *store.DB) (*authoring.Author, error) {
+func authorOf(ctx context.Context, cfg config.Config, db *store.DB) (*authoring.Author, error) {
 	detectors, err := dlp.Builtin()
 	if err != nil {
 		return nil, err
@@ -54,11 +54,18 @@ func authorOf(cfg config.Config, db *store.DB) (*authoring.Author, error) {
 	for _, d := range detectors {
 		ids = append(ids, d.ID)
 	}
+	custom, err := store.CustomDetectors(ctx, db.Read())
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range custom {
+		ids = append(ids, d.ID)
+	}
 	files, err := workflows.PolicyFiles(cfg.Policies.Dir, ids)
 	if err != nil {
 		return nil, err
 	}
-	return authoring.New(db, ids, files)
+	return authoring.New(db, func() []string { return ids }, files)
 }
 
 func policiesExportCommand() *cobra.Command {
@@ -161,7 +168,7 @@ func readDocuments(names []string) ([]named, error) {
 			}
 		}
 		for _, file := range files {
-			data, err := readPolicy(file, maxPoliciesFile)
+			data, err := readLimited(file, maxPoliciesFile)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", file, err)
 			}

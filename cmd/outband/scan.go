@@ -29,6 +29,7 @@ Matches of medium confidence (0.4) and above are reported unless --min-confidenc
 	})
 	cmd.Flags().StringVar(&cfg.Format, "format", "text", "text, json (one object a line) or sarif")
 	cmd.Flags().StringVar(&cfg.Profile, "profile", "all", "set of detectors: all, credentials, pii, financial, health, network")
+	cmd.Flags().StringSliceVar(&cfg.Detectors, "detectors", nil, "YAML file of detectors to use beside the profile's; may be given again")
 	cmd.Flags().Float64Var(&cfg.MinConfidence, "min-confidence", 0, "report matches of at least this confidence, 0 to 1 (default: the profile's, 0.4)")
 	cmd.Flags().BoolVar(&cfg.LeaveOutTestData, "skip-test-data", false, "leave out published test values, such as the example cards of payment processors")
 	cmd.Flags().IntVar(&cfg.Workers, "workers", 0, "files scanned at once (default: one for each processor)")

@@ -49,10 +49,11 @@ type Configuration struct {
 	Paths         []string // "-" is Stdin
 	Format        string   // text, json or sarif
 	Profile       string
-	MinConfidence float64 // 0 means that of the profile
-	Workers       int     // 0 means one for each processor
-	MaxFileBytes  int64   // what is behind it in a file is not scanned; 0 means 1 GiB
-	Version       string  // of the program, for SARIF
+	Detectors     []string // files of detectors that are used beside the profile's
+	MinConfidence float64  // 0 means that of the profile
+	Workers       int      // 0 means one for each processor
+	MaxFileBytes  int64    // what is behind it in a file is not scanned; 0 means 1 GiB
+	Version       string   // of the program, for SARIF
 
 	LeaveOutTestData bool // values that are published for tests, in the groups that are on as shipped
 }
@@ -162,7 +163,15 @@ func newScanner(cfg Configuration, deps Dependencies) (*scanner, error) {
 	if s.cfg.MaxFileBytes <= 0 {
 		s.cfg.MaxFileBytes = defaultMaxFileBytes
 	}
-	if s.engine, err = dlp.New(profiles[at].Select(all), dlp.DefaultConfiguration()); err != nil {
+	use := profiles[at].Select(all)
+	for _, name := range cfg.Detectors {
+		own, err := load(name)
+		if err != nil {
+			return nil, err
+		}
+		use = append(use, own...)
+	}
+	if s.engine, err = dlp.New(use, dlp.DefaultConfiguration()); err != nil {
 		return nil, err
 	}
 	if cfg.LeaveOutTestData {

@@ -49,6 +49,16 @@ export function coverageSearch(raw: Raw): { connection?: string } {
   return { connection: one(raw.connection) };
 }
 
+/** newDetectorSearch is what a new detector begins with: a copy of another, a dictionary or a table, by id. */
+export function newDetectorSearch(raw: Raw): { from?: string; list?: string; table?: string } {
+  return { from: one(raw.from), list: one(raw.list), table: one(raw.table) };
+}
+
+/** editDetectorSearch names the detector that is edited. */
+export function editDetectorSearch(raw: Raw): { id: string } {
+  return { id: one(raw.id) ?? '' };
+}
+
 /**
  * The URL is the state of the findings page: filters as repeated keys, like those of the API; `open` is the finding in the drawer. `v` is for the day
  * when a key must change its meaning: links of today have none and are read as 1.

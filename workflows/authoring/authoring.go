@@ -58,13 +58,13 @@ type Change struct {
 // Author saves custom policies.
 type Author struct {
 	db        *store.DB
-	detectors []string
+	detectors func() []string
 	readOnly  map[string]*policy.Policy
 }
 
-// New makes an Author. detectors are the ids that globs may name, nil for any; files are the policies of policies.dir, which, like the built-in ones, are
+// New makes an Author. detectors returns the ids that globs may name, nil for any; files are the policies of policies.dir, which, like the built-in ones, are
 // read-only, and whose ids no custom policy may take.
-func New(db *store.DB, detectors []string, files []*policy.Policy) (*Author, error) {
+func New(db *store.DB, detectors func() []string, files []*policy.Policy) (*Author, error) {
 	builtIn, err := policy.Builtin()
 	if err != nil {
 		return nil, err
@@ -81,7 +81,7 @@ func (a *Author) ReadOnly(id string) *policy.Policy { return a.readOnly[id] }
 
 // Check says what is wrong with the file of a policy and saves nothing. id is the custom policy that it is to be a version of; empty: it is to be a new one.
 func (a *Author) Check(ctx context.Context, data []byte, id string) (policy.Verdict, error) {
-	v := policy.Check(data, a.detectors)
+	v := policy.Check(data, a.detectors())
 	if v.Policy == nil {
 		return v, nil
 	}
@@ -112,7 +112,7 @@ func current(ctx context.Context, q store.Querier, id string) (store.PolicyVersi
 
 // Create saves a new custom policy and returns its version. Its id may be that of a retired one, whose versions it continues. Errors: *Refused, ErrTaken.
 func (a *Author) Create(ctx context.Context, data []byte, c Change) (store.PolicyVersion, error) {
-	v := policy.Check(data, a.detectors)
+	v := policy.Check(data, a.detectors())
 	if len(v.Issues) > 0 {
 		return store.PolicyVersion{}, &Refused{[]policy.Verdict{v}}
 	}

@@ -41,7 +41,7 @@ func newBench(t *testing.T) bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := New(testserver.Open(t), []string{"financial.card"}, []*policy.Policy{file})
+	a, err := New(testserver.Open(t), func() []string { return []string{"financial.card"} }, []*policy.Policy{file})
 	if err != nil {
 		t.Fatal(err)
 	}

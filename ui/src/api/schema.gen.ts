@@ -411,7 +411,8 @@ export interface paths {
         /** List detectors */
         get: operations["list-detectors"];
         put?: never;
-        post?: never;
+        /** Save a custom detector; it is in force at once */
+        post: operations["create-detector"];
         delete?: never;
         options?: never;
         head?: never;
@@ -427,8 +428,62 @@ export interface paths {
         };
         /** Get a detector */
         get: operations["get-detector"];
+        /** Save the next version of a custom detector */
+        put: operations["replace-detector"];
+        post?: never;
+        /** Remove a custom detector; its versions stay */
+        delete: operations["delete-detector"];
+        options?: never;
+        head?: never;
+        /** Switch a detector on or off */
+        patch: operations["update-detector"];
+        trace?: never;
+    };
+    "/api/v1/detectors/{id}/source": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get the file of a detector */
+        get: operations["get-detector-source"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/detectors/{id}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the versions of a custom detector, the newest first */
+        get: operations["list-detector-versions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/detectors/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Hold the file of a detector to lint, examples and cost, and try it on a text, without saving anything */
+        post: operations["check-detector"];
         delete?: never;
         options?: never;
         head?: never;
@@ -445,6 +500,94 @@ export interface paths {
         /** What each detector found and how often it looked, today and in 7 days */
         get: operations["get-detector-yield"];
         put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dictionaries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List dictionaries: counts, never the words */
+        get: operations["list-dictionaries"];
+        put?: never;
+        /** Upload a list of words, a new one or in place of one: UTF-8, one word or phrase on a line */
+        post: operations["put-dictionary"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dictionaries/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Remove a dictionary that no detector names */
+        delete: operations["delete-dictionary"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/exact-tables": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List tables of exact values */
+        get: operations["list-exact-tables"];
+        put?: never;
+        /** Make a table; its key is shown once, and its values are hashed with it where they are */
+        post: operations["create-exact-table"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/exact-tables/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get a table */
+        get: operations["get-exact-table"];
+        put?: never;
+        post?: never;
+        /** Remove a table that no detector names, and its key */
+        delete: operations["delete-exact-table"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/exact-tables/{id}/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Upload what outband edm hash has written */
+        put: operations["upload-exact-table"];
         post?: never;
         delete?: never;
         options?: never;
@@ -1324,6 +1467,12 @@ export interface components {
             /** @enum {string} */
             state: "up" | "degraded" | "down";
         };
+        CheckDetectorInputBody: {
+            /** @description A text to try it on. It stays in memory, is not logged, and is gone when the answer is made. */
+            sample?: string;
+            /** @description The file of a detector. */
+            yaml: string;
+        };
         CheckPolicyInputBody: {
             /** @description The custom policy that it is to be a version of; absent: it is to be a new one. */
             id?: string;
@@ -1519,6 +1668,10 @@ export interface components {
             name: string;
             secrets?: components["schemas"]["DestinationSecrets"];
         };
+        CreateDetectorInputBody: {
+            /** @description The file of one detector; its id begins with custom. */
+            yaml: string;
+        };
         CreatedException: {
             /**
              * Format: int64
@@ -1561,6 +1714,13 @@ export interface components {
             value: string;
             /** @description Nothing narrows it: the policy makes no finding at all. */
             whole_policy: boolean;
+        };
+        CreateExactTableInputBody: {
+            /** @description Small letters, digits and underscores. */
+            id: string;
+            /** @description As outband edm key prints it. Absent: one is made, and shown once. */
+            key?: string;
+            title: string;
         };
         CreateExceptionInputBody: {
             /** @description The e-mail address, the vendor's id or the key of a person whom a scan has met. */
@@ -1710,13 +1870,24 @@ export interface components {
             description: string;
             /** @description Made up. The value stands between « and »; {class:n} stands for n characters. Not in lists. */
             examples?: components["schemas"]["DetectorExamples"];
+            /** @description Why a custom detector cannot be used since an upgrade, or since what it names has changed; empty: it can. */
+            failing: string;
             id: string;
             /** @description Words that stand in the text or in the name of the value. */
             keywords: string[];
             kind: string;
             /** @description Forms of lines of source code, of which several must stand near each other; * is any text. */
             lines: string[];
-            /** @description Not looked for unless a profile names it. */
+            /** @description The dictionary whose words are looked for; empty: none. */
+            list: string;
+            /**
+             * @description What it was switched to; empty: it is as it comes.
+             * @enum {string}
+             */
+            mode: "on" | "off" | "";
+            /** @description It is looked for. */
+            on: boolean;
+            /** @description Not looked for unless it is switched on or a profile names it. */
             optional: boolean;
             /** @description A regular expression (RE2); empty: a prefix, a keyword or a scanner finds it. */
             pattern: string;
@@ -1730,14 +1901,72 @@ export interface components {
             /** @description A hint for policies. */
             severity: string;
             /** @enum {string} */
-            source: "built-in";
+            source: "built-in" | "custom";
+            /** @description The exact table whose values are looked for; empty: none. */
+            table: string;
             title: string;
             /** @description The check that a match passes; empty: none. */
             validator: string;
+            /**
+             * Format: int64
+             * @description Of a custom detector; 0: it is built in.
+             */
+            version: number;
+        };
+        DetectorCheck: {
+            cost: components["schemas"]["DetectorCost"];
+            /** Format: int64 */
+            detectors: number;
+            /**
+             * Format: int64
+             * @description How many examples it carries.
+             */
+            examples: number;
+            /** @description Of the first detector; empty: it could not be read. */
+            id: string;
+            issues: components["schemas"]["DetectorIssue"][];
+            /** @description In the sample, at most 200. */
+            matches: components["schemas"]["SampleMatch"][];
+            /** @description Why the sample was not searched, or not to its end; empty: it was. */
+            note: string;
+            /** @description It can be saved. */
+            ok: boolean;
+        };
+        DetectorCost: {
+            /**
+             * Format: int64
+             * @description The most steps that are taken.
+             */
+            limit: number;
+            /**
+             * Format: double
+             * @description MB/s, measured now, of a text made of the detector's own words: the worst that it meets.
+             */
+            rate: number;
+            /**
+             * Format: int64
+             * @description Of its expressions: instructions times longest match; 0 without one.
+             */
+            steps: number;
         };
         DetectorExamples: {
             match: string[];
             no_match: string[];
+        };
+        DetectorIssue: {
+            /**
+             * Format: int64
+             * @description From 1; 0: not known.
+             */
+            column: number;
+            /** @description Its id; - where it is not known. */
+            detector: string;
+            /**
+             * Format: int64
+             * @description From 1; 0: not known.
+             */
+            line: number;
+            message: string;
         };
         DetectorQuality: {
             /**
@@ -1760,6 +1989,25 @@ export interface components {
              * @description Of these, the part that was found, 0 to 1.
              */
             recall: number;
+        };
+        DetectorSource: {
+            id: string;
+            /**
+             * Format: int64
+             * @description 0: it is built in.
+             */
+            version: number;
+            yaml: string;
+        };
+        DetectorVersion: {
+            /** Format: date-time */
+            created_at: string;
+            /** @description The id of a user or token, or cli. */
+            created_by: string;
+            /** Format: int64 */
+            version: number;
+            /** @description Empty: this version removed the detector. */
+            yaml: string;
         };
         DetectorWork: {
             /**
@@ -1785,6 +2033,23 @@ export interface components {
             today: components["schemas"]["DetectorWork"];
             /** @description In the last 7 days, by whole hours. */
             week: components["schemas"]["DetectorWork"];
+        };
+        Dictionary: {
+            case_sensitive: boolean;
+            /** Format: int64 */
+            entries: number;
+            /** @description What a detector names in list. */
+            id: string;
+            /**
+             * Format: int64
+             * @description Bytes of its text.
+             */
+            size: number;
+            title: string;
+            /** Format: date-time */
+            updated_at: string;
+            /** @description Ids of the custom detectors that name it. */
+            used_by: string[];
         };
         Egress: {
             /** @description egress.allow: networks that may be called though they are private. */
@@ -1827,6 +2092,39 @@ export interface components {
             /** @enum {string} */
             status: "open" | "acknowledged" | "in_progress" | "resolved" | "accepted_risk" | "false_positive" | "closed";
             type: string;
+        };
+        ExactTable: {
+            /**
+             * Format: int64
+             * @description Those that hold a value that can be looked for.
+             */
+            cells: number;
+            columns: string[];
+            /** @description What a detector names in table. */
+            id: string;
+            /** @description Only in the answer to the request that made the table without a key: it is not shown again. */
+            key?: string;
+            /** @description Names the key and says nothing of it. */
+            key_id: string;
+            /**
+             * Format: int64
+             * @description Bytes in each process that scans, while a detector names the table.
+             */
+            memory: number;
+            /** @description A file was uploaded. */
+            ready: boolean;
+            /** Format: int64 */
+            rows: number;
+            /**
+             * Format: int64
+             * @description Bytes of the file.
+             */
+            size: number;
+            title: string;
+            /** Format: date-time */
+            updated_at: string;
+            /** @description Ids of the custom detectors that name it. */
+            used_by: string[];
         };
         Exception: {
             connection_id: string;
@@ -2148,8 +2446,23 @@ export interface components {
             /** @description Empty on the last page. */
             next_cursor: string;
         };
+        ListDetectorVersion: {
+            items: components["schemas"]["DetectorVersion"][];
+            /** @description Empty on the last page. */
+            next_cursor: string;
+        };
+        ListDictionary: {
+            items: components["schemas"]["Dictionary"][];
+            /** @description Empty on the last page. */
+            next_cursor: string;
+        };
         ListEvent: {
             items: components["schemas"]["Event"][];
+            /** @description Empty on the last page. */
+            next_cursor: string;
+        };
+        ListExactTable: {
+            items: components["schemas"]["ExactTable"][];
             /** @description Empty on the last page. */
             next_cursor: string;
         };
@@ -2644,6 +2957,15 @@ export interface components {
             id: string;
             kind: string;
         };
+        ReplaceDetectorInputBody: {
+            /**
+             * Format: int64
+             * @description The version that was edited.
+             */
+            expected_version: number;
+            /** @description The file of one detector, with the same id. */
+            yaml: string;
+        };
         ReplacePolicyInputBody: {
             /**
              * Format: int64
@@ -2675,6 +2997,27 @@ export interface components {
             kind: string;
             name: string;
             url: string;
+        };
+        SampleMatch: {
+            /** @enum {string} */
+            band: "very_low" | "low" | "medium" | "high" | "very_high";
+            /** Format: double */
+            confidence: number;
+            detector: string;
+            /**
+             * Format: int64
+             * @description Bytes, exclusive.
+             */
+            end: number;
+            /** Format: int64 */
+            line: number;
+            masked: string;
+            /**
+             * Format: int64
+             * @description Bytes.
+             */
+            start: number;
+            validated: boolean;
         };
         Scan: {
             /** @enum {string} */
@@ -2999,6 +3342,13 @@ export interface components {
             secrets?: components["schemas"]["DestinationSecrets"];
             /** @enum {string} */
             state?: "active" | "disabled";
+        };
+        UpdateDetectorInputBody: {
+            /**
+             * @description on: looked for, also when it is optional. off: not looked for. null: as it comes.
+             * @enum {string|null}
+             */
+            mode: "on" | "off" | null;
         };
         UpdateExceptionInputBody: {
             /**
@@ -4075,6 +4425,39 @@ export interface operations {
             };
         };
     };
+    "create-detector": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateDetectorInputBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Detector"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "get-detector": {
         parameters: {
             query?: never;
@@ -4106,6 +4489,205 @@ export interface operations {
             };
         };
     };
+    "replace-detector": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReplaceDetectorInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Detector"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-detector": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "update-detector": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdateDetectorInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Detector"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-detector-source": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DetectorSource"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-detector-versions": {
+        parameters: {
+            query?: {
+                /** @description The next_cursor of the page before. */
+                cursor?: string;
+                /** @description Items of one page. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListDetectorVersion"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "check-detector": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CheckDetectorInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DetectorCheck"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "get-detector-yield": {
         parameters: {
             query?: never;
@@ -4122,6 +4704,270 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["YieldsDetectorYield"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-dictionaries": {
+        parameters: {
+            query?: {
+                /** @description The next_cursor of the page before. */
+                cursor?: string;
+                /** @description Items of one page. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListDictionary"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "put-dictionary": {
+        parameters: {
+            query: {
+                /** @description Falcon is then another word than falcon. */
+                case_sensitive?: boolean;
+                /** @description Small letters, digits and underscores. */
+                id: string;
+                title: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "text/plain": string;
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dictionary"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-dictionary": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-exact-tables": {
+        parameters: {
+            query?: {
+                /** @description The next_cursor of the page before. */
+                cursor?: string;
+                /** @description Items of one page. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListExactTable"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "create-exact-table": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateExactTableInputBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExactTable"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-exact-table": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExactTable"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-exact-table": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "upload-exact-table": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExactTable"];
                 };
             };
             /** @description Error */

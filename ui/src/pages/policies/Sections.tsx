@@ -19,13 +19,15 @@ const ofPolicies = [
 
 const ofDetectors = [
   ['/detectors', 'All detectors'],
+  ['/dictionaries', 'Dictionaries'],
+  ['/exact-tables', 'Exact tables'],
   ['/detectors/yield', 'Yield and cost'],
 ] as const;
 
 /** Sections are the links between the pages about policies, or about detectors. */
 export function Sections({ of }: { of: 'policies' | 'detectors' }) {
   return (
-    <nav className={classes.sections} aria-label={of === 'policies' ? 'About policies' : 'About detectors'}>
+    <nav className={classes.sections} aria-label={of === 'policies' ? 'About policies' : 'Detectors and what they read'}>
       {(of === 'policies' ? ofPolicies : ofDetectors).map(([to, label]) => (
         <Link key={to} to={to} className={classes.section} activeOptions={{ exact: true, includeSearch: false }} activeProps={{ 'aria-current': 'page' }}>
           {label}
