@@ -15,10 +15,12 @@ test('detectors of one’s own', async (t) => {
   const { page, clean } = await browse(t, { url });
   await page.goto(link);
   await page.getByRole('heading', { level: 1, name: 'Overview' }).waitFor();
+  await demo.line(/^demo ready:/); // The machine is the pages' alone then.
 
   await t.test('a detector is checked while it is written', async () => {
     await page.goto(`${url}/detectors`);
-    await page.getByRole('link', { name: 'New detector' }).click();
+    await page.getByRole('link', { name: 'New detector' }).waitFor();
+    await page.goto(`${url}/detectors/new`);
     await page.getByText('It can be saved').waitFor();
     const yaml = page.getByLabel('Detector, as YAML');
     const green = await yaml.inputValue();

@@ -18,6 +18,9 @@ import { Sections } from './Sections';
 
 type Detector = Schemas['Detector'];
 
+/** rowsAtOnce is how many rows are drawn before somebody asks for more: all of them take a slow machine seconds. */
+const rowsAtOnce = 100;
+
 /** Detectors lists the kinds of sensitive data that are looked for, with examples and how many findings hold them. */
 export function Detectors() {
   const can = useCan();
@@ -27,6 +30,7 @@ export function Detectors() {
   const [kind, setKind] = useState<string | null>(null);
   const [source, setSource] = useState<string | null>(null);
   const [open, setOpen] = useState<string>();
+  const [limit, setLimit] = useState(rowsAtOnce);
   const counts = countsOf(facets.data, 'detector');
   const kinds = [...new Set(list.data?.items.map((d) => d.kind))].sort();
   const shown = list.data?.items.filter((d) => (!kind || d.kind === kind) && (!source || d.source === source) && holds(text, d.title, d.id, d.description)) ?? [];
@@ -73,7 +77,7 @@ export function Detectors() {
               </Table.Tr>
             </Table.Thead>
             <Table.Tbody>
-              {shown.map((d) => (
+              {shown.slice(0, limit).map((d) => (
                 <Table.Tr key={d.id}>
                   <Table.Td>
                     <button type="button" className={classes.open} onClick={() => setOpen(d.id)}>
@@ -102,6 +106,11 @@ export function Detectors() {
               ))}
             </Table.Tbody>
           </Table>
+        )}
+        {shown.length > limit && (
+          <Button m="sm" size="xs" variant="default" onClick={() => setLimit(shown.length)}>
+            Show all {shown.length}
+          </Button>
         )}
       </section>
       <Drawer opened={chosen !== undefined} onClose={() => setOpen(undefined)} position="right" size="xl" title={chosen?.title}>
