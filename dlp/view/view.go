@@ -1,6 +1,7 @@
 // Package view turns bytes as they were found into the text that detectors read, and maps every place back: UTF-16 becomes UTF-8, JSON escapes
 // are undone, invisible characters go, and digits, spaces, dashes and quotes of other scripts become ASCII. Text that needs none of it is
-// returned as it is. A Decoder reuses its buffers, so it is not safe for concurrent use, and a result is good until the next call.
+// returned as it is. Runs finds what stands in a text in a code, such as base64, and Opened is what that holds. A Decoder reuses its buffers, so it is
+// not safe for concurrent use, and a result is good until the next call.
 package view
 
 import (
