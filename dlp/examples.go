@@ -19,7 +19,7 @@ const minExamples = 5
 // Check compiles a detector alone and holds it to its examples: each match must be found over just the marked span, with at least medium
 // confidence; no no_match may reach high confidence. The errors are *LintErrors.
 func Check(d Detector) []error {
-	d.Optional = false
+	d.Optional, d.builtin = false, false
 	e, err := New([]Detector{d}, Configuration{})
 	if err != nil {
 		return []error{err}
