@@ -244,7 +244,7 @@ func (r *rule) compilePattern() error {
 func (r *rule) setPattern(info expression) {
 	r.longest, r.least, r.most, r.first, r.group = info.longest, info.least, info.most, info.first, info.value
 	switch {
-	case info.needs != nil:
+	case info.needs != nil && (len(info.also) == 0 || info.needs.size() < wide):
 		r.ahead, r.aheadSize = classRun{info.needs, info.needed}, info.needed
 	case len(info.also) > 0:
 		r.ahead = newAnyLiteral(info.also)
@@ -333,6 +333,18 @@ func firstOf(s string, keywords []string) int {
 
 // charset is a set of bytes.
 type charset [256]bool
+
+// wide is how many bytes a class has that runs of are anywhere: letters and digits.
+const wide = 62
+
+func (c *charset) size() (n int) {
+	for _, in := range c {
+		if in {
+			n++
+		}
+	}
+	return n
+}
 
 var charsets = map[string]string{
 	"hex":       "0-9a-f",
