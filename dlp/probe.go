@@ -30,7 +30,7 @@ type Cost struct {
 // Cost measures a detector that compiles, on texts that are made to be the worst for it: what a pattern costs in the end shows only when it runs. One that is
 // too slow for one of them is refused with a *LintError. It takes some milliseconds.
 func (s Stock) Cost(d Detector) (Cost, error) {
-	d.Optional = false
+	d.Optional, d.builtin = false, false
 	cfg := DefaultConfiguration()
 	cfg.Stock, cfg.BudgetPerMiB = s, probeBudget
 	e, err := New([]Detector{d}, cfg)
@@ -39,9 +39,9 @@ func (s Stock) Cost(d Detector) (Cost, error) {
 	}
 	c := Cost{Limit: maxCost}
 	for _, r := range e.rules {
-		c.Steps = max(c.Steps, r.cost)
+		c.Steps = max(c.Steps, r.steps)
 		for _, p := range r.parts {
-			c.Steps = max(c.Steps, p.cost)
+			c.Steps = max(c.Steps, p.steps)
 		}
 	}
 	runtime.LockOSThread() // Its time is counted.
