@@ -145,13 +145,18 @@ var yamlLine = regexp.MustCompile(`line (\d{1,9}): ([^\n]{1,200})`)
 
 // yamlError keeps the first complaint of the YAML reader and its line. The reader gives no column.
 func yamlError(file string, err error) error {
-	out := &LintError{File: file, Detector: "-", Reason: "invalid YAML"}
+	line, reason := yamlComplaint(err)
+	return &LintError{File: file, Line: line, Column: min(line, 1), Detector: "-", Reason: reason}
+}
+
+func yamlComplaint(err error) (line int, reason string) {
+	reason = "invalid YAML"
 	if m := yamlLine.FindStringSubmatch(err.Error()); m != nil {
 		// The expression admits digits only, and no more than fit.
-		_, _ = fmt.Sscanf(m[1], "%d", &out.Line)
-		out.Column, out.Reason = 1, m[2]
+		_, _ = fmt.Sscanf(m[1], "%d", &line)
+		reason = m[2]
 	}
-	return out
+	return line, reason
 }
 
 func detectorNodes(root *yaml.Node) []*yaml.Node {

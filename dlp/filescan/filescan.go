@@ -10,7 +10,6 @@ import (
 	"io"
 	"runtime"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/outband/outband/dlp"
@@ -48,11 +47,12 @@ func (e *ExitError) Unwrap() error { return e.Err }
 type Configuration struct {
 	Paths         []string // "-" is Stdin
 	Format        string   // text, json or sarif
-	Profile       string
-	MinConfidence float64 // 0 means that of the profile
-	Workers       int     // 0 means one for each processor
-	MaxFileBytes  int64   // what is behind it in a file is not scanned; 0 means 1 GiB
-	Version       string  // of the program, for SARIF
+	Profile       string   // its id; empty: all, or the only one of ProfileFile
+	ProfileFile   string   // a file of profiles that are used in place of those of the same id; empty: none
+	MinConfidence float64  // 0 means that of the profile
+	Workers       int      // 0 means one for each processor
+	MaxFileBytes  int64    // what is behind it in a file is not scanned; 0 means 1 GiB
+	Version       string   // of the program, for SARIF
 }
 
 // Dependencies are the streams of the command.
@@ -96,7 +96,7 @@ type scanner struct {
 	deps   Dependencies
 	engine *dlp.Engine
 	keys   dlp.Keys
-	least  float64
+	prof   dlp.Profile
 	titles map[string]dlp.Detector
 }
 
@@ -126,39 +126,28 @@ func Run(ctx context.Context, cfg Configuration, deps Dependencies) error {
 }
 
 func newScanner(cfg Configuration, deps Dependencies) (*scanner, error) {
-	profiles, err := dlp.Profiles()
-	if err != nil {
-		return nil, err
-	}
-	if cfg.Profile == "" {
-		cfg.Profile = "all"
-	}
-	at := slices.IndexFunc(profiles, func(p dlp.Profile) bool { return p.ID == cfg.Profile })
-	if at < 0 {
-		names := make([]string, len(profiles))
-		for i, p := range profiles {
-			names[i] = p.ID
-		}
-		return nil, fmt.Errorf("unknown profile %q; known are %s", cfg.Profile, strings.Join(names, ", "))
-	}
-	if len(cfg.Paths) == 0 {
-		return nil, errors.New("nothing to scan; give a file, a folder or - for standard input")
-	}
 	all, err := dlp.Builtin()
 	if err != nil {
 		return nil, err
 	}
-	s := &scanner{cfg: cfg, deps: deps, least: cfg.MinConfidence, titles: map[string]dlp.Detector{}}
-	if s.least == 0 {
-		s.least = profiles[at].MinConfidence
+	prof, err := chooseProfile(cfg, all)
+	if err != nil {
+		return nil, err
 	}
+	if len(cfg.Paths) == 0 {
+		return nil, errors.New("nothing to scan; give a file, a folder or - for standard input")
+	}
+	if cfg.MinConfidence != 0 {
+		prof.MinConfidence = cfg.MinConfidence
+	}
+	s := &scanner{cfg: cfg, deps: deps, prof: prof, titles: map[string]dlp.Detector{}}
 	if s.cfg.Workers <= 0 {
 		s.cfg.Workers = runtime.GOMAXPROCS(0)
 	}
 	if s.cfg.MaxFileBytes <= 0 {
 		s.cfg.MaxFileBytes = defaultMaxFileBytes
 	}
-	if s.engine, err = dlp.New(profiles[at].Select(all), dlp.DefaultConfiguration()); err != nil {
+	if s.engine, err = dlp.New(prof.Select(all), dlp.DefaultConfiguration()); err != nil {
 		return nil, err
 	}
 	for _, d := range s.engine.Detectors() {
@@ -296,10 +285,14 @@ func (s *scanner) truncation(r io.Reader) string {
 	return reasonTruncated
 }
 
+// findings are the matches of a file that meets the profile; of any other, none.
 func (s *scanner) findings(path string, res dlp.Result) []Finding {
+	if len(s.prof.Meets(res.Matches, nil)) == 0 {
+		return nil
+	}
 	var out []Finding
 	for _, m := range res.Matches {
-		if m.Confidence < s.least {
+		if m.Confidence < s.prof.MinConfidence {
 			continue
 		}
 		out = append(out, Finding{

@@ -49,8 +49,9 @@ type Policy struct {
 	References  []string `json:"references,omitempty"`
 	Tests       []Test   `json:"tests,omitempty"`
 
-	source []byte
-	when   place
+	source  []byte
+	when    place
+	builtIn bool
 }
 
 // Closing says which activities take back what an activity policy found: one about the same resource, later than all that broke the policy, closes

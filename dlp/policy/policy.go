@@ -42,6 +42,7 @@ type Input struct {
 	Record     Record
 	Now        time.Time
 	Matches    []dlp.Match
+	Texts      []int // in which text of the unit each match stands; nil: all stand in one
 }
 
 // Item is the variable group item.*; Kind is also the variable kind.

@@ -12,6 +12,8 @@ import (
 	"github.com/google/cel-go/common/ast"
 	"github.com/google/cel-go/common/types"
 	"github.com/google/cel-go/interpreter"
+
+	"github.com/outband/outband/dlp"
 )
 
 // program is a compiled policy. It is not changed after compile, so that any number of goroutines may run it.
@@ -21,10 +23,12 @@ type program struct {
 	free      cel.Program // nil: every evaluation has a limit
 	info      *ast.SourceInfo
 	selectors []namedSelector
-	standing  []string // kinds of records that it counts, sorted
-	fields    []string // of records, that it names, in its order
-	asks      bool     // it has questions to the store
-	closing   *program // of closed_by; nil: there is none
+	profiles  []dlp.Profile // that it asks for
+	shipped   []dlp.Profile // the same as they come with Outband; those that do not, as in profiles
+	standing  []string      // kinds of records that it counts, sorted
+	fields    []string      // of records, that it names, in its order
+	asks      bool          // it has questions to the store
+	closing   *program      // of closed_by; nil: there is none
 }
 
 // namedSelector is a selector with the literals that it was made of.
@@ -33,8 +37,9 @@ type namedSelector struct {
 	selector
 }
 
-// compile checks and plans the expression of one policy. With the ids of the known detectors it also refuses globs that name none.
-func compile(p *Policy, detectors []string) (out *program, err error) {
+// compile checks and plans the expression of one policy, which may ask for these profiles. With the ids of the known detectors it also refuses globs
+// that name none.
+func compile(p *Policy, detectors []string, profiles []dlp.Profile) (out *program, err error) {
 	defer func() {
 		// An author's text must not end the process, whatever the library makes of it.
 		if r := recover(); r != nil {
@@ -60,7 +65,7 @@ func compile(p *Policy, detectors []string) (out *program, err error) {
 	if at, problem := checkPatterns(tree); problem != "" {
 		return nil, p.fault(out.at(at), ErrInvalid, "%s", problem)
 	}
-	if err := out.collect(tree, detectors); err != nil {
+	if err := out.collect(tree, detectors, profiles); err != nil {
 		return nil, err
 	}
 	cost, err := env.EstimateCost(checked, estimator{})
@@ -85,8 +90,8 @@ func compile(p *Policy, detectors []string) (out *program, err error) {
 }
 
 // compileAll compiles the expression of one policy and that of its closed_by.
-func compileAll(p *Policy, detectors []string) (*program, error) {
-	out, err := compile(p, detectors)
+func compileAll(p *Policy, detectors []string, profiles []dlp.Profile) (*program, error) {
+	out, err := compile(p, detectors, profiles)
 	if err != nil || p.ClosedBy == nil {
 		return out, err
 	}
@@ -95,7 +100,7 @@ func compileAll(p *Policy, detectors []string) (*program, error) {
 	if c.When == "" {
 		c.When = "true"
 	}
-	if out.closing, err = compile(&c, detectors); err != nil {
+	if out.closing, err = compile(&c, detectors, profiles); err != nil {
 		return nil, err
 	}
 	if out.closing.asks {
@@ -106,7 +111,7 @@ func compileAll(p *Policy, detectors []string) (*program, error) {
 
 // collect gathers the selectors of the expression: they count, and they say which matches are a finding's evidence. It gathers the kinds of records
 // that the expression counts, and the fields of a record that it names, too.
-func (p *program) collect(tree *ast.AST, detectors []string) error {
+func (p *program) collect(tree *ast.AST, detectors []string, profiles []dlp.Profile) error {
 	var failed error
 	ast.PreOrderVisit(tree.Expr(), ast.NewExprVisitor(func(e ast.Expr) {
 		if name := namedField(e); name != "" && !slices.Contains(p.fields, name) {
@@ -129,6 +134,9 @@ func (p *program) collect(tree *ast.AST, detectors []string) error {
 				failed = p.policy.fault(p.at(e.ID()), ErrInvalid, "total() counts by the resource, and this policy is about the actor")
 				return
 			}
+		case fnProfile:
+			failed = p.ask(call.Args()[1], profiles)
+			return
 		case fnStanding:
 			kind, _ := literal(call.Args()[1]).(types.String)
 			p.standing = append(p.standing, string(kind))
@@ -155,7 +163,7 @@ func (p *program) collect(tree *ast.AST, detectors []string) error {
 	return failed
 }
 
-// evidence returns the matches that the expression's selectors choose.
+// evidence returns the matches that the expression's selectors choose, and those by which a profile is met.
 func (p *program) evidence(in *Input) []int {
 	var out []int
 	for i := range in.Matches {
@@ -164,6 +172,11 @@ func (p *program) evidence(in *Input) []int {
 				out = append(out, i)
 				break
 			}
+		}
+	}
+	for i := range p.profiles {
+		if met := p.profiles[i].Meets(in.Matches, in.Texts); len(met) > 0 {
+			out = union(out, met)
 		}
 	}
 	return out

@@ -19,6 +19,8 @@ type unit struct {
 	look *Lookups
 	prog *program
 	err  error // the first error of a lookup
+
+	shipped bool // profiles are as they come with Outband
 }
 
 var _ cel.Activation = (*unit)(nil)
