@@ -64,7 +64,7 @@ func (j *judges) ask(ctx context.Context, tx *store.Tx, s subject, late bool, be
 		at = s.From
 	}
 	what := s.what
-	u := &unit{ref: s.unit.ref, at: at, matches: s.unit.matches}
+	u := &unit{ref: s.unit.ref, at: at, matches: s.unit.matches, places: s.unit.places}
 	in := j.input(tx, u, what)
 	in.Item.Kind, in.Record = connectors.KindRecord, policy.Record{Kind: s.Kind, Fields: s.fields, Before: before}
 	look := j.lookups(ctx, tx, u, what)

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/outband/outband/dlp"
 	"github.com/outband/outband/dlp/policy"
 	"github.com/outband/outband/internal/store"
 )
@@ -40,14 +41,18 @@ const followEvery = 5 * time.Second
 func NewRules(ctx context.Context, db *store.DB, dir string, detectors []string) (*Rules, error) {
 	r := &Rules{db: db, detectors: detectors, failures: map[string]int64{}}
 	if dir != "" {
-		if err := r.readFolder(dir); err != nil {
+		profiles, err := Profiles(ctx, db.Read())
+		if err != nil {
+			return nil, err
+		}
+		if err := r.readFolder(dir, profiles); err != nil {
 			return nil, err
 		}
 	}
 	return r, r.Reload(ctx)
 }
 
-func (r *Rules) readFolder(dir string) error {
+func (r *Rules) readFolder(dir string, profiles []dlp.Profile) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return fmt.Errorf("read policies.dir: %w", err)
@@ -62,7 +67,7 @@ func (r *Rules) readFolder(dir string) error {
 		}
 		p, err := policy.Parse(data)
 		if err == nil {
-			_, err = policy.Compile([]*policy.Policy{p}, nil, r.detectors)
+			_, err = policy.Compile([]*policy.Policy{p}, nil, r.detectors, profiles...)
 		}
 		if err != nil {
 			return fmt.Errorf("policy file %s: %w", e.Name(), err)
@@ -82,54 +87,70 @@ func (r *Rules) Follow(ctx context.Context) error {
 	if time.Since(r.asked) < followEvery {
 		return nil
 	}
-	custom, overrides, err := r.stored(ctx)
+	s, err := r.stored(ctx)
 	if err != nil {
 		return err
 	}
 	r.asked = time.Now()
-	if digest(custom, overrides) == r.read {
+	if s.digest() == r.read {
 		return nil
 	}
-	return r.compile(custom, overrides)
+	return r.compile(s)
 }
 
 // Reload compiles the policies again, after one was changed. Old content is not judged again: findings keep their policy_version until a re-scan.
 func (r *Rules) Reload(ctx context.Context) error {
 	r.reload.Lock()
 	defer r.reload.Unlock()
-	custom, overrides, err := r.stored(ctx)
+	s, err := r.stored(ctx)
 	if err != nil {
 		return err
 	}
-	return r.compile(custom, overrides)
+	return r.compile(s)
 }
 
-func (r *Rules) stored(ctx context.Context) ([]store.Policy, []store.Override, error) {
-	custom, err := store.CustomPolicies(ctx, r.db.Read())
-	if err != nil {
-		return nil, nil, err
+// storedRules is what the store holds of the rules.
+type storedRules struct {
+	policies  []store.Policy
+	overrides []store.Override
+	profiles  []store.Profile
+}
+
+func (r *Rules) stored(ctx context.Context) (s storedRules, err error) {
+	if s.policies, err = store.CustomPolicies(ctx, r.db.Read()); err != nil {
+		return s, err
 	}
-	overrides, err := store.Overrides(ctx, r.db.Read())
-	return custom, overrides, err
+	if s.overrides, err = store.Overrides(ctx, r.db.Read()); err != nil {
+		return s, err
+	}
+	s.profiles, err = store.Profiles(ctx, r.db.Read())
+	return s, err
 }
 
-// digest tells two states of the stored policies apart.
-func digest(custom []store.Policy, overrides []store.Override) [sha256.Size]byte {
+// digest tells two states of the stored rules apart.
+func (s storedRules) digest() [sha256.Size]byte {
 	h := sha256.New()
-	fmt.Fprintf(h, "%#v %#v", custom, overrides)
+	fmt.Fprintf(h, "%#v %#v", s.policies, s.overrides)
+	for _, p := range s.profiles {
+		fmt.Fprintf(h, " %s %d", p.ID, p.Version)
+	}
 	return [sha256.Size]byte(h.Sum(nil))
 }
 
-func (r *Rules) compile(custom []store.Policy, stored []store.Override) error {
+func (r *Rules) compile(s storedRules) error {
+	profiles, err := profilesWith(s.profiles)
+	if err != nil {
+		return fmt.Errorf("read the profiles: %w", err)
+	}
 	all, err := policy.Builtin()
 	if err != nil {
 		return fmt.Errorf("read the built-in policies: %w", err)
 	}
 	all = append(all, r.files...)
-	for _, c := range custom {
+	for _, c := range s.policies {
 		p, err := policy.Parse([]byte(c.YAML))
 		if err == nil {
-			_, err = policy.Compile([]*policy.Policy{p}, nil, r.detectors)
+			_, err = policy.Compile([]*policy.Policy{p}, nil, r.detectors, profiles...)
 		}
 		if err != nil {
 			// One that an upgrade broke is shown as failing and holds no other back.
@@ -138,12 +159,12 @@ func (r *Rules) compile(custom []store.Policy, stored []store.Override) error {
 		}
 		all = append(all, p)
 	}
-	set, err := policy.Compile(all, admitted(all, stored), r.detectors)
+	set, err := policy.Compile(all, admitted(all, s.overrides), r.detectors, profiles...)
 	if err != nil {
 		return err
 	}
 	r.current.Store(set)
-	r.read = digest(custom, stored)
+	r.read = s.digest()
 	return nil
 }
 

@@ -67,6 +67,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.DB) {
 		{"a link works once", links},
 		{"values of the installation", meta},
 		{"overrides", overrides},
+		{"profiles", profiles},
 		{"the audit log is a chain", auditChain},
 		{"a change that cannot be audited is not made", auditTogether},
 		{"a rate budget is granted a few seconds ahead", budgetGrants},
