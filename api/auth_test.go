@@ -31,6 +31,7 @@ var (
 		"list-destinations": mAll, "create-destination": mAdmin, "test-destination": mAdmin, "get-destination": mAll, "update-destination": mAdmin, "delete-destination": mAdmin,
 		"list-deliveries": mEvidence, "list-finding-deliveries": mEvidence, "preview-destination": mEvidence, "replay-deliveries": mAdmin, "list-detectors": mAll, "list-policies": mAll, "get-policy": mAll, "get-detector": mAll, "update-policy": "author admin", "list-tokens": mAudit,
 		"create-token": mAdmin, "delete-token": mAdmin, "list-audit": mAudit, "get-system": mAll,
+		"list-profiles": mAll, "get-profile": mAll, "list-profile-versions": mAll, "create-profile": "author admin", "check-profile": "author admin", "update-profile": "author admin", "delete-profile": "author admin",
 		"get-setup": Public, "set-up": Public, "create-session": Public, "use-link": Public, "get-session": mAll, "delete-session": Person, "change-password": Person,
 		"list-records": mEvidence, "list-record-history": mEvidence, "list-record-changes": mEvidence,
 		"list-users": mAudit, "create-user": mAdmin, "update-user": mAdmin, "create-user-link": mAdmin,

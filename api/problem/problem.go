@@ -39,9 +39,12 @@ const (
 	CodeTransition      = "OB-4092" // 409
 	CodePaused          = "OB-4093" // 409
 	CodeLocked          = "OB-4094" // 409
+	CodeProfileChanged  = "OB-4100" // 409
+	CodeProfileUsed     = "OB-4101" // 409
 	CodeTooLarge        = "OB-4130" // 413
 	CodeMediaType       = "OB-4150" // 415
 	CodeTestFailed      = "OB-4220" // 422, where a failed test has no code of its own
+	CodeProfile         = "OB-4225" // 422
 	CodeTooMany         = "OB-4290" // 429
 	CodeInternal        = "OB-5000" // 500
 	CodeAudit           = "OB-5030" // 503
