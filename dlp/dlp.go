@@ -27,6 +27,8 @@ type Match struct {
 	Value       string   `json:"-"` // hex of HMAC-SHA256(idkey, detector-independent canonical value)[:16]
 	Fingerprint string   `json:"-"` // key id + ":" + hex of HMAC-SHA256(fpkey, kind ‖ canonical value)[:16]
 	Also        []string `json:"-"` // detectors that lost the overlap
+	Base        float64  `json:"-"` // confidence by the form alone; Engine.Why says what the rest is made of
+	Marks       Marks    `json:"-"`
 }
 
 // Confidence bands.

@@ -42,6 +42,7 @@ type rule struct {
 	parts       []*rule // alternatives of a pattern, each with its own keywords; they find matches of whole
 	whole       *rule
 	scan        scanFunc
+	version     func() string // see Engine.Why
 }
 
 var idPattern = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}\.[a-z][a-z0-9_]{0,59}$`)

@@ -23,6 +23,7 @@ func (s *state) add(c candidate) {
 	}
 	r := c.rule
 	v := s.text[c.start:c.end]
+	c.base = c.confidence
 	if r.validator.Check != nil {
 		switch r.validator.Check(v) {
 		case validate.Reject:
@@ -30,6 +31,7 @@ func (s *state) add(c candidate) {
 		case validate.Pass:
 			c.validated = !r.validator.Soft
 			c.confidence += r.validator.Weight
+			c.marks |= markCheck
 		case validate.Unknown:
 		}
 	}
@@ -41,6 +43,7 @@ func (s *state) add(c candidate) {
 	}
 	if slices.ContainsFunc(r.Weak, func(w string) bool { return indexFold(v, w) >= 0 }) {
 		c.confidence -= weakWeight
+		c.marks |= markWeak
 	}
 	if secret(r) && validate.Filler(v) {
 		c.confidence = min(c.confidence, filler)
@@ -128,9 +131,11 @@ func (s *state) weigh(c *candidate) bool {
 	against := slices.ContainsFunc(r.negative, func(w string) bool { return hasWord(text, w) })
 	if against {
 		c.confidence -= negativeWeight
+		c.marks |= markNegative
 	}
 	if n > 0 && (!against || c.formed) { // Else the word against it outweighs those for it: "test card".
 		c.confidence += r.ContextWeight
+		c.marks |= markContext
 	}
 	return true
 }

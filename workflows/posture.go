@@ -88,7 +88,7 @@ func (j *judges) ask(ctx context.Context, tx *store.Tx, s subject, late bool, be
 		}
 		broken[d.PolicyID] = true
 		f := findings.Detection{
-			PolicyID: d.PolicyID, PolicyVersion: d.Version, Kind: d.Kind, Severity: d.Severity, Title: d.Title, OccurredAt: at, Actor: what.actor, Stream: s.Stream, Scope: s.Scope,
+			PolicyID: d.PolicyID, PolicyVersion: d.Version, Kind: d.Kind, Severity: d.Severity, Title: d.Title, OccurredAt: at, Actor: what.actor, Asked: j.asked(d), Stream: s.Stream, Scope: s.Scope,
 			Resource: findings.Resource{Kind: what.resource.Kind, ID: what.resource.ID, Name: j.mask(what.resource.Name), URL: what.resource.URL},
 		}
 		ref := findings.Ref{Kind: s.Kind, ID: s.ID}
@@ -101,7 +101,7 @@ func (j *judges) ask(ctx context.Context, tx *store.Tx, s subject, late bool, be
 		}
 		for _, i := range d.Evidence {
 			if !posture {
-				f.Instances = append(f.Instances, findings.NewInstance{Resource: ref, Part: s.unit.places[i].Part, Path: s.unit.places[i].Path, At: at, Match: s.unit.matches[i]})
+				f.Instances = append(f.Instances, findings.NewInstance{Resource: ref, Part: s.unit.places[i].Part, Path: s.unit.places[i].Path, At: at, Match: s.unit.matches[i], Why: j.Engine.Why(s.unit.matches[i]).Encode()})
 			}
 		}
 		if len(f.Instances) > 0 {

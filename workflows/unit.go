@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/outband/outband/connectors"
@@ -90,7 +91,7 @@ func (p *page) detect(ctx context.Context, tx *store.Tx, u *unit, what about) []
 			continue
 		}
 		f := findings.Detection{
-			PolicyID: d.PolicyID, PolicyVersion: d.Version, Kind: d.Kind, Severity: d.Severity, Title: d.Title, OccurredAt: u.at, Actor: what.actor,
+			PolicyID: d.PolicyID, PolicyVersion: d.Version, Kind: d.Kind, Severity: d.Severity, Title: d.Title, OccurredAt: u.at, Actor: what.actor, Asked: p.asked(d),
 			Resource: findings.Resource{Kind: what.resource.Kind, ID: what.resource.ID, Name: p.mask(what.resource.Name), URL: what.resource.URL},
 		}
 		if d.About == policy.AboutActor && what.actor.ID != "" {
@@ -98,12 +99,21 @@ func (p *page) detect(ctx context.Context, tx *store.Tx, u *unit, what about) []
 		}
 		ref := findings.Ref{Kind: u.ref.Kind, ID: u.ref.ID}
 		for _, i := range d.Evidence {
-			f.Instances = append(f.Instances, findings.NewInstance{Resource: ref, Part: u.places[i].Part, Path: u.places[i].Path, At: u.places[i].At, Match: u.matches[i]})
+			f.Instances = append(f.Instances, findings.NewInstance{Resource: ref, Part: u.places[i].Part, Path: u.places[i].Path, At: u.places[i].At, Match: u.matches[i], Why: p.Engine.Why(u.matches[i]).Encode()})
 		}
 		if len(f.Instances) == 0 {
 			f.Instances = []findings.NewInstance{{Resource: ref, At: u.at}}
 		}
 		out = append(out, f)
+	}
+	return out
+}
+
+// asked is what the expression of a decision asked for, with the words of the source masked (invariant 4).
+func (a *Activities) asked(d policy.Decision) []policy.Asked {
+	out := slices.Clone(d.Asked)
+	for i := range out {
+		out[i].Value = a.mask(out[i].Value)
 	}
 	return out
 }
@@ -185,6 +195,8 @@ type storedMatch struct {
 	Path        string   `json:"t,omitempty"`
 	AtMicros    int64    `json:"u,omitempty"`
 	Text        int      `json:"n,omitempty"`
+	Base        float64  `json:"q,omitempty"`
+	Marks       int      `json:"w,omitempty"`
 }
 
 func (u *unit) encode(mask func(string) string) (string, error) {
@@ -193,7 +205,7 @@ func (u *unit) encode(mask func(string) string) (string, error) {
 	for i, m := range u.matches {
 		at := u.places[i]
 		s.Matches = append(s.Matches, storedMatch{
-			m.Detector, m.Start, m.End, m.Line, m.Confidence, m.Validated, m.Masked, m.Before, m.After, m.Context, m.Value, m.Fingerprint, m.Also, at.Part, at.Path, store.Micros(at.At), at.text,
+			m.Detector, m.Start, m.End, m.Line, m.Confidence, m.Validated, m.Masked, m.Before, m.After, m.Context, m.Value, m.Fingerprint, m.Also, at.Part, at.Path, store.Micros(at.At), at.text, m.Base, int(m.Marks),
 		})
 	}
 	b, err := json.Marshal(s)
@@ -212,7 +224,7 @@ func decodeUnit(at time.Time, result string) (*unit, error) {
 	for _, m := range s.Matches {
 		u.matches = append(u.matches, dlp.Match{
 			Detector: m.Detector, Start: m.Start, End: m.End, Line: m.Line, Confidence: m.Confidence, Validated: m.Validated, Masked: m.Masked, Before: m.Before, After: m.After,
-			Context: m.Context, Value: m.Value, Fingerprint: m.Fingerprint, Also: m.Also,
+			Context: m.Context, Value: m.Value, Fingerprint: m.Fingerprint, Also: m.Also, Base: m.Base, Marks: dlp.Marks(m.Marks),
 		})
 		u.places = append(u.places, matchPlace{m.Part, m.Path, store.FromMicros(m.AtMicros), m.Text})
 		u.given = max(u.given, m.Text)

@@ -52,6 +52,7 @@ type Configuration struct {
 	MinConfidence float64  // 0 means that of the profile
 	Workers       int      // 0 means one for each processor
 	MaxFileBytes  int64    // what is behind it in a file is not scanned; 0 means 1 GiB
+	Explain       bool     // say why of each finding; of format json
 	Version       string   // of the program, for SARIF
 }
 
@@ -89,6 +90,13 @@ type Finding struct {
 	Confidence float64 `json:"confidence"`
 	Validated  bool    `json:"validated"`
 	Masked     string  `json:"masked"`
+	Why        *Why    `json:"why,omitempty"` // with Configuration.Explain
+}
+
+// Why is dlp.Why, with the detector's words that stood near.
+type Why struct {
+	dlp.Why
+	Context []string `json:"context"`
 }
 
 type scanner struct {
@@ -133,6 +141,9 @@ func newScanner(cfg Configuration, deps Dependencies) (*scanner, error) {
 	prof, err := chooseProfile(cfg, all)
 	if err != nil {
 		return nil, err
+	}
+	if cfg.Explain && cfg.Format != "json" {
+		return nil, errors.New("--explain goes with --format json")
 	}
 	if len(cfg.Paths) == 0 {
 		return nil, errors.New("nothing to scan; give a file, a folder or - for standard input")
@@ -295,7 +306,12 @@ func (s *scanner) findings(path string, res dlp.Result) []Finding {
 		if m.Confidence < s.prof.MinConfidence {
 			continue
 		}
+		var why *Why
+		if s.cfg.Explain {
+			why = &Why{s.engine.Why(m), append([]string{}, m.Context...)}
+		}
 		out = append(out, Finding{
+			Why:  why,
 			Path: path, Location: fmt.Sprintf("line %d", m.Line), Detector: m.Detector, Title: s.titles[m.Detector].Title,
 			Start: m.Start, End: m.End, Line: m.Line, Confidence: m.Confidence, Validated: m.Validated, Masked: m.Masked,
 		})

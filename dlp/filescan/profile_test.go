@@ -49,3 +49,26 @@ func TestAProfileReportsFilesThatMeetIt(t *testing.T) {
 		})
 	}
 }
+
+func TestExplainSaysWhyInJSON(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "card.txt", "visa card number 4111 1111 1111 1111\n")
+	r := run(t, filescan.Configuration{Paths: []string{dir}, Format: "json", Explain: true}, "")
+	if len(r.findings) != 1 || r.findings[0].Why == nil {
+		t.Fatalf("findings %+v, errors %q", r.findings, r.err)
+	}
+	why := r.findings[0].Why
+	sum := 0.0
+	for _, s := range why.Steps {
+		sum += s.Delta
+	}
+	if len(why.Context) == 0 || len(why.Checks) == 0 || why.DetectorVersion == "" || int(sum*100+0.5) != int(r.findings[0].Confidence*100+0.5) {
+		t.Errorf("why is %+v of a confidence of %v", why, r.findings[0].Confidence)
+	}
+	if r := run(t, filescan.Configuration{Paths: []string{dir}, Format: "text", Explain: true}, ""); r.code != filescan.ExitFailed || !strings.Contains(r.err, "--explain goes with --format json") {
+		t.Errorf("code %d, errors %q", r.code, r.err)
+	}
+	if r := run(t, filescan.Configuration{Paths: []string{dir}, Format: "json"}, ""); strings.Contains(r.out, `"why"`) {
+		t.Error("why is told unasked")
+	}
+}

@@ -102,8 +102,9 @@ type Decision struct {
 	Kind     string
 	Severity string
 	Title    string
-	About    string // as in Policy: AboutActor, or empty
-	Evidence []int  // indices into Input.Matches that belong to the finding, those the expression's globs name
-	Shadow   bool   // mode shadow: counted, no finding
-	Failed   bool   // the expression failed and, having a match, keeps the finding
+	About    string  // as in Policy: AboutActor, or empty
+	Asked    []Asked // what the expression asked for, in its order
+	Evidence []int   // indices into Input.Matches that belong to the finding, those the expression's globs name
+	Shadow   bool    // mode shadow: counted, no finding
+	Failed   bool    // the expression failed and, having a match, keeps the finding
 }

@@ -25,10 +25,11 @@ type program struct {
 	selectors []namedSelector
 	profiles  []dlp.Profile // that it asks for
 	shipped   []dlp.Profile // the same as they come with Outband; those that do not, as in profiles
-	standing  []string      // kinds of records that it counts, sorted
-	fields    []string      // of records, that it names, in its order
-	asks      bool          // it has questions to the store
-	closing   *program      // of closed_by; nil: there is none
+	questions []question
+	standing  []string // kinds of records that it counts, sorted
+	fields    []string // of records, that it names, in its order
+	asks      bool     // it has questions to the store
+	closing   *program // of closed_by; nil: there is none
 }
 
 // namedSelector is a selector with the literals that it was made of.
@@ -65,6 +66,7 @@ func compile(p *Policy, detectors []string, profiles []dlp.Profile) (out *progra
 	if at, problem := checkPatterns(tree); problem != "" {
 		return nil, p.fault(out.at(at), ErrInvalid, "%s", problem)
 	}
+	out.questions = questions(tree)
 	if err := out.collect(tree, detectors, profiles); err != nil {
 		return nil, err
 	}
@@ -184,7 +186,7 @@ func (p *program) evidence(in *Input) []int {
 
 // run evaluates the expression. small says that the input is within the sizes that the worst case was reckoned with.
 func (p *program) run(u *unit, small bool) (bool, error) {
-	u.prog, u.err = p, nil
+	u.prog, u.err, u.answers = p, nil, nil
 	if p.free != nil && small {
 		value, _, err := p.free.Eval(u)
 		return p.result(u, value, err)

@@ -253,7 +253,9 @@ func (s *Set) Evaluate(in Input, look Lookups) ([]Decision, []Failure) {
 		if err != nil && len(evidence) == 0 {
 			continue
 		}
+		asked := c.asked(&u)
 		decisions = append(decisions, Decision{
+			Asked:    asked,
 			PolicyID: c.policy.ID, Version: c.policy.Version, Kind: c.policy.Kind, Severity: c.severity, Title: c.policy.Title,
 			About: c.policy.About, Evidence: evidence, Shadow: c.shadow, Failed: err != nil,
 		})

@@ -20,6 +20,8 @@ type unit struct {
 	prog *program
 	err  error // the first error of a lookup
 
+	answers map[string]int64 // of the store, by the question as it is written
+
 	shipped bool // profiles are as they come with Outband
 }
 
@@ -189,7 +191,7 @@ func askTotal(u *unit, args []ref.Val) ref.Val {
 		return types.IntZero
 	}
 	n, err := u.look.Total(u.prog.policy.ID, string(glob))
-	return u.answer(n, err)
+	return u.answer(n, err, fnTotal, args)
 }
 
 func askRecent(u *unit, args []ref.Val) ref.Val {
@@ -203,17 +205,21 @@ func askRecent(u *unit, args []ref.Val) ref.Val {
 		return types.IntZero
 	}
 	n, err := u.look.Recent(string(glob), string(scope), time.Duration(within.Duration))
-	return u.answer(n, err)
+	return u.answer(n, err, fnRecent, args)
 }
 
-// answer keeps the store's error beside the evaluation, so that the failure can wrap it.
-func (u *unit) answer(n int64, err error) ref.Val {
+// answer keeps the store's error beside the evaluation, so that the failure can wrap it, and its answer, so that a decision can tell of it.
+func (u *unit) answer(n int64, err error, function string, args []ref.Val) ref.Val {
 	if err != nil {
 		if u.err == nil {
 			u.err = err
 		}
 		return types.NewErr("lookup")
 	}
+	if u.answers == nil {
+		u.answers = map[string]int64{}
+	}
+	u.answers[written(function, args)] = n
 	return types.Int(n)
 }
 
