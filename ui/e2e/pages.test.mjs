@@ -14,6 +14,7 @@ const pages = [
   ['/destinations', 'Destinations'],
   ['/policies', 'Policies'],
   ['/detectors', 'Detectors'],
+  ['/profiles', 'Profiles'],
   ['/settings', 'Settings and health'],
   ['/users', 'Users'],
   ['/tokens', 'API tokens'],

@@ -45,6 +45,7 @@ const destinationNew = page('/destinations/new', () => import('./pages/destinati
 const destination = page('/destinations/$id', () => import('./pages/destinations/DestinationPage'), 'DestinationPage');
 const policies = page('/policies', () => import('./pages/policies/Policies'), 'Policies');
 const detectors = page('/detectors', () => import('./pages/policies/Detectors'), 'Detectors');
+const profiles = page('/profiles', () => import('./pages/policies/Profiles'), 'Profiles');
 const settings = page('/settings', () => import('./pages/settings/Settings'), 'Settings');
 const users = page('/users', () => import('./pages/settings/Users'), 'Users');
 const tokens = page('/tokens', () => import('./pages/settings/Tokens'), 'Tokens');
@@ -64,7 +65,7 @@ const finding = createRoute({
 const tree = root.addChildren([
   signIn,
   setUp,
-  shell.addChildren([overview, connections, connectionNew, connection, records, coverage, findings, finding, destinations, destinationNew, destination, policies, detectors, settings, users, tokens, audit]),
+  shell.addChildren([overview, connections, connectionNew, connection, records, coverage, findings, finding, destinations, destinationNew, destination, policies, detectors, profiles, settings, users, tokens, audit]),
 ]);
 
 export function makeRouter(queries: QueryClient) {
