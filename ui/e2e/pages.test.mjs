@@ -63,6 +63,7 @@ test('the demo’s pages, light and dark', async (t) => {
     for (const [path, first] of [
       ['/policies', /./],
       ['/detectors', /./],
+      ['/profiles', /./],
     ]) {
       await t.test(`the drawer of ${path}, ${scheme}`, async () => {
         await page.goto(url + path);
