@@ -80,7 +80,10 @@ func TestAnUpgradeCopiesTheDatabaseFirst(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	next, have := fstest.MapFS{}, int64(len(known))
+	next, have := fstest.MapFS{}, int64(0)
+	if _, err := fmt.Sscanf(filepath.Base(known[len(known)-1]), "%05d_", &have); err != nil {
+		t.Fatal(err)
+	}
 	for _, name := range known {
 		text, err := migrations.ReadFile(name)
 		if err != nil {
