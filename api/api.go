@@ -20,7 +20,6 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/outband/outband/connectors"
-	"github.com/outband/outband/dlp"
 	"github.com/outband/outband/dlp/policy"
 	"github.com/outband/outband/findings"
 	"github.com/outband/outband/findings/deliver"
@@ -29,6 +28,8 @@ import (
 	"github.com/outband/outband/internal/secret"
 	"github.com/outband/outband/internal/store"
 	"github.com/outband/outband/internal/vault"
+	"github.com/outband/outband/workflows"
+	"github.com/outband/outband/workflows/authoring"
 )
 
 // Configuration of the API.
@@ -114,9 +115,10 @@ type Dependencies struct {
 	Connectors      []connectors.Connector
 	Findings        Findings
 	Deliverer       *deliver.Deliverer
-	Detectors       func() []dlp.Detector
+	Detectors       *workflows.Detectors
 	Policies        func(context.Context) ([]policy.Effective, error)
-	PoliciesChanged func(context.Context) error // an override was stored: scans take it from now on
+	Author          *authoring.Author
+	PoliciesChanged func(context.Context) error // an override or a custom policy was stored: scans take it from now on
 	PolicyFailures  func() map[string]int64     // evaluations without an answer since the start, by policy; nil: none are counted here
 	Runner          Runner
 	TestConnection  TestFunc
@@ -148,6 +150,8 @@ type API struct {
 	huma      huma.API
 	handler   http.Handler
 	openapi   []byte
+
+	uploading sync.Mutex // held while the file of an exact table arrives
 
 	stop    chan struct{}
 	stopped sync.Once
@@ -206,7 +210,7 @@ func New(cfg Configuration, d Dependencies) (*API, error) {
 func (d *Dependencies) check() error {
 	for name, missing := range map[string]bool{
 		"DB": d.DB == nil, "Vault": d.Vault == nil, "Findings": d.Findings == nil, "Deliverer": d.Deliverer == nil, "Detectors": d.Detectors == nil,
-		"Policies": d.Policies == nil, "PoliciesChanged": d.PoliciesChanged == nil, "Runner": d.Runner == nil, "TestConnection": d.TestConnection == nil, "Estimate": d.Estimate == nil,
+		"Policies": d.Policies == nil, "PoliciesChanged": d.PoliciesChanged == nil, "Author": d.Author == nil, "Runner": d.Runner == nil, "TestConnection": d.TestConnection == nil, "Estimate": d.Estimate == nil,
 		"CheckURL": d.CheckURL == nil, "Health": d.Health == nil, "UI": d.UI == nil, "Log": d.Log == nil, "Now": d.Now == nil,
 	} {
 		if missing {

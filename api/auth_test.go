@@ -20,6 +20,7 @@ var (
 	mAll      = "viewer analyst responder author admin auditor service"
 	mEvidence = "analyst responder author admin auditor service"
 	mTriage   = "analyst responder author admin"
+	mAuthor   = "author admin"
 	mAdmin    = "admin"
 	mAudit    = "admin auditor"
 	matrix    = map[string]string{
@@ -29,11 +30,18 @@ var (
 		"list-findings": mAll, "get-finding": mEvidence, "update-finding": mTriage, "list-instances": mEvidence,
 		"list-finding-history": mEvidence, "update-findings": mTriage, "count-findings": mAll, "count-people": mAll, "chart-findings": mAll, "export-findings": mEvidence,
 		"list-destinations": mAll, "create-destination": mAdmin, "test-destination": mAdmin, "get-destination": mAll, "update-destination": mAdmin, "delete-destination": mAdmin,
-		"list-deliveries": mEvidence, "list-finding-deliveries": mEvidence, "preview-destination": mEvidence, "replay-deliveries": mAdmin, "list-detectors": mAll, "list-policies": mAll, "get-policy": mAll, "get-detector": mAll, "update-policy": "author admin", "list-tokens": mAudit,
+		"list-deliveries": mEvidence, "list-finding-deliveries": mEvidence, "preview-destination": mEvidence, "replay-deliveries": mAdmin, "list-detectors": mAll, "list-policies": mAll, "get-policy": mAll, "get-detector": mAll, "update-policy": "author admin", "create-policy": mAuthor, "replace-policy": mAuthor, "delete-policy": mAuthor, "check-policy": mAuthor,
+		"export-policies": mAuthor, "import-policies": mAuthor, "list-policy-versions": mAuthor, "list-shadow-findings": mEvidence, "get-policy-source": mAuthor, "list-tokens": mAudit,
 		"create-token": mAdmin, "delete-token": mAdmin, "list-audit": mAudit, "get-system": mAll,
 		"list-profiles": mAll, "get-profile": mAll, "list-profile-versions": mAll, "create-profile": "author admin", "check-profile": "author admin", "update-profile": "author admin", "delete-profile": "author admin",
 		"get-setup": Public, "set-up": Public, "create-session": Public, "use-link": Public, "get-session": mAll, "delete-session": Person, "change-password": Person,
 		"list-records": mEvidence, "list-record-history": mEvidence, "list-record-changes": mEvidence,
+		"list-exceptions": mEvidence, "get-exception": mEvidence, "create-exception": "author admin", "update-exception": "author admin", "revoke-exception": "author admin",
+		"get-policy-yield": mAll, "get-detector-yield": mAll, "resume-policy": "author admin",
+		"get-allowlist": mAll, "update-allowlist": "author admin",
+		"create-detector": mAuthor, "check-detector": mAuthor, "update-detector": mAuthor, "replace-detector": mAuthor, "delete-detector": mAuthor,
+		"get-detector-source": mEvidence, "list-detector-versions": mEvidence, "list-dictionaries": mAll, "put-dictionary": mAuthor, "delete-dictionary": mAuthor,
+		"list-exact-tables": mAll, "create-exact-table": mAuthor, "get-exact-table": mAll, "upload-exact-table": mAuthor, "delete-exact-table": mAuthor,
 		"list-users": mAudit, "create-user": mAdmin, "update-user": mAdmin, "create-user-link": mAdmin,
 	}
 )
@@ -57,7 +65,7 @@ func TestEveryOperationIsForItsRolesOnly(t *testing.T) {
 			seen++
 			url := strings.ReplaceAll(path, "{id}", "none")
 			body := ""
-			if method == http.MethodPost || method == http.MethodPatch {
+			if method == http.MethodPost || method == http.MethodPut || method == http.MethodPatch {
 				body = "{}"
 			}
 			if nobody := k.do("", method, url, body); row != Public {

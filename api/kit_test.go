@@ -28,6 +28,8 @@ import (
 	"github.com/outband/outband/internal/secret"
 	"github.com/outband/outband/internal/store"
 	"github.com/outband/outband/internal/vault"
+	"github.com/outband/outband/workflows"
+	"github.com/outband/outband/workflows/authoring"
 )
 
 // Secrets of the tests, made up. None of them may ever come back (TestCanary).
@@ -211,10 +213,8 @@ func newKit(t *testing.T, cfg Configuration) *kit {
 	k.deps = Dependencies{
 		DB: db, Vault: v, Connectors: []connectors.Connector{{Manifest: []byte(testManifest)}}, Findings: search.New(db, k.keys),
 		Deliverer: deliver.New(deliver.Dependencies{DB: db, Keys: k.keys, HTTP: &http.Client{Transport: k}, Now: k.clock.now, Version: "test"}),
-		Detectors: func() []dlp.Detector {
-			return []dlp.Detector{{ID: "secret.example", Title: "Example key", Kind: dlp.KindToken, Severity: "high"}, {ID: "card.example", Title: "Example card", Kind: dlp.KindScanner, Severity: "medium"}}
-		},
-		Policies: k.policies, PoliciesChanged: func(context.Context) error { return k.runner.note("policies", "") }, Runner: k.runner, TestConnection: k.tester.test, Estimate: k.tester.guess,
+		Detectors: k.detectors(v, []dlp.Detector{{ID: "secret.example", Title: "Example key", Kind: dlp.KindToken, Severity: "high"}, {ID: "card.example", Title: "Example card", Kind: dlp.KindScanner, Severity: "medium"}}),
+		Author:    k.author(db), Policies: k.policies, PoliciesChanged: func(context.Context) error { return k.runner.note("policies", "") }, Runner: k.runner, TestConnection: k.tester.test, Estimate: k.tester.guess,
 		CheckURL: func(raw string) error {
 			if strings.Contains(raw, "10.0.0.") {
 				return errors.New("the address is private and not in egress.allow")
@@ -237,6 +237,16 @@ func newKit(t *testing.T, cfg Configuration) *kit {
 	return k
 }
 
+// detectors are those of a process that scans nothing, so that they need not compile.
+func (k *kit) detectors(v *vault.Vault, builtin []dlp.Detector) *workflows.Detectors {
+	k.t.Helper()
+	d, err := workflows.NewDetectors(k.t.Context(), workflows.DetectorDependencies{DB: k.db, Vault: v, Builtin: builtin})
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	return d
+}
+
 // policies is two policies with the overrides of the store, as scans would read them.
 func (k *kit) policies(ctx context.Context) ([]policy.Effective, error) {
 	overrides, err := store.Overrides(ctx, k.db.Read())
@@ -244,6 +254,17 @@ func (k *kit) policies(ctx context.Context) ([]policy.Effective, error) {
 		return nil, err
 	}
 	var out []policy.Effective
+	custom, err := store.CustomPolicies(ctx, k.db.Read())
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range custom {
+		p, err := policy.Parse([]byte(c.YAML))
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, policy.Effective{Policy: p, Severity: p.Severity, Mode: p.Mode})
+	}
 	for _, id := range []string{"content.example", "activity.example"} {
 		p := &policy.Policy{ID: id, Version: 1, Title: "Example", Kind: strings.Split(id, ".")[0], Severity: "high", Mode: policy.ModeOn, Guide: "Look.", On: policy.On{Items: []string{"message"}}, When: "true"}
 		e := policy.Effective{Policy: p, Severity: p.Severity, Mode: p.Mode}
@@ -260,6 +281,16 @@ func (k *kit) policies(ctx context.Context) ([]policy.Effective, error) {
 		out = append(out, e)
 	}
 	return out, nil
+}
+
+// author saves custom policies over the real built-in ones, with no file beside them.
+func (k *kit) author(db *store.DB) *authoring.Author {
+	k.t.Helper()
+	a, err := authoring.New(db, func() []string { return []string{"secret.example", "card.example"} }, func(ctx context.Context) ([]dlp.Profile, error) { return workflows.Profiles(ctx, db.Read()) }, nil)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	return a
 }
 
 // run runs a subtest whose failures are its own.

@@ -116,8 +116,8 @@ func (a *API) profiles(ctx context.Context) ([]Profile, error) {
 				x.Source = sourceChanged
 			}
 		}
-		for _, d := range a.d.Detectors() {
-			if p.Has(d.ID) {
+		for _, id := range a.d.Detectors.IDs() {
+			if p.Has(id) {
 				x.Selected++
 			}
 		}
@@ -198,8 +198,8 @@ func (a *API) checkProfile(ctx context.Context, in *CheckProfileInput) (*Output[
 		return nil, err
 	}
 	out := ProfileCheck{Problems: some(wrong), YAML: string(text)}
-	for _, d := range a.d.Detectors() {
-		if p.Has(d.ID) {
+	for _, id := range a.d.Detectors.IDs() {
+		if p.Has(id) {
 			out.Selected++
 		}
 	}
@@ -208,12 +208,8 @@ func (a *API) checkProfile(ctx context.Context, in *CheckProfileInput) (*Output[
 
 // profileProblems is what is wrong with a profile: by itself, and for the tests of the policies that ask for it.
 func (a *API) profileProblems(ctx context.Context, p dlp.Profile) ([]problem.Field, error) {
-	var ids []string
-	for _, d := range a.d.Detectors() {
-		ids = append(ids, d.ID)
-	}
 	var out []problem.Field
-	for _, wrong := range p.Check(ids) {
+	for _, wrong := range p.Check(a.d.Detectors.IDs()) {
 		out = append(out, problem.Field{Location: "body." + indexed(wrong.Field), Message: wrong.Reason})
 	}
 	if len(out) > 0 {

@@ -34,7 +34,7 @@ func TestProfilesAreMadeChangedAndRemoved(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k.api.d.Detectors = func() []dlp.Detector { return all }
+	k.api.d.Detectors = k.detectors(k.deps.Vault, all)
 	author, viewer := k.token(RoleAuthor), k.token(RoleViewer)
 	const list, own, shipped = "/api/v1/profiles", "/api/v1/profiles/own", "/api/v1/profiles/pci"
 
@@ -99,7 +99,7 @@ func TestAProfileThatPoliciesAskForStays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k.api.d.Detectors = func() []dlp.Detector { return all }
+	k.api.d.Detectors = k.detectors(k.deps.Vault, all)
 	author := k.token(RoleAuthor)
 	k.do(author, "POST", "/api/v1/profiles", profileBody(t, map[string]any{"id": "own"})).want(201)
 	p, err := policy.Parse([]byte("id: custom.own\nversion: 1\ntitle: Own\nseverity: low\nguide: Look.\non: {items: [\"*\"]}\nwhen: profile(\"own\") || profile(\"pci\")\n" +

@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/outband/outband/dlp"
 )
 
 // Who may do what. An operation whose row names no role is refused to everybody.
@@ -82,11 +84,47 @@ func (a *API) routes() []route {
 		get("list-deliveries", "/destinations/{id}/deliveries", evidence, "List the deliveries of a destination, the newest first", a.listDeliveries),
 		post("replay-deliveries", "/destinations/{id}/replay", admins, http.StatusOK, "Send events again, under the same ids", a.replayDeliveries),
 
+		get("get-detector-yield", "/detectors/yield", anyone, "What each detector found and how often it looked, today and in 7 days", a.detectorYield),
+		get("get-policy-yield", "/policies/yield", anyone, "What each policy found and what it cost, today and in 7 days", a.policyYield),
 		get("list-detectors", "/detectors", anyone, "List detectors", a.listDetectors),
+		post("create-detector", "/detectors", authors, http.StatusCreated, "Save a custom detector; it is in force at once", a.createDetector),
+		post("check-detector", "/detectors/check", authors, http.StatusOK, "Hold the file of a detector to lint, examples and cost, and try it on a text, without saving anything", a.checkDetector),
 		get("get-detector", "/detectors/{id}", anyone, "Get a detector", a.getDetector),
+		patch("update-detector", "/detectors/{id}", authors, "Switch a detector on or off", a.updateDetector),
+		put("replace-detector", "/detectors/{id}", authors, "Save the next version of a custom detector", a.replaceDetector),
+		remove("delete-detector", "/detectors/{id}", authors, "Remove a custom detector; its versions stay", a.deleteDetector),
+		get("get-detector-source", "/detectors/{id}/source", evidence, "Get the file of a detector", a.detectorSource),
+		get("list-detector-versions", "/detectors/{id}/versions", evidence, "List the versions of a custom detector, the newest first", a.detectorVersions),
+		get("list-dictionaries", "/dictionaries", anyone, "List dictionaries: counts, never the words", a.listDictionaries),
+		upload(post("put-dictionary", "/dictionaries", authors, http.StatusOK, "Upload a list of words, a new one or in place of one: UTF-8, one word or phrase on a line", a.putDictionary), dlp.MaxWordList),
+		remove("delete-dictionary", "/dictionaries/{id}", authors, "Remove a dictionary that no detector names", a.deleteDictionary),
+		get("list-exact-tables", "/exact-tables", anyone, "List tables of exact values", a.listExactTables),
+		post("create-exact-table", "/exact-tables", authors, http.StatusCreated, "Make a table; its key is shown once, and its values are hashed with it where they are", a.createExactTable),
+		get("get-exact-table", "/exact-tables/{id}", anyone, "Get a table", a.getExactTable),
+		binaryBody(put("upload-exact-table", "/exact-tables/{id}/file", authors, "Upload what outband edm hash has written", a.uploadExactTable)),
+		remove("delete-exact-table", "/exact-tables/{id}", authors, "Remove a table that no detector names, and its key", a.deleteExactTable),
 		get("list-policies", "/policies", anyone, "List policies with what the overrides make of them", a.listPolicies),
 		get("get-policy", "/policies/{id}", anyone, "Get a policy", a.getPolicy),
 		patch("update-policy", "/policies/{id}", authors, "Override the severity or mode of a policy", a.updatePolicy),
+		post("create-policy", "/policies", authors, http.StatusCreated, "Save a new custom policy; a red test refuses it", a.createPolicy),
+		put("replace-policy", "/policies/{id}", authors, "Save a new version of a custom policy; a red test refuses it", a.replacePolicy),
+		remove("delete-policy", "/policies/{id}", authors, "Retire a custom policy; its findings and versions stay", a.deletePolicy),
+		post("check-policy", "/policies/check", authors, http.StatusOK, "Compile a policy and run its tests without saving it", a.checkPolicy),
+		get("export-policies", "/policies/export", authors, "Get the files of all custom policies", a.exportPolicies),
+		post("import-policies", "/policies/import", authors, http.StatusOK, "Save the files of several custom policies, all or none, or try it", a.importPolicies),
+		get("list-policy-versions", "/policies/{id}/versions", authors, "List the versions of a custom policy, the newest first", a.policyVersions),
+		get("list-shadow-findings", "/policies/{id}/shadow", evidence, "List what a policy in shadow would have made findings of, the newest first", a.shadowFindings),
+		get("get-policy-source", "/policies/{id}/source", authors, "Get the file of a policy, also of one that is built in", a.policySource),
+		post("resume-policy", "/policies/{id}/resume", authors, http.StatusOK, "Resume a policy that was paused because it cost or found too much", a.resumePolicy),
+
+		get("get-allowlist", "/allowlist", anyone, "List published test data that makes no finding, group by group", a.allowlist),
+		patch("update-allowlist", "/allowlist/{id}", authors, "Switch a group of test data on or off", a.updateAllowlist),
+
+		get("list-exceptions", "/exceptions", evidence, "List exceptions from policies, the one that expires first at the beginning", a.listExceptions),
+		post("create-exception", "/exceptions", authors, http.StatusCreated, "Make an exception from a policy, with an owner, a reason and an end", a.createException),
+		get("get-exception", "/exceptions/{id}", evidence, "Get an exception", a.getException),
+		patch("update-exception", "/exceptions/{id}", authors, "Extend an exception, or change its owner or reason", a.updateException),
+		post("revoke-exception", "/exceptions/{id}/revoke", authors, http.StatusOK, "End an exception; it stays in the list", a.revokeException),
 
 		get("list-profiles", "/profiles", anyone, "List profiles: sets of detectors with thresholds", a.listProfiles),
 		post("create-profile", "/profiles", authors, http.StatusCreated, "Make a profile", a.createProfile),
@@ -129,6 +167,21 @@ func patch[I, O any](id, path string, roles []string, summary string, h func(con
 
 func put[I, O any](id, path string, roles []string, summary string, h func(context.Context, *I) (*O, error)) route {
 	return operation(http.MethodPut, id, path, roles, http.StatusOK, summary, h)
+}
+
+// upload is an operation whose body is text of up to maxBytes.
+func upload(r route, maxBytes int64) route {
+	r.op.MaxBodyBytes = maxBytes
+	return r
+}
+
+// binaryBody is an operation that reads its body itself, as it comes.
+func binaryBody(r route) route {
+	r.op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
+		octets: {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}},
+	}}
+	r.op.MaxBodyBytes = dlp.MaxTableFile
+	return r
 }
 
 func remove[I any](id, path string, roles []string, summary string, h func(context.Context, *I) error) route {

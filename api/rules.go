@@ -14,30 +14,36 @@ import (
 	"github.com/outband/outband/api/problem"
 	"github.com/outband/outband/connectors"
 	"github.com/outband/outband/dlp/policy"
+	"github.com/outband/outband/findings"
 	"github.com/outband/outband/internal/store"
 )
 
 // Policy is a policy with what the overrides make of it.
 type Policy struct {
-	ID              string    `json:"id"`
-	Version         int       `json:"version"`
-	Title           string    `json:"title"`
-	Description     string    `json:"description"`
-	Kind            string    `json:"kind" enum:"content,activity,posture"`
-	Severity        string    `json:"severity" enum:"critical,high,medium,low,info" doc:"In force."`
-	Mode            string    `json:"mode" enum:"on,shadow,off" doc:"In force. shadow: evaluated and counted, makes no finding."`
-	DefaultSeverity string    `json:"default_severity" doc:"Of the policy itself."`
-	DefaultMode     string    `json:"default_mode" doc:"Of the policy itself."`
-	Locked          bool      `json:"locked" doc:"It cannot be switched off, its severity not lowered, and its findings not dismissed."`
-	Guide           string    `json:"guide" doc:"What to do; {resource.url} stands for the link into the app."`
-	On              policy.On `json:"on"`
-	When            string    `json:"when" doc:"CEL."`
-	References      []string  `json:"references"`
-	Tests           int       `json:"tests" doc:"How many tests the policy carries; they passed when it was loaded."`
-	TestNames       []string  `json:"test_names"`
-	Source          string    `json:"source" enum:"built-in,file,custom" doc:"Comes with Outband, is in policies.dir, or is in the store."`
-	SuspendedFor    []string  `json:"suspended_for" doc:"Connections whose app does not give the records that the policy is about: it rests there, and closes nothing."`
-	Failures        int64     `json:"failures" doc:"Evaluations that gave no answer since the process started; over 0: the policy is failing."`
+	ID              string       `json:"id"`
+	Version         int          `json:"version"`
+	Title           string       `json:"title"`
+	Description     string       `json:"description"`
+	Kind            string       `json:"kind" enum:"content,activity,posture"`
+	Severity        string       `json:"severity" enum:"critical,high,medium,low,info" doc:"In force; where severity_when decides, the worst that it can give."`
+	Mode            string       `json:"mode" enum:"on,shadow,off" doc:"In force. shadow: evaluated, and what it finds stands in shadow alone: no finding, no delivery."`
+	DefaultSeverity string       `json:"default_severity" doc:"Of the policy itself."`
+	DefaultMode     string       `json:"default_mode" doc:"Of the policy itself."`
+	SeverityWhen    string       `json:"severity_when" doc:"CEL that gives the severity of each text, activity or record; empty: it is one word, or an override decides."`
+	Severities      []string     `json:"severities" doc:"What severity_when can give, the worst first."`
+	Locked          bool         `json:"locked" doc:"It cannot be switched off, its severity not lowered, and its findings not dismissed."`
+	Guide           string       `json:"guide" doc:"What to do; {resource.url} stands for the link into the app."`
+	On              policy.On    `json:"on"`
+	When            string       `json:"when" doc:"CEL."`
+	References      []string     `json:"references"`
+	Tests           int          `json:"tests" doc:"How many tests the policy carries; they passed when it was loaded."`
+	TestNames       []string     `json:"test_names"`
+	Source          string       `json:"source" enum:"built-in,file,custom" doc:"Comes with Outband, is in policies.dir, or is in the store."`
+	SuspendedFor    []string     `json:"suspended_for" doc:"Connections whose app does not give the records that the policy is about: it rests there, and closes nothing."`
+	Failures        int64        `json:"failures" doc:"Evaluations that gave no answer since the process started; over 0: the policy is failing."`
+	ShadowFindings  int64        `json:"shadow_findings" doc:"In mode shadow: how many findings its newest version would have made, at most 1000."`
+	Error           string       `json:"error" doc:"Why a stored policy compiles no longer, so that it rests with mode off; empty otherwise."`
+	Pause           *PolicyPause `json:"pause,omitempty" doc:"That it cost or found too much; absent: it did not, or was resumed."`
 }
 
 // Sources of policies and detectors.
@@ -54,14 +60,28 @@ func (a *API) rendered(ctx context.Context, all ...policy.Effective) ([]Policy, 
 		return nil, err
 	}
 	failures := a.d.PolicyFailures()
+	pauses, err := a.pauses(ctx)
+	if err != nil {
+		return nil, err
+	}
 	snapshots, manifest, err := a.snapshots(ctx)
+	if err != nil {
+		return nil, err
+	}
+	shadow, err := findings.ShadowCounts(ctx, a.d.DB.Read())
 	if err != nil {
 		return nil, err
 	}
 	out := make([]Policy, 0, len(all))
 	for _, e := range all {
 		p := render(e)
+		if e.Mode == policy.ModeShadow {
+			p.ShadowFindings = shadow[p.ID]
+		}
 		p.Failures = failures[p.ID]
+		if pause, ok := pauses[p.ID]; ok {
+			p.Pause = &pause
+		}
 		p.SuspendedFor = suspendedFor(e, snapshots, manifest)
 		switch {
 		case a.builtIn[p.ID]:
@@ -130,9 +150,15 @@ func render(e policy.Effective) Policy {
 	for _, t := range p.Tests {
 		names = append(names, t.Name)
 	}
+	broken := ""
+	if e.Err != nil {
+		broken = e.Err.Error()
+	}
+	// Of a policy that compiles no longer, not all may be known.
+	kind, severity := cmp.Or(p.Kind, policy.KindContent), cmp.Or(p.Severity, policy.SeverityInfo)
 	return Policy{
-		ID: p.ID, Version: p.Version, Title: p.Title, Description: p.Description, Kind: p.Kind, Severity: e.Severity, Mode: e.Mode, DefaultSeverity: p.Severity,
-		DefaultMode: cmp.Or(p.Mode, policy.ModeOn), Locked: p.Locked, Guide: p.Guide, On: p.On, When: p.When, References: some(p.References), Tests: len(p.Tests), TestNames: names,
+		ID: p.ID, Version: p.Version, Title: p.Title, Description: p.Description, Kind: kind, Severity: cmp.Or(e.Severity, severity), Mode: e.Mode, DefaultSeverity: severity,
+		SeverityWhen: e.SeverityWhen(), Severities: some(e.Levels), Error: broken, DefaultMode: cmp.Or(p.Mode, policy.ModeOn), Locked: p.Locked, Guide: p.Guide, On: p.On, When: p.When, References: some(p.References), Tests: len(p.Tests), TestNames: names,
 	}
 }
 
@@ -198,6 +224,11 @@ func (a *API) updatePolicy(ctx context.Context, in *UpdatePolicyInput) (*Output[
 		}
 		if err := store.PutOverride(ctx, tx, o, actor(ctx)); err != nil {
 			return err
+		}
+		if cmp.Or(o.Mode, e.Policy.Mode) != policy.ModeShadow {
+			if err := findings.DropShadow(ctx, tx, in.ID); err != nil {
+				return err
+			}
 		}
 		return audit(ctx, tx, "policy.override", in.ID, map[string]string{"severity": o.Severity, "mode": o.Mode})
 	})

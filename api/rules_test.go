@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -15,19 +16,18 @@ import (
 func TestDetectorsShowWhatTheyLookFor(t *testing.T) {
 	k := newKit(t, Configuration{})
 	viewer := k.token(RoleViewer)
-	k.api.d.Detectors = func() []dlp.Detector {
-		return []dlp.Detector{
-			{
-				ID: "secret.example", Title: "Example key", Kind: dlp.KindToken, Severity: "high", Prefixes: []string{"exk_"}, Keywords: []string{"example"}, Pattern: "exk_[a-z]{8}", Confidence: 0.8,
-				Examples: dlp.Examples{Match: []string{"key «exk_{a-z:8}»"}, NoMatch: []string{"exk_"}},
-			},
-			{ID: "card.example", Title: "Example card", Kind: dlp.KindScanner, Severity: "medium", Scanner: "number", Optional: true},
-		}
-	}
+	k.api.d.Detectors = k.detectors(k.deps.Vault, []dlp.Detector{
+		{
+			ID: "secret.example", Title: "Example key", Kind: dlp.KindToken, Severity: "high", Prefixes: []string{"exk_"}, Keywords: []string{"example"}, Pattern: "exk_[a-z]{8}", Confidence: 0.8,
+			Examples: dlp.Examples{Match: []string{"key «exk_{a-z:8}»"}, NoMatch: []string{"exk_"}},
+		},
+		{ID: "card.example", Title: "Example card", Kind: dlp.KindScanner, Severity: "medium", Scanner: "number", Optional: true},
+	})
 	got := k.do(viewer, "GET", "/api/v1/detectors/secret.example", "").want(200)
 	want := map[string]any{
 		"id": "secret.example", "title": "Example key", "description": "", "kind": "token", "severity": "high", "optional": false, "keywords": []any{"example"}, "prefixes": []any{"exk_"},
 		"pattern": "exk_[a-z]{8}", "scanner": "", "validator": "", "context": []any{}, "confidence": 0.8, "references": []any{}, "source": "built-in", "lines": []any{},
+		"on": true, "mode": "", "list": "", "table": "", "version": 0.0, "failing": "",
 		"examples": map[string]any{"match": []any{"key «exk_{a-z:8}»"}, "no_match": []any{"exk_"}},
 	}
 	if diff := cmp.Diff(want, got.object()); diff != "" {
@@ -42,6 +42,25 @@ func TestDetectorsShowWhatTheyLookFor(t *testing.T) {
 		t.Errorf("the detector differs from that of the list (-one +list):\n%s", diff)
 	}
 	k.do(viewer, "GET", "/api/v1/detectors/none", "").problem(404, problem.CodeNotFound)
+}
+
+func TestBuiltInDetectorsShowHowWellTheyDo(t *testing.T) {
+	k := newKit(t, Configuration{})
+	all, err := dlp.Builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.api.d.Detectors = k.detectors(k.deps.Vault, all)
+	one := k.do(k.token(RoleViewer), "GET", "/api/v1/detectors/financial.card", "").want(200).object()
+	quality, ok := one["quality"].(map[string]any)
+	if !ok || quality["planted"].(float64) < 5 || quality["recall"].(float64) < 0.5 || quality["recall"].(float64) > 1 || quality["precision"].(float64) > 1 {
+		t.Errorf("quality is %v", one["quality"])
+	}
+	for _, d := range k.do(k.token(RoleViewer), "GET", "/api/v1/detectors?limit=10", "").want(200).items() {
+		if quality, ok := d.(map[string]any)["quality"].(map[string]any); !ok || quality["planted"].(float64) == 0 {
+			t.Errorf("the list shows %v", d)
+		}
+	}
 }
 
 func TestPoliciesShowTheirSourceTestsAndFailures(t *testing.T) {
@@ -85,6 +104,14 @@ func TestPoliciesShowTheirSourceTestsAndFailures(t *testing.T) {
 		t.Errorf("policies are %v (-want +got):\n%s", list, diff)
 	}
 	k.do(viewer, "GET", "/api/v1/policies/none", "").problem(404, problem.CodeNotFound)
+
+	k.api.d.Policies = func(context.Context) ([]policy.Effective, error) {
+		return []policy.Effective{{Policy: policy.Sketch([]byte("id: zz.custom\ntitle: Ours\n")), Mode: policy.ModeOff, Err: errors.New("line 2: it compiles no longer")}}, nil
+	}
+	broken := k.do(viewer, "GET", "/api/v1/policies/zz.custom", "").want(200)
+	if broken.text("error") != "line 2: it compiles no longer" || broken.text("mode") != "off" || broken.text("title") != "Ours" || broken.text("source") != "custom" {
+		t.Errorf("a policy that compiles no longer is %s", broken.body)
+	}
 }
 
 func TestALockedPolicyCannotBeMuted(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/outband/outband/dlp/view"
+	"github.com/outband/outband/internal/id"
 )
 
 // source gives the blocks of a text in order.
@@ -63,27 +64,41 @@ type candidate struct {
 
 // state is the working memory of one scan. A pool keeps it, so clean text allocates nothing.
 type state struct {
-	engine   *Engine
-	keys     Keys
-	memory   memory
-	decoder  view.Decoder
-	view     view.View
-	text     []byte // the view's text
-	src      []byte // the block
-	base     int    // where the view begins in the text; 0: at its beginning
-	columns  []column
-	header   []byte // the column names of a table, in lower case; see readHeader
-	names    [headerBytes]byte
-	near     nearby
-	cands    []candidate // sorted by start before matches are made
-	found    []found
-	kept     []int        // matches kept so far, by rule
-	forms    [][]codeLine // lines of code, by rule of engine.codes
-	deadline time.Time
-	steps    int
-	current  *rule
-	over     bool
-	cut      bool
+	engine        *Engine
+	keys          Keys
+	byID          *id.Summer // of keys; nil: no key, or no match yet
+	byFingerprint *id.Summer
+	memory        memory
+	decoder       view.Decoder
+	view          view.View
+	text          []byte // the view's text
+	src           []byte // the block
+	base          int    // where the view begins in the text; 0: at its beginning
+	columns       []column
+	line          openLine
+	header        []byte // the column names of a table, in lower case; see readHeader
+	names         [headerBytes]byte
+	columnStarts  starts // of header
+	near          nearby
+	cands         []candidate // sorted by start before matches are made
+	covers        []span      // matches that touch the context of the one that is made
+	found         []found
+	kept          []int        // matches kept so far, by rule
+	forms         [][]codeLine // lines of code, by rule of engine.codes
+	runs          []charRun    // by rule
+	lookouts      []lookout    // by rule.slot
+	blocks        int          // number of the block, counted over all scans
+	deadline      time.Time
+	steps         int
+	current       *rule
+	over          bool
+	cut           bool
+	nested        nested
+	published     *published         // what this scan leaves out; nil: nothing
+	room          [maxPublished]byte // of published
+	tried         []int64            // candidates that were looked at, by rule
+	touched       []int              // rules that tried names
+	exact         []*tableState
 }
 
 // found is a match that left its block, with what overlap resolution needs.
@@ -91,10 +106,18 @@ type found struct {
 	Match
 	rule      *rule
 	canonical string // the value, until it is digested
+	group     int    // not 0: it was compressed; those of one group have one place and do not overlap
+	place     int    // among those of its group
 }
 
 func newState(e *Engine) *state {
-	return &state{engine: e, kept: make([]int, len(e.rules)), forms: make([][]codeLine, len(e.codes))}
+	n := len(e.rules)
+	s := &state{
+		engine: e, kept: make([]int, n), tried: make([]int64, n), runs: make([]charRun, n), lookouts: make([]lookout, e.slots),
+		forms: make([][]codeLine, len(e.codes)),
+	}
+	s.nested.root, s.nested.kept = s, make([]int, n)
+	return s
 }
 
 // run scans a whole text, block by block. A panic in a detector ends this text only.
@@ -103,8 +126,8 @@ func (s *state) run(ctx context.Context, src source) (res Result, err error) {
 		// The value of a panic may quote the text, so it is dropped (invariant 4).
 		if p := recover(); p != nil {
 			id := "-"
-			if s.current != nil {
-				id = s.current.ID
+			if r := s.working(); r != nil {
+				id = r.ID
 			}
 			s.cands = s.cands[:0]
 			res, err = Result{}, fmt.Errorf("scan with detector %s: %w", id, ErrPanic)
@@ -112,6 +135,7 @@ func (s *state) run(ctx context.Context, src source) (res Result, err error) {
 	}()
 	clear(s.kept)
 	s.found, s.over, s.cut, s.current, s.columns = nil, false, false, nil, s.columns[:0]
+	s.nested.begin()
 	var left time.Duration
 	line, enc := 1, view.UTF8
 	for first := true; ; first = false {
@@ -144,11 +168,12 @@ func (s *state) block(buf []byte, base, own, end, skip int, enc view.Encoding, l
 	s.src = buf[skip:]
 	s.view = s.decoder.Decode(s.src, enc)
 	s.text, s.base = s.view.Text, base
+	s.blocks++
 	if base == 0 && own == 0 {
 		s.readHeader()
 	}
 	s.cands, s.near = s.cands[:0], nearby{}
-	s.engine.filter.literals(s)
+	s.engine.filter.find(s)
 	s.digits()
 	s.ats()
 	if len(s.columns) > 0 {
@@ -156,9 +181,16 @@ func (s *state) block(buf []byte, base, own, end, skip int, enc view.Encoding, l
 	}
 	s.unseen()
 	s.code()
+	if len(s.engine.dictionaries) > 0 {
+		s.dictionaries()
+	}
+	if len(s.engine.tables) > 0 {
+		s.tables()
+	}
 	if len(s.cands) > 0 {
 		s.collect(base+skip, own-skip, end-skip, enc, line)
 	}
+	s.encoded(base+skip, own-skip, end-skip, enc, line)
 	return line + countLines(buf[max(own, 0):end], enc)
 }
 

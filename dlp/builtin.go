@@ -38,16 +38,25 @@ func Builtin() ([]Detector, error) {
 	return slices.Clone(all), err
 }
 
-// Load reads custom detectors and refuses those that do not compile or disagree with their own examples. The error wraps one *LintError for
+// Load reads custom detectors and refuses those that do not compile, disagree with their own examples, or are too slow. The error wraps one *LintError for
 // each complaint.
-func Load(file string, data []byte) ([]Detector, error) {
+func Load(file string, data []byte) ([]Detector, error) { return Stock{}.Load(file, data) }
+
+// Load is the function Load for detectors that may name what is in stock.
+func (s Stock) Load(file string, data []byte) ([]Detector, error) {
 	all, err := Parse(file, data)
 	if err != nil {
 		return nil, err
 	}
 	var errs []error
 	for _, d := range all {
-		errs = append(errs, Check(d)...)
+		found := s.Check(d)
+		if len(found) == 0 {
+			if _, err := s.Cost(d); err != nil {
+				found = append(found, err)
+			}
+		}
+		errs = append(errs, found...)
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err

@@ -1,5 +1,11 @@
 package dlp
 
+import (
+	"bytes"
+	"encoding/binary"
+	"math/bits"
+)
+
 // confirm looks at the text around one keyword.
 func (s *state) confirm(r *rule, from, to int) {
 	if s.overdue() {
@@ -33,9 +39,10 @@ func (s *state) token(r *rule, from, to int) {
 	if from > 0 && isWord(s.text[from-1]) {
 		return
 	}
-	end := to
-	for end < len(s.text) && end-to < r.Length.Max+4 && r.set[s.text[end]] {
-		end++
+	limit := min(len(s.text), to+r.Length.Max+4)
+	end, crowded := s.runEnd(r, to, limit)
+	if crowded {
+		return
 	}
 	for end-to > r.Length.Min && (s.text[end-1] == '.' || s.text[end-1] == '-') {
 		end-- // The full stop of a sentence, a dash behind a word.
@@ -49,33 +56,54 @@ func (s *state) token(r *rule, from, to int) {
 	s.add(candidate{rule: r, start: from, end: end, confidence: r.Confidence})
 }
 
+// crowd is how many values of one rule may begin in a run of its characters within the length of the longest: more of them are none, and each would cost
+// as much as the run is long.
+const crowd = 8
+
+// charRun is the last run of characters of a rule's values that was looked at.
+type charRun struct {
+	block     int
+	from, end int
+	starts    [crowd]int // where the last values began, the nth at n modulo crowd
+	n         int
+}
+
+// runEnd returns where the run of characters of the rule ends that goes on at from, limit at most. It is crowded when too many values began in it just before.
+// Together these keep the work linear when a text repeats a prefix.
+func (s *state) runEnd(r *rule, from, limit int) (end int, crowded bool) {
+	m := &s.runs[r.index]
+	if m.block != s.blocks || from < m.from || from > m.end {
+		m.block, m.from, m.end, m.n = s.blocks, from, from, 0
+	}
+	if last := m.starts[(m.n+crowd-1)%crowd]; m.n == 0 || last != from {
+		first := m.starts[m.n%crowd]
+		crowded = m.n >= crowd && from-first <= r.Length.Max
+		m.starts[m.n%crowd] = from
+		m.n++
+	}
+	for m.end < limit && r.run[s.text[m.end]] {
+		m.end++
+	}
+	return min(m.end, limit), crowded
+}
+
 func (s *state) pattern(r *rule, from, to int) {
 	const slack = 4 // one character, so that \b sees its neighbour
 	if r.before != nil && (from == 0 || !r.before[s.text[from-1]]) {
 		return
 	}
-	if r.lead >= 0 {
-		start := from - r.lead
-		if start < 0 || r.group == 0 && start > 0 && isWord(s.text[start-1]) && isWord(s.text[start]) {
-			return // The second is what bounded would say of the match, before the expression runs.
+	for start := max(0, from-r.most); start <= from-r.least; start++ {
+		if !r.first[s.text[start]] || r.group == 0 && start > 0 && isWord(s.text[start-1]) && isWord(s.text[start]) {
+			continue // The second is what bounded would say of the match, before the expression runs.
 		}
-		if m := r.pattern.FindSubmatchIndex(s.text[start:min(len(s.text), start+r.longest+slack)]); m != nil {
+		window := s.text[start:min(len(s.text), start+r.longest+slack)]
+		if r.ahead != nil && !s.ahead(r, start, start+len(window)) {
+			continue
+		}
+		if m := r.pattern.FindSubmatchIndex(window); m != nil && start+m[1] >= to {
 			s.addPattern(r, start, m)
-		}
-		return
-	}
-	start := max(0, from-r.longest-slack)
-	window := s.text[start:min(len(s.text), to+r.longest+slack)]
-	for at := 0; at < len(window); {
-		m := r.pattern.FindSubmatchIndex(window[at:])
-		if m == nil || start+at+m[0] > from {
 			return
 		}
-		if start+at+m[1] >= to {
-			s.addPattern(r, start+at, m)
-			return
-		}
-		at += max(m[1], 1)
 	}
 }
 
@@ -94,10 +122,7 @@ func (s *state) addPattern(r *rule, base int, m []int) {
 
 // assignment reads name, operator and value behind a keyword.
 func (s *state) assignment(r *rule, from, name int) {
-	i := name
-	for i < len(s.text) && i-name < nameTail && nameByte(s.text[i]) {
-		i++
-	}
+	i := s.nameEnd(name)
 	if r.Name == "strict" {
 		// Digits and "s" are the only things that may follow: password2, tokens.
 		i = name
@@ -111,7 +136,7 @@ func (s *state) assignment(r *rule, from, name int) {
 	if at, ok := s.operator(i); ok && (identifies(r, s.text[name:i]) || s.value(r, at)) {
 		return
 	}
-	if at, ok := s.verb(name); ok && s.value(r, at) {
+	if s.sentence(r, name) {
 		return
 	}
 	if s.flag(from) {
@@ -123,15 +148,31 @@ func (s *state) assignment(r *rule, from, name int) {
 			return
 		}
 	}
-	if !identifies(r, s.text[name:i]) {
-		if at, ok := s.nextCell(i); ok && s.value(r, at) {
+	cell, inCell := s.nextCell(i)
+	end, inHeader := s.columnEnd(i)
+	if (inCell || inHeader) && !identifies(r, s.text[name:i]) {
+		if inCell && s.value(r, cell) {
 			return
 		}
-		s.columnNamed(r, from, i)
+		if inHeader {
+			s.columnNamed(r, from, end)
+		}
 	}
 	if r.Loose {
 		s.loose(r, name)
 	}
+}
+
+// nameEnd returns where the name ends whose keyword ends at i.
+func (s *state) nameEnd(i int) int {
+	t := s.text[i:min(len(s.text), i+nameTail)]
+	n := 0
+	for ; n+4 <= len(t) && nameBytes[t[n]] && nameBytes[t[n+1]] && nameBytes[t[n+2]] && nameBytes[t[n+3]]; n += 4 {
+	}
+	for n < len(t) && nameBytes[t[n]] {
+		n++
+	}
+	return i + n
 }
 
 // identifies reports whether what follows the keyword in the name of a value ends in a word for something that is no secret: the _project_id of
@@ -162,7 +203,13 @@ func identifies(r *rule, tail []byte) bool {
 	return false
 }
 
-func nameByte(c byte) bool { return isWord(c) || c == '-' || c == '.' || c == ' ' }
+// nameBytes are the bytes between a keyword and its operator.
+var nameBytes = func() (set charset) {
+	for c := range set {
+		set[c] = isWord(byte(c)) || c == '-' || c == '.' || c == ' '
+	}
+	return set
+}()
 
 // operator skips what closes a name, the operator and what opens a value: "]: , = => := > and the blanks of --flag value.
 func (s *state) operator(i int) (int, bool) {
@@ -240,31 +287,61 @@ func (s *state) flag(i int) bool {
 	return start+1 < i && s.text[start] == '-' && s.text[start+1] == '-'
 }
 
-// verb finds the last verb among the few words behind a keyword.
-func (s *state) verb(name int) (int, bool) {
-	window := s.text[name:min(len(s.text), name+nameTail)]
-	best := -1
-	for i, c := range window {
-		if c == '\n' || c == '.' || c == ';' || c == ',' {
-			break
-		}
-		if c != ' ' || i+4 > len(window) || window[i+1] != 'i' && window[i+1] != 'w' && window[i+1] != 't' && window[i+1] != 'e' {
-			continue
-		}
-		for _, v := range verbs {
-			if i+len(v) <= len(window) && string(window[i:i+len(v)]) == v {
-				best = i + len(v)
+// sentence reads the value behind the first verb, of those among the few words behind a keyword, that has one: the password is X.
+func (s *state) sentence(r *rule, name int) bool {
+	t := s.text[name:min(len(s.text), name+nameTail)]
+	read := false
+	for i := 0; i < len(t); i += 8 {
+		for blanks := blanksIn(t[i:]); blanks != 0; blanks &= blanks - 1 {
+			at := i + bits.TrailingZeros64(blanks)/8
+			n := verb(t[at:])
+			if n == 0 {
+				continue
+			}
+			if bytes.ContainsAny(t[:at], "\n.;,") {
+				return read
+			}
+			kept := len(s.cands)
+			value := s.blanks(name + at + n)
+			if value < len(s.text) && s.text[value] == ':' {
+				value++
+			}
+			if s.value(r, s.open(value)) {
+				if read = true; len(s.cands) > kept {
+					return true
+				}
 			}
 		}
 	}
-	if best < 0 {
-		return 0, false
+	return read
+}
+
+// blanksIn sets the top bit of each of the first eight bytes of b that is a blank.
+func blanksIn(b []byte) uint64 {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	if len(b) < 8 {
+		var end [8]byte
+		copy(end[:], b)
+		b = end[:]
 	}
-	i := s.blanks(name + best)
-	if i < len(s.text) && s.text[i] == ':' {
-		i++
+	x := binary.LittleEndian.Uint64(b) ^ ones*' '
+	return ^(x&^tops + ^uint64(tops)) &^ x & tops
+}
+
+// verb returns the length of the verb that b starts with, with the blanks around it; 0: none.
+func verb(b []byte) int {
+	if len(b) < 4 {
+		return 0
 	}
-	return s.open(i), true
+	if c := b[1]; c != 'i' && c != 'w' && c != 't' && c != 'e' {
+		return 0
+	}
+	for _, v := range verbs {
+		if len(v) <= len(b) && string(b[:len(v)]) == v {
+			return len(v)
+		}
+	}
+	return 0
 }
 
 // value reads the value at i and reports whether it was one.
@@ -274,8 +351,14 @@ func (s *state) value(r *rule, i int) bool {
 		quote = s.text[i]
 		i++
 	}
-	end := i
-	for end < len(s.text) && end-i <= r.Length.Max && r.set[s.text[end]] && (quote != 0 && s.text[end] != quote || quote == 0 && !closes(s.text[end])) {
+	end, limit := i, min(len(s.text), i+r.Length.Max+1)
+	if quote == 0 {
+		var crowded bool
+		if end, crowded = s.runEnd(r, i, limit); crowded {
+			return false
+		}
+	}
+	for quote != 0 && end < limit && r.set[s.text[end]] && s.text[end] != quote {
 		end++
 	}
 	if end-i > r.Length.Max {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"strings"
 	"sync"
 
 	"go.yaml.in/yaml/v3"
@@ -17,6 +18,8 @@ const (
 	KindAssignment = "assignment" // a name, an operator, a value
 	KindPattern    = "pattern"    // a bounded regular expression around a keyword
 	KindScanner    = "scanner"    // a scanner written in Go: number, email, email_list, pem, ...
+	KindDictionary = "dictionary" // words and phrases of a list
+	KindExact      = "exact"      // values of a table, known by keyed digests only
 )
 
 // Detector is one kind of sensitive data: how it is found, how sure a match is, and the examples that it is held to. It is data (YAML);
@@ -30,16 +33,24 @@ type Detector struct {
 	Severity    string   `yaml:"severity"` // a hint for policies: critical, high, medium, low, info
 	Optional    bool     `yaml:"optional"` // not in the default set; a profile or a configuration names it
 
-	Keywords []string `yaml:"keywords"` // assignment and scanner: what must stand in the text; pattern: computed when absent
-	Prefixes []string `yaml:"prefixes"` // token: exact case
-	Charset  string   `yaml:"charset"`  // token, assignment: a name (hex, alnum, ...) or a class such as A-Za-z0-9_-
-	Length   Length   `yaml:"length"`   // token: of the part behind the prefix; assignment: of the value
-	Pattern  string   `yaml:"pattern"`  // pattern: the expression, its group "value" is the match; token, assignment: the value must match it whole
-	Name     string   `yaml:"name"`     // assignment: strict: the keyword ends the name; free (default): up to 40 characters more may follow
-	Loose    bool     `yaml:"loose"`    // assignment: the value may follow without an operator
-	Scanner  string   `yaml:"scanner"`
-	Shapes   []Shape  `yaml:"shapes"` // scanner number
-	Lines    []string `yaml:"lines"`  // scanner code: forms of lines, * is any text; three of them near each other make a match
+	Keywords      []string `yaml:"keywords"` // assignment and scanner: what must stand in the text; pattern: computed when absent
+	Prefixes      []string `yaml:"prefixes"` // token: exact case
+	Charset       string   `yaml:"charset"`  // token, assignment: a name (hex, alnum, ...) or a class such as A-Za-z0-9_-
+	Length        Length   `yaml:"length"`   // token: of the part behind the prefix; assignment: of the value
+	Pattern       string   `yaml:"pattern"`  // pattern: the expression, its group "value" is the match; token, assignment: the value must match it whole
+	Name          string   `yaml:"name"`     // assignment: strict: the keyword ends the name; free (default): up to 40 characters more may follow
+	Loose         bool     `yaml:"loose"`    // assignment: the value may follow without an operator
+	Scanner       string   `yaml:"scanner"`
+	Shapes        []Shape  `yaml:"shapes"`         // scanner number
+	Words         []string `yaml:"words"`          // dictionary: in the file itself
+	List          string   `yaml:"list"`           // dictionary: a stored one, by its id
+	CaseSensitive bool     `yaml:"case_sensitive"` // dictionary: of the words in the file
+	Table         string   `yaml:"table"`          // exact: a stored table, by its id
+	Columns       []string `yaml:"columns"`        // exact: those that count; all when absent
+	Least         int      `yaml:"least"`          // exact: so many columns of one row, 1 when absent
+	Within        int      `yaml:"within"`         // exact: words from the first of them to the last, 30 when absent
+
+	Lines []string `yaml:"lines"` // scanner code: forms of lines, * is any text; three of them near each other make a match
 
 	Validator      string   `yaml:"validator"`
 	Entropy        float64  `yaml:"entropy"` // least Shannon entropy of the value, bits a character
@@ -102,7 +113,7 @@ const maxFile = 4 << 20
 // Parse reads a detector file: one YAML document with the key detectors. It checks the form only; New checks what it means.
 func Parse(file string, data []byte) ([]Detector, error) {
 	if len(data) > maxFile {
-		return nil, &LintError{File: file, Detector: "-", Reason: fmt.Sprintf("file is larger than %d bytes", maxFile)}
+		return nil, &LintError{File: file, Line: 1, Column: 1, Detector: "-", Reason: fmt.Sprintf("file is larger than %d bytes", maxFile)}
 	}
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	dec.KnownFields(true)
@@ -129,6 +140,25 @@ func Parse(file string, data []byte) ([]Detector, error) {
 	return doc.Detectors, nil
 }
 
+// Source is the detector as a file of its own, as it was written; nil for one that was not read from a file.
+func (d *Detector) Source() ([]byte, error) {
+	if d.nodes == nil {
+		return nil, nil
+	}
+	nodes := d.nodes()
+	if d.place >= len(nodes) {
+		return nil, nil
+	}
+	var b bytes.Buffer
+	enc := yaml.NewEncoder(&b)
+	enc.SetIndent(2)
+	err := enc.Encode(map[string][]*yaml.Node{"detectors": {nodes[d.place]}})
+	if err := errors.Join(err, enc.Close()); err != nil {
+		return nil, fmt.Errorf("write detector %s: %w", d.ID, err)
+	}
+	return b.Bytes(), nil
+}
+
 // positions is where the values of the detector stand in its file.
 func (d *Detector) positions() map[string]position {
 	at := map[string]position{}
@@ -143,20 +173,30 @@ func (d *Detector) positions() map[string]position {
 
 var yamlLine = regexp.MustCompile(`line (\d{1,9}): ([^\n]{1,200})`)
 
-// yamlError keeps the first complaint of the YAML reader and its line. The reader gives no column.
+// yamlError keeps the first complaint of the YAML reader and its line. The reader gives no column, and no line for the first.
 func yamlError(file string, err error) error {
 	line, reason := yamlComplaint(err)
-	return &LintError{File: file, Line: line, Column: min(line, 1), Detector: "-", Reason: reason}
+	return &LintError{File: file, Line: line, Column: 1, Detector: "-", Reason: reason}
 }
 
+// yamlComplaint is the first complaint of the YAML reader and its line, 1 where it tells none.
 func yamlComplaint(err error) (line int, reason string) {
-	reason = "invalid YAML"
+	line, reason = 1, "invalid YAML: "+clip(strings.TrimPrefix(err.Error(), "yaml: "))
 	if m := yamlLine.FindStringSubmatch(err.Error()); m != nil {
 		// The expression admits digits only, and no more than fit.
 		_, _ = fmt.Sscanf(m[1], "%d", &line)
 		reason = m[2]
 	}
 	return line, reason
+}
+
+// clip shortens what an error repeats of a file.
+func clip(s string) string {
+	const most = 120
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
 }
 
 func detectorNodes(root *yaml.Node) []*yaml.Node {
@@ -193,6 +233,9 @@ func locate(n *yaml.Node, path string, at map[string]position) {
 	}
 }
 
+// Complaint is a *LintError about a field of the detector, by those who know more of it than its file says.
+func (d *Detector) Complaint(field, reason string) error { return d.fail(field, 0, "%s", reason) }
+
 // fail makes the error about a field; offset is a byte within its text.
 func (d *Detector) fail(field string, offset int, format string, args ...any) error {
 	at := d.positions()
@@ -204,5 +247,5 @@ func (d *Detector) fail(field string, offset int, format string, args ...any) er
 	if p.quoted {
 		offset++
 	}
-	return &LintError{File: d.file, Line: p.line, Column: p.column + offset, Detector: d.ID, Reason: fmt.Sprintf(format, args...)}
+	return &LintError{File: d.file, Line: p.line, Column: p.column + offset, Detector: clip(d.ID), Reason: fmt.Sprintf(format, args...)}
 }

@@ -27,8 +27,11 @@ type Match struct {
 	Value       string   `json:"-"` // hex of HMAC-SHA256(idkey, detector-independent canonical value)[:16]
 	Fingerprint string   `json:"-"` // key id + ":" + hex of HMAC-SHA256(fpkey, kind ‖ canonical value)[:16]
 	Also        []string `json:"-"` // detectors that lost the overlap
-	Base        float64  `json:"-"` // confidence by the form alone; Engine.Why says what the rest is made of
-	Marks       Marks    `json:"-"`
+	// Encoding names what was undone to read it, the outermost first: base64, hex, gzip, zlib, percent, html, quoted_printable. Start and End are
+	// those of the encoded characters that hold the match; of compressed text, of all of it.
+	Encoding []string `json:"encoding,omitempty"`
+	Base     float64  `json:"-"` // confidence by the form alone; Engine.Why says what the rest is made of
+	Marks    Marks    `json:"-"`
 }
 
 // Confidence bands.

@@ -28,6 +28,7 @@ type Configuration struct {
 	MaxMatches   int           // for each detector and text; more sets Result.Truncated
 	BudgetPerMiB time.Duration // wall time for each MiB of text begun; 0 means none
 	Optional     bool          // also use detectors marked optional
+	Stock        Stock         // what detectors name that is not in their files
 }
 
 // DefaultConfiguration returns the bounds of the product.
@@ -38,29 +39,40 @@ func DefaultConfiguration() Configuration {
 // margin is how much text around its own part a block sees: more than the longest match and its context.
 const margin = 20 << 10
 
-// Engine is a compiled set of detectors. It is safe for concurrent use, and nothing about it changes but how much it has scanned.
+// Engine is a compiled set of detectors. It is safe for concurrent use, and nothing about it changes but what it has counted and which test data it leaves
+// out.
 type Engine struct {
 	cfg     Configuration
 	rules   []*rule
+	slots   int // rules and their parts
 	byID    map[string]*rule
 	filter  *prefilter
 	numbers numberIndex
-	runs    []*rule    // scanners that look at every run of digits
+	runs    []*rule    // scanners that look at runs of digits
+	wakes   wakes      // which of them look at which
 	mails   []*rule    // scanners that look at every @
 	lists   []*rule    // scanners over the matches of a whole text
 	bases   []*rule    // scanners for addresses in base 58
 	hidden  [5][]*rule // scanners for hidden text, by view.Kind
 	codes   []*rule    // scanners for source code
 	lines   lineIndex
+
+	dictionaries []*rule
+	tables       []*exactTable // with the rules that read them
+
 	ruleset string
 	states  sync.Pool
 	scanned atomic.Int64
+
+	published atomic.Pointer[published] // nil: nothing is left out
+	usage     []usage                   // by rule
 }
 
 // Result is what a scan found, by place. Matches below low confidence are not in it.
 type Result struct {
 	Matches   []Match
 	Truncated bool // a detector had more matches than the configuration keeps
+	Undecoded bool // encoded text went over a limit, and the rest of it was not read
 }
 
 // New compiles detectors. The error is a *LintError with the place in the detector's file. Ids are unique.
@@ -78,7 +90,7 @@ func New(detectors []Detector, cfg Configuration) (*Engine, error) {
 		if d.Optional && !cfg.Optional {
 			continue
 		}
-		r, err := compile(d)
+		r, err := compile(d, cfg.Stock)
 		if err != nil {
 			return nil, err
 		}
@@ -87,10 +99,18 @@ func New(detectors []Detector, cfg Configuration) (*Engine, error) {
 		}
 		r.index = len(e.rules)
 		r.version = sync.OnceValue(r.digest)
+		for _, x := range append([]*rule{r}, r.parts...) {
+			x.slot = e.slots
+			e.slots++
+		}
 		e.byID[d.ID] = r
 		e.rules = append(e.rules, r)
 		e.numbers.add(r)
 		switch {
+		case d.Kind == KindDictionary:
+			e.dictionaries = append(e.dictionaries, r)
+		case d.Kind == KindExact:
+			e.addExact(r)
 		case d.Kind != KindScanner:
 		case d.Scanner == "email":
 			e.mails = append(e.mails, r)
@@ -105,9 +125,14 @@ func New(detectors []Detector, cfg Configuration) (*Engine, error) {
 			k := hiddenKind(d.Scanner)
 			e.hidden[k] = append(e.hidden[k], r)
 		case r.scan != nil && len(d.Keywords) == 0:
+			if len(e.runs) == maxRuns {
+				return nil, d.fail("scanner", 0, "more than %d detectors look at every run of digits", maxRuns)
+			}
+			e.wakes.add(len(e.runs), r.runs)
 			e.runs = append(e.runs, r)
 		}
 	}
+	e.usage = make([]usage, len(e.rules))
 	e.filter = newPrefilter(e.rules)
 	sum, err := rulesetHash(e.rules)
 	if err != nil {
@@ -119,7 +144,7 @@ func New(detectors []Detector, cfg Configuration) (*Engine, error) {
 }
 
 // engineVersion is part of the ruleset: raise it when the engine finds other things with the same detectors.
-const engineVersion = "2"
+const engineVersion = "3"
 
 func rulesetHash(rules []*rule) (string, error) {
 	sorted := slices.SortedFunc(slices.Values(rules), func(a, b *rule) int { return strings.Compare(a.ID, b.ID) })
@@ -131,6 +156,7 @@ func rulesetHash(rules []*rule) (string, error) {
 			return "", fmt.Errorf("hash detector %s: %w", r.ID, err)
 		}
 		h.Write(b)
+		h.Write([]byte(r.stored()))
 	}
 	return hex.EncodeToString(h.Sum(nil)[:8]), nil
 }
@@ -143,7 +169,12 @@ func (r *rule) decides() ([]byte, error) {
 }
 
 // Ruleset names this set of detectors: two engines with the same name find the same in the same text. 16 hexadecimal digits.
-func (e *Engine) Ruleset() string { return e.ruleset }
+func (e *Engine) Ruleset() string {
+	if p := e.published.Load(); p != nil {
+		return p.ruleset
+	}
+	return e.ruleset
+}
 
 // Detectors returns the detectors in use, in the order given.
 func (e *Engine) Detectors() []Detector {
@@ -179,15 +210,23 @@ func (e *Engine) Scanned() int64 { return e.scanned.Load() }
 func (e *Engine) acquire(keys Keys) *state {
 	// The pool holds nothing but *state.
 	s := e.states.Get().(*state)
-	s.keys = keys
+	s.keys, s.published = keys, e.published.Load()
 	return s
 }
 
 // release clears what points at foreign text, so that the pool keeps none of it alive (invariant 4).
 func (e *Engine) release(s *state) {
+	s.clear()
+	e.states.Put(s)
+}
+
+// clear hands over what was counted and forgets the text.
+func (s *state) clear() {
+	s.count()
 	s.keys, s.memory = Keys{}, memory{}
+	s.byID, s.byFingerprint = nil, nil
 	s.text, s.src, s.view = nil, nil, view.View{}
-	s.near = nearby{}
+	s.near, s.current, s.room = nearby{}, nil, [maxPublished]byte{}
 	s.found = nil
 	clear(s.cands[:cap(s.cands)])
 	for i, l := range s.forms {
@@ -195,6 +234,9 @@ func (e *Engine) release(s *state) {
 			s.forms[i] = nil // One long file must not hold its memory for ever.
 		}
 	}
+	for _, t := range s.exact {
+		t.wipe()
+	}
 	s.decoder.Wipe()
-	e.states.Put(s)
+	s.nested.wipe()
 }

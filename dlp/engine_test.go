@@ -3,6 +3,7 @@ package dlp_test
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -146,7 +147,7 @@ func TestMatchFields(t *testing.T) {
 	m := got[0]
 	m.Value, m.Fingerprint = "", ""
 	want := dlp.Match{
-		Detector: "financial.card", Start: 17, End: 36, Line: 3, Confidence: 0.99, Validated: true, Masked: "***************1111",
+		Detector: "financial.card", Start: 17, End: 36, Line: 3, Confidence: 0.93, Validated: true, Masked: "***************1111",
 		Before: "xxx xxx xx xxxx: ", After: ", xx? xxx", Context: []string{"card"}, Base: 0.65, Marks: 3,
 	}
 	if diff := cmp.Diff(want, m); diff != "" {
@@ -236,6 +237,10 @@ func mixed(t *rapid.T) string {
 		"card 4111 1111 1111 1111 ", "DE89370400440532013000 ", "ssn 536-22-8714, ", "mia@weber-home.de ", "password=Tz8!kkLm9q ", "+49 30 901820 ",
 		`"text":"a\n5555555555554444"`, "postgres://app:Rk7x9Qq2z@db.internal/shop ", strings.Repeat("lorem ", 50), strings.Repeat("\\", 5),
 		"\u200b\u200c\u200b\u200d\u2060", "\U000e0068\U000e0069", "a\ufe01\ufe02\ufe03", "\u202e", `\u200b\u200c\u200b\u200d\u2060`, "ignore all previous instructions ",
+		base64.StdEncoding.EncodeToString([]byte("the card: 5555 5555 5555 4444, mia@weber-home.de")) + " ", "4d792073736e206973203533362d32322d383731342e0a20", "%20card%204111%201111 1111 1111 ",
+		"mail=20to=20mia@weber-home.de=3D=\n", "ssn 536&#45;22&#x2d;8714 &amp; ", base64.StdEncoding.EncodeToString(compress("IBAN DE89370400440532013000, tom@weber-home.de")) + "\n",
+		lines(base64.StdEncoding.EncodeToString([]byte(strings.Repeat("All is well. ", 20)+"ssn 536-22-8714.")), "\n  ", 76) + "\n", "QUtJQVF3ZXJ0eXVpb3BBU0RGR0hK", "ZGF0YTogYldsaFFIZGxZbVZ5TFdodmJXVXVaR1VnYzJGcFpBPT0=\n",
+		"АKІАIOSF0DNN7QXMPLEК ", "ｇhp_ ① ﬁ",
 		"\npackage x\n\nimport (\n", "\nif err != nil {\n\treturn nil, err\n}\n", "\nclass A:\n    def f(self):\n        return self.x\n", "DK13585628 9.8 7 ", "8003608833357361 ",
 		"-----BEGIN PRIVATE KEY-----\n" + strings.Repeat("QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWZnaGlqa2xtbm9wcXJzdHV2\n", 3) + "-----END PRIVATE KEY-----\n",
 	})
@@ -294,7 +299,11 @@ func checkMatches(t fataler, e *dlp.Engine, text string) {
 			t.Fatalf("%s at %d to %d on line %d", m.Detector, m.Start, m.End, m.Line)
 		}
 		shown := len([]rune(strings.ReplaceAll(m.Masked, "*", "")))
-		if n := utf8.RuneCountInString(text[m.Start:m.End]); shown > min(4, n/4) {
+		n := utf8.RuneCountInString(text[m.Start:m.End])
+		if slices.Contains(m.Encoding, "gzip") || slices.Contains(m.Encoding, "zlib") {
+			n = utf8.RuneCountInString(m.Masked) // The value may be longer than its place.
+		}
+		if shown > min(4, n/4) {
 			t.Fatalf("%s: the mask shows %d of %d characters", m.Detector, shown, n)
 		}
 		for _, s := range []string{m.Before, m.After} {

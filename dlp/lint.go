@@ -18,31 +18,42 @@ const (
 	minKeyword    = 3         // bytes
 	nameTail      = 40        // characters between a keyword and its operator
 	maxKeywords   = 128       // for each detector
+	maxWords      = 256       // of each list of words, for each detector
+	maxAllow      = 1024      // allowed values and expressions
 	contextRadius = 60        // characters either side in which context words count
 )
 
 // rule is a compiled detector. It is never changed.
 type rule struct {
 	Detector
-	index       int
-	set         *charset
-	value       *regexp.Regexp // whole value of a token or assignment
-	pattern     *regexp.Regexp
-	group       int // the submatch that is the value
-	longest     int
-	lead        int // bytes before the keyword, when fixed; else -1
-	cost        int
-	before      *charset // what may stand just before the keyword of a pattern; nil means anything
-	validator   validate.Validator
-	allowValues map[string]bool
-	allowRegexp []*regexp.Regexp
-	context     []string
-	negative    []string
-	shapes      []shape
-	parts       []*rule // alternatives of a pattern, each with its own keywords; they find matches of whole
-	whole       *rule
-	scan        scanFunc
-	version     func() string // see Engine.Why
+	index                         int
+	set                           *charset
+	value                         *regexp.Regexp // whole value of a token or assignment
+	pattern                       *regexp.Regexp
+	group                         int // the submatch that is the value
+	longest                       int
+	least, most                   int      // bytes of a match before the keyword
+	first                         *charset // what a match begins with
+	ahead                         finder   // what every match holds; nil: nothing like that
+	aheadSize                     int      // of the longest that it finds, bytes
+	slot                          int      // place of what the finder saw last in state.lookouts
+	run                           *charset // of a token or assignment: what a value consists of that is not quoted
+	cost                          int
+	before                        *charset // what may stand just before the keyword of a pattern; nil means anything
+	validator                     validate.Validator
+	allowValues                   map[string]bool
+	allowRegexp                   []*regexp.Regexp
+	context                       []string
+	negative                      []string
+	contextStarts, negativeStarts []uint16 // startOf of them
+	shapes                        []shape
+	parts                         []*rule // alternatives of a pattern, each with its own keywords; they find matches of whole
+	whole                         *rule
+	scan                          scanFunc
+	version                       func() string // see Engine.Why
+	runs                          runs          // of a scanner without keywords
+	words                         *Words        // of a dictionary
+	exact                         *exactRule
 }
 
 var idPattern = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}\.[a-z][a-z0-9_]{0,59}$`)
@@ -50,8 +61,8 @@ var idPattern = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}\.[a-z][a-z0-9_]{0,59}$
 var severities = []string{"critical", "high", "medium", "low", "info"}
 
 // compile checks a detector and turns it into a rule. The error is a *LintError.
-func compile(d Detector) (*rule, error) {
-	r := &rule{Detector: d, lead: -1}
+func compile(d Detector, stock Stock) (*rule, error) {
+	r := &rule{Detector: d}
 	if !idPattern.MatchString(d.ID) {
 		return nil, d.fail("id", 0, "id is not of the form family.name")
 	}
@@ -61,8 +72,8 @@ func compile(d Detector) (*rule, error) {
 	if !slices.Contains(severities, d.Severity) {
 		return nil, d.fail("severity", 0, "severity is none of %s", strings.Join(severities, ", "))
 	}
-	if d.Confidence <= 0 || d.Confidence > 1 {
-		return nil, d.fail("confidence", 0, "confidence is not in (0, 1]")
+	if err := d.checkNumbers(); err != nil {
+		return nil, err
 	}
 	if !slices.Contains([]string{"", "raw", "digits", "upper", "lower"}, d.Canonical) {
 		return nil, d.fail("canonical", 0, "canonical is none of raw, digits, upper, lower")
@@ -93,23 +104,57 @@ func compile(d Detector) (*rule, error) {
 		err = r.compilePattern()
 	case KindScanner:
 		err = r.compileScanner()
+	case KindDictionary:
+		err = r.compileDictionary(stock)
+	case KindExact:
+		err = r.compileExact(stock)
 	default:
-		err = d.fail("kind", 0, "kind is none of token, assignment, pattern, scanner")
+		err = d.fail("kind", 0, "kind is none of token, assignment, pattern, scanner, dictionary, exact")
 	}
 	return r, err
+}
+
+// checkNumbers refuses numbers out of range; what is no number is out of every range.
+func (d *Detector) checkNumbers() error {
+	for _, n := range []struct {
+		field      string
+		value      float64
+		more, most float64
+	}{{"confidence", d.Confidence, 0, 1}, {"context_weight", d.ContextWeight, -1e-9, 1}, {"entropy", d.Entropy, -1e-9, 8}} {
+		if !(n.value > n.more && n.value <= n.most) {
+			return d.fail(n.field, 0, "%s is not in its range, up to %g", n.field, n.most)
+		}
+	}
+	for i, s := range d.Shapes {
+		if !(s.Confidence >= 0 && s.Confidence <= 1) {
+			return d.fail(fmt.Sprintf("shapes.%d", i), 0, "confidence of a shape is not in [0, 1]")
+		}
+	}
+	return nil
 }
 
 func (r *rule) compileWords() error {
 	for _, list := range []struct {
 		field string
-		words []string
-		into  *[]string
-	}{{"context", r.Detector.Context, &r.context}, {"negative", r.Detector.Negative, &r.negative}} {
+		n     int
+		most  int
+	}{{"context", len(r.Detector.Context), maxWords}, {"negative", len(r.Detector.Negative), maxWords}, {"weak", len(r.Weak), maxWords}, {"allow", len(r.Allow), maxAllow}} {
+		if list.n > list.most {
+			return r.fail(list.field, 0, "%d entries; at most %d are allowed", list.n, list.most)
+		}
+	}
+	for _, list := range []struct {
+		field  string
+		words  []string
+		into   *[]string
+		starts *[]uint16
+	}{{"context", r.Detector.Context, &r.context, &r.contextStarts}, {"negative", r.Detector.Negative, &r.negative, &r.negativeStarts}} {
 		for i, w := range list.words {
 			if len(w) < 2 || len(w) > 40 {
 				return r.fail(fmt.Sprintf("%s.%d", list.field, i), 0, "a word has 2 to 40 bytes")
 			}
-			*list.into = append(*list.into, string(words(nil, []byte(w)))) // As the text is folded: letters beyond ASCII keep their case.
+			low := words(nil, []byte(w)) // As the text is folded: letters beyond ASCII keep their case.
+			*list.into, *list.starts = append(*list.into, string(low)), append(*list.starts, startOf(low))
 		}
 	}
 	if r.RequireContext && len(r.context) == 0 {
@@ -151,7 +196,14 @@ func (r *rule) compileRun(limit int) error {
 	if err != nil {
 		return r.fail("charset", 0, "%s", err)
 	}
-	r.set = set
+	r.set, r.run = set, set
+	if r.Kind == KindAssignment {
+		open := *set
+		for c := range open {
+			open[c] = open[c] && !closes(byte(c))
+		}
+		r.run = &open
+	}
 	if r.Length.Min < 1 || r.Length.Max < r.Length.Min || r.Length.Max > limit {
 		return r.fail("length", 0, "length needs 1 <= min <= max <= %d", limit)
 	}
@@ -207,39 +259,53 @@ func (r *rule) compilePattern() error {
 		if r.splitPattern() {
 			return nil
 		}
-	} else if i := slices.IndexFunc(info.literals, func(l string) bool { return !containsAny(l, r.Keywords) }); i >= 0 {
+	} else if i := slices.IndexFunc(info.literals, func(l string) bool { return firstOf(l, r.Keywords) < 0 }); i >= 0 {
 		return r.fail("keywords", 0, "the pattern also matches without any of the keywords")
 	}
-	r.pattern, r.longest, r.cost = info.compile(), info.longest, info.cost
-	if !slices.Equal(r.Keywords, info.literals) {
-		return r.patternGroup()
+	if slices.Equal(r.Keywords, info.literals) {
+		r.before = info.before
+	} else {
+		// The keyword is a part of the literal.
+		off := make([]int, len(info.literals))
+		for i, l := range info.literals {
+			off[i] = firstOf(l, r.Keywords)
+		}
+		info.least, info.most = info.least+slices.Min(off), info.most+slices.Max(off)
 	}
-	r.before = info.before
-	if info.lead >= 0 {
-		r.lead, r.pattern = info.lead, info.anchored()
+	r.setPattern(info)
+	return r.checkGroup()
+}
+
+func (r *rule) setPattern(info expression) {
+	r.longest, r.cost, r.least, r.most, r.first = info.longest, info.cost, info.least, info.most, info.first
+	switch {
+	case info.needs != nil:
+		r.ahead, r.aheadSize = classRun{info.needs, info.needed}, info.needed
+	case len(info.also) > 0:
+		r.ahead = newAnyLiteral(info.also)
+		for _, l := range info.also {
+			r.aheadSize = max(r.aheadSize, len(l))
+		}
 	}
-	return r.patternGroup()
+	r.pattern = info.anchored()
+	r.group = max(0, r.pattern.SubexpIndex("value"))
 }
 
 // splitPattern makes a part of every alternative of the pattern. A keyword of one then costs a look at that one, and mostly at a fixed place.
 func (r *rule) splitPattern() bool {
 	flags, list := alternatives(r.Pattern)
-	if len(list) < 2 || strings.Contains(r.Pattern, "(?P<") {
+	if len(list) < 2 {
 		return false
 	}
 	for _, source := range list {
-		part := &rule{Detector: r.Detector, lead: -1, whole: r}
+		part := &rule{Detector: r.Detector, whole: r}
 		info, err := part.analyse("pattern", flags+source, minKeyword)
 		if err != nil {
 			r.parts = nil
 			return false
 		}
-		part.Keywords, part.longest, part.lead, part.before = info.literals, info.longest, info.lead, info.before
-		if info.lead >= 0 {
-			part.pattern = info.anchored()
-		} else {
-			part.pattern = info.compile()
-		}
+		part.Keywords, part.before = info.literals, info.before
+		part.setPattern(info)
 		r.parts = append(r.parts, part)
 	}
 	r.pattern, r.Keywords = nil, nil
@@ -290,22 +356,26 @@ func balanced(list []string) bool {
 	})
 }
 
-func (r *rule) patternGroup() error {
-	r.group = max(0, r.pattern.SubexpIndex("value"))
+// checkGroup refuses groups without a meaning, and a value that may be nothing.
+func (r *rule) checkGroup() error {
+	if r.group > 0 && emptyValue(r.Pattern) {
+		return r.fail("pattern", 0, "the group value may be empty")
+	}
 	if r.pattern.NumSubexp() > 0 && r.group == 0 {
 		return r.fail("pattern", 0, "the only group with a meaning is (?P<value>...); write (?:...) otherwise")
 	}
 	return nil
 }
 
-func containsAny(s string, keywords []string) bool {
+// firstOf returns where the first of the keywords that s holds stands in it, without regard to case; -1: it holds none.
+func firstOf(s string, keywords []string) int {
 	s = strings.ToLower(s)
 	for _, k := range keywords {
-		if strings.Contains(s, strings.ToLower(k)) {
-			return true
+		if at := strings.Index(s, strings.ToLower(k)); at >= 0 {
+			return at
 		}
 	}
-	return false
+	return -1
 }
 
 // charset is a set of bytes.

@@ -5,6 +5,8 @@ import (
 	"regexp/syntax"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // expression is what the compiler knows about a regular expression before it runs.
@@ -13,8 +15,13 @@ type expression struct {
 	longest  int // bytes
 	cost     int // instructions × longest
 	literals []string
-	lead     int // bytes before the literal when that number is fixed, else -1
+	least    int // bytes before the literal
+	most     int
 	before   *charset
+	first    *charset // what a match begins with
+	needs    *charset // what a match holds a run of needed of; nil: nothing like that
+	needed   int
+	also     []string // other literals, in lower case, of which every match holds one; nil: none
 }
 
 // compile makes the expression that can run. What analyse let pass compiles.
@@ -40,7 +47,7 @@ func (r *rule) analyse(field, source string, anchor int) (expression, error) {
 	if edge := findOp(tree, syntax.OpBeginText, syntax.OpEndText, syntax.OpBeginLine, syntax.OpEndLine); edge {
 		return expression{}, r.fail(field, 0, "^ and $ have no meaning in a window of the text")
 	}
-	x := expression{source: source, longest: longest(tree), lead: -1}
+	x := expression{source: source, longest: longest(tree)}
 	if x.longest == 0 {
 		return expression{}, r.fail(field, 0, "expression matches nothing but empty text")
 	}
@@ -59,7 +66,11 @@ func (r *rule) analyse(field, source string, anchor int) (expression, error) {
 		if shortest(l.literals) < anchor {
 			return expression{}, r.fail(field, 0, "nothing to anchor on: no literal of at least %d bytes is in every match", anchor)
 		}
-		x.literals, x.lead, x.before = l.literals, l.lead, l.before
+		x.literals, x.least, x.most, x.before = l.literals, l.least, l.most, l.before
+		x.first = &charset{}
+		begins(tree, x.first)
+		x.needs, x.needed = needs(tree)
+		x.also = also(tree, x.literals)
 	}
 	return x, nil
 }
@@ -140,6 +151,43 @@ func longest(re *syntax.Regexp) int {
 	return min(n, ceiling)
 }
 
+// shortestMatch returns the length of the shortest match in bytes.
+func shortestMatch(re *syntax.Regexp) (n int) {
+	switch re.Op {
+	case syntax.OpLiteral:
+		return len(re.Rune)
+	case syntax.OpCharClass, syntax.OpAnyChar, syntax.OpAnyCharNotNL:
+		return 1
+	case syntax.OpRepeat:
+		return re.Min * shortestMatch(re.Sub[0])
+	case syntax.OpPlus, syntax.OpCapture:
+		return shortestMatch(re.Sub[0])
+	case syntax.OpConcat:
+		for _, s := range re.Sub {
+			n += shortestMatch(s)
+		}
+	case syntax.OpAlternate:
+		n = shortestMatch(re.Sub[0])
+		for _, s := range re.Sub[1:] {
+			n = min(n, shortestMatch(s))
+		}
+	}
+	return n
+}
+
+// emptyValue reports whether the group value of an expression that parses can match nothing.
+func emptyValue(source string) bool {
+	tree, err := syntax.Parse(source, syntax.Perl)
+	if err != nil {
+		return true
+	}
+	var look func(re *syntax.Regexp) bool
+	look = func(re *syntax.Regexp) bool {
+		return re.Op == syntax.OpCapture && re.Name == "value" && shortestMatch(re) == 0 || slices.ContainsFunc(re.Sub, look)
+	}
+	return look(tree)
+}
+
 func width(c rune, flags syntax.Flags) int {
 	if c < 0x80 && (flags&syntax.FoldCase == 0 || c != 'k' && c != 'K' && c != 's' && c != 'S') {
 		return 1
@@ -147,55 +195,148 @@ func width(c rune, flags syntax.Flags) int {
 	return 4 // Also the Kelvin sign and the long s, which fold to ASCII.
 }
 
-// fixed returns the length of every match, or -1.
-func fixed(re *syntax.Regexp) int {
+// least returns a length in bytes that no match is shorter than.
+func least(re *syntax.Regexp) int {
+	n := 0
 	switch re.Op {
 	case syntax.OpLiteral:
-		if n := longest(re); n == len(re.Rune) {
-			return n
+		return len(re.Rune)
+	case syntax.OpCharClass, syntax.OpAnyChar, syntax.OpAnyCharNotNL:
+		return 1
+	case syntax.OpRepeat:
+		return re.Min * least(re.Sub[0])
+	case syntax.OpAlternate:
+		n = least(re.Sub[0])
+		for _, s := range re.Sub[1:] {
+			n = min(n, least(s))
+		}
+	case syntax.OpConcat, syntax.OpCapture:
+		for _, s := range re.Sub {
+			n += least(s)
+		}
+	}
+	return n
+}
+
+// begins adds the bytes that a match may begin with to set, and reports whether it may also be empty.
+func begins(re *syntax.Regexp, set *charset) (empty bool) {
+	add := func(lo, hi rune) {
+		for c := lo; c <= min(hi, utf8.RuneSelf-1); c++ {
+			set[c] = true
+		}
+		for c := utf8.RuneSelf; hi >= utf8.RuneSelf && c < len(set); c++ {
+			set[c] = c&0xc0 != 0x80
+		}
+	}
+	switch re.Op {
+	case syntax.OpLiteral:
+		c := re.Rune[0]
+		add(c, c)
+		for f := unicode.SimpleFold(c); re.Flags&syntax.FoldCase != 0 && f != c; f = unicode.SimpleFold(f) {
+			add(f, f)
 		}
 	case syntax.OpCharClass:
-		if len(re.Rune) > 0 && re.Rune[len(re.Rune)-1] < 0x80 {
-			return 1
+		for i := 0; i+1 < len(re.Rune); i += 2 {
+			add(re.Rune[i], re.Rune[i+1])
 		}
-	case syntax.OpEmptyMatch, syntax.OpWordBoundary, syntax.OpNoWordBoundary:
-		return 0
-	case syntax.OpCapture:
-		return fixed(re.Sub[0])
-	case syntax.OpRepeat:
-		if n := fixed(re.Sub[0]); n >= 0 && re.Min == re.Max {
-			return n * re.Min
+	case syntax.OpAnyChar, syntax.OpAnyCharNotNL:
+		add(0, utf8.MaxRune)
+	case syntax.OpAlternate:
+		for _, s := range re.Sub {
+			empty = begins(s, set) || empty
 		}
 	case syntax.OpConcat:
-		sum := 0
 		for _, s := range re.Sub {
-			n := fixed(s)
-			if n < 0 {
-				return -1
+			if !begins(s, set) {
+				return false
 			}
-			sum += n
 		}
-		return sum
+		return true
+	case syntax.OpCapture:
+		return begins(re.Sub[0], set)
+	case syntax.OpRepeat:
+		return begins(re.Sub[0], set) || re.Min == 0
+	case syntax.OpQuest:
+		begins(re.Sub[0], set)
+		return true
+	default:
+		return true
 	}
-	return -1
+	return empty
 }
 
-// anchorSet is a set of literals of which every match holds at least one, the fixed number of bytes before it or -1, and, where that is known,
-// the bytes that may stand just before it.
-type anchorSet struct {
-	literals []string
-	lead     int
-	before   *charset
+// needs returns the class of which every match holds the longest run, of at least four, and its length; nil: none.
+func needs(re *syntax.Regexp) (set *charset, n int) {
+	switch re.Op {
+	case syntax.OpRepeat:
+		if re.Sub[0].Op != syntax.OpCharClass {
+			if re.Min > 0 {
+				return needs(re.Sub[0])
+			}
+			return nil, 0
+		}
+		if re.Min >= 4 {
+			if set = ended(re); set != nil {
+				return set, re.Min
+			}
+		}
+	case syntax.OpConcat, syntax.OpCapture:
+		for _, s := range re.Sub {
+			if c, m := needs(s); m > n {
+				set, n = c, m
+			}
+		}
+	}
+	return set, n
 }
 
-// last returns the set of bytes that a repeated class ends with, nil for all else.
-func last(re *syntax.Regexp) *charset {
+// maxAlso is how many other literals are looked for.
+const maxAlso = 16
+
+// also returns the longest literals, other than those that anchor the expression, of which every match holds one. Short ones are marks, not letters, which
+// are rare where the others are.
+func also(re *syntax.Regexp, anchor []string) []string {
+	var best []string
 	switch re.Op {
 	case syntax.OpCapture:
-		return last(re.Sub[0])
+		return also(re.Sub[0], anchor)
+	case syntax.OpConcat:
+		for _, s := range re.Sub {
+			list := anchors(s).literals
+			if s.Op == syntax.OpCapture || s.Op == syntax.OpConcat {
+				list = also(s, anchor)
+			}
+			if len(list) == 0 || len(list) > maxAlso || shortest(list) <= shortest(best) || slices.ContainsFunc(list, func(l string) bool {
+				return l == "" || slices.ContainsFunc(anchor, func(a string) bool { return strings.Contains(strings.ToLower(a), strings.ToLower(l)) }) ||
+					len(l) < 4 && strings.ContainsFunc(l, func(c rune) bool { return unicode.IsLetter(c) || unicode.IsDigit(c) || c == ' ' })
+			}) {
+				continue
+			}
+			best = make([]string, len(list))
+			for i, l := range list {
+				best[i] = strings.ToLower(l)
+			}
+		}
+	}
+	return best
+}
+
+// anchorSet is a set of literals of which every match holds at least one, how many bytes stand before it at least and at most, and, where that is known,
+// the bytes that may stand just before it.
+type anchorSet struct {
+	literals    []string
+	least, most int
+	before      *charset
+}
+
+// ended returns the set of bytes that a repeated class ends with, nil for all else.
+func ended(re *syntax.Regexp) *charset {
+	switch re.Op {
+	case syntax.OpCapture:
+		return ended(re.Sub[0])
 	case syntax.OpRepeat:
 		if re.Min > 0 {
-			return last(re.Sub[0])
+			return ended(re.Sub[0])
 		}
 	case syntax.OpCharClass:
 		var set charset
@@ -233,8 +374,8 @@ func anchors(re *syntax.Regexp) anchorSet {
 		// Of a literal with other scripts, the longest part in ASCII.
 		parts := strings.FieldsFunc(strings.ToLower(string(re.Rune)), func(c rune) bool { return c >= 0x80 })
 		if len(parts) > 0 {
-			longest := slices.MaxFunc(parts, func(a, b string) int { return len(a) - len(b) })
-			return anchorSet{literals: []string{longest}, lead: -1}
+			part := slices.MaxFunc(parts, func(a, b string) int { return len(a) - len(b) })
+			return anchorSet{literals: []string{part}, most: longest(re)}
 		}
 	case syntax.OpCapture:
 		return anchors(re.Sub[0])
@@ -247,19 +388,18 @@ func anchors(re *syntax.Regexp) anchorSet {
 		for i, s := range re.Sub {
 			a := anchors(s)
 			if len(a.literals) == 0 || len(out.literals)+len(a.literals) > maxKeywords {
-				return anchorSet{lead: -1}
+				return anchorSet{}
 			}
 			if i == 0 {
-				out.lead = a.lead
-			} else if a.lead != out.lead {
-				out.lead = -1
+				out.least = a.least
 			}
+			out.least, out.most = min(out.least, a.least), max(out.most, a.most)
 			out.literals = append(out.literals, a.literals...)
 		}
 		return out
 	case syntax.OpConcat:
-		best := anchorSet{lead: -1}
-		lead := 0
+		var best anchorSet
+		shortestBefore, longestBefore := 0, 0
 		for i := 0; i < len(re.Sub); i++ {
 			// Neighbours that are exact make one longer literal.
 			a, next := anchors(re.Sub[i]), i
@@ -274,26 +414,20 @@ func anchors(re *syntax.Regexp) anchorSet {
 				a = anchorSet{literals: exact}
 			}
 			if s, b := shortest(a.literals), shortest(best.literals); s > b || s == b && len(a.literals) < len(best.literals) {
-				best = anchorSet{literals: a.literals, lead: -1}
-				if i > 0 && a.lead == 0 {
-					best.before = last(re.Sub[i-1])
-				}
-				if lead >= 0 && a.lead >= 0 {
-					best.lead = lead + a.lead
+				best = anchorSet{literals: a.literals, least: shortestBefore + a.least, most: longestBefore + a.most}
+				if i > 0 && a.most == 0 {
+					best.before = ended(re.Sub[i-1])
 				}
 			}
 			for ; i <= next; i++ {
-				if n := fixed(re.Sub[i]); n >= 0 && lead >= 0 {
-					lead += n
-				} else {
-					lead = -1
-				}
+				shortestBefore += least(re.Sub[i])
+				longestBefore += longest(re.Sub[i])
 			}
 			i--
 		}
 		return best
 	}
-	return anchorSet{lead: -1}
+	return anchorSet{}
 }
 
 // expand lists everything that re matches when that is a short list of ASCII strings, folded to lower case where case does not matter.

@@ -1,6 +1,7 @@
 package dlp
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -49,7 +50,7 @@ func (s *state) shape(self, from, to int) string {
 	for from < to && !utf8.RuneStart(s.text[from]) {
 		from++
 	}
-	busy := s.busy(self, from, to)
+	s.busy(self, from, to)
 	var b strings.Builder
 	b.Grow(to - from)
 	for i := from; i < to; {
@@ -64,7 +65,7 @@ func (s *state) shape(self, from, to int) string {
 			b.WriteByte('0')
 		case c < ' ' || c == 0x7f:
 			b.WriteByte(' ')
-		case busy && s.covered(self, i):
+		case s.covered(i):
 			b.WriteByte('x')
 		default:
 			b.WriteByte(c)
@@ -77,36 +78,32 @@ func (s *state) shape(self, from, to int) string {
 // reach is how many candidates before one are looked at for what covers its context; only a private key holds more than a few.
 const reach = 64
 
-// busy reports whether another match touches text[from:to]. The candidates are sorted by start.
-func (s *state) busy(self, from, to int) bool {
-	for n := self - 1; n >= 0 && n > self-reach; n-- {
-		if s.cands[n].end > from && s.cands[n].start < to {
-			return true
+// busy notes the other matches that touch text[from:to]. The candidates are sorted by start.
+func (s *state) busy(self, from, to int) {
+	s.covers = s.covers[:0]
+	end := from // of those noted
+	for n := max(0, self-reach+1); n < len(s.cands) && s.cands[n].start < to; n++ {
+		// One within another adds nothing.
+		if c := &s.cands[n]; n != self && c.end > end {
+			s.covers = append(s.covers, span{c.start, c.end})
+			end = c.end
 		}
 	}
-	return self+1 < len(s.cands) && s.cands[self+1].start < to
 }
 
-// covered reports whether another match covers the byte at i.
-func (s *state) covered(self, i int) bool {
-	for n := self - 1; n >= 0 && n > self-reach; n-- {
-		if s.cands[n].start <= i && i < s.cands[n].end {
-			return true
-		}
-	}
-	for n := self + 1; n < len(s.cands) && s.cands[n].start <= i; n++ {
-		if i < s.cands[n].end {
-			return true
-		}
-	}
-	return false
+// span is a part of the view's text.
+type span struct{ start, end int }
+
+// covered reports whether a match that busy noted covers the byte at i.
+func (s *state) covered(i int) bool {
+	return slices.ContainsFunc(s.covers, func(c span) bool { return c.start <= i && i < c.end })
 }
 
 // Mask returns s with every match of at least low confidence replaced by its mask: names, titles and fields of activities are foreign text too
 // (invariant 4). When the scan fails, nothing of s is shown.
 func (e *Engine) Mask(s string, keys Keys) string {
 	res, err := e.Scan([]byte(s), keys)
-	if err != nil || res.Truncated {
+	if err != nil || res.Truncated || res.Undecoded {
 		return strings.Repeat("*", min(len(s), maxStars))
 	}
 	var b strings.Builder

@@ -1,6 +1,7 @@
 package dlp
 
 import (
+	"math/bits"
 	"slices"
 	"strings"
 
@@ -19,11 +20,48 @@ type shape struct {
 type numberRef struct {
 	rule  *rule
 	shape shape
+	needs bool // without a context word the number is worth nothing
 }
 
 // numberIndex lists the shapes by the length of their first group of digits and what may follow it. A shape can only match where a run of just that
 // length starts.
-type numberIndex [41][followers][]numberRef
+type numberIndex [41][followers]numberList
+
+type numberList struct {
+	shapes []numberRef // other than plain
+	sure   []numberRef // plain
+	needs  []numberRef // plain, and need a context word
+	words  starts      // the context words of the last
+	any    bool        // one of them does not begin with a letter
+}
+
+func (l *numberList) add(ref numberRef) {
+	switch {
+	case !ref.shape.plain:
+		l.shapes = append(l.shapes, ref)
+	case !ref.needs:
+		l.sure = append(l.sure, ref)
+	default:
+		l.needs = append(l.needs, ref)
+		for _, h := range ref.rule.contextStarts {
+			if h == anyStart {
+				l.any = true
+			} else {
+				l.words[h/64] |= 1 << (h & 63)
+			}
+		}
+	}
+}
+
+// near reports whether one of the words of the list may stand in a text.
+func (l *numberList) near(in *starts) bool {
+	for i, w := range in {
+		if w&l.words[i] != 0 {
+			return true
+		}
+	}
+	return l.any
+}
 
 // What follows a run of digits.
 const (
@@ -59,17 +97,16 @@ func follower(c byte) int {
 func (x *numberIndex) put(n int, rest string, ref numberRef) {
 	if rest == "" {
 		for f := range followsUpper {
-			x[n][f] = append(x[n][f], ref)
+			x[n][f].add(ref)
 		}
 		return
 	}
 	switch rest[0] {
 	case '~':
-		x[n][followsSpace] = append(x[n][followsSpace], ref)
-		x[n][followsHyphen] = append(x[n][followsHyphen], ref)
+		x[n][followsSpace].add(ref)
+		x[n][followsHyphen].add(ref)
 	default: // A and X stand for capital letters, and are some.
-		f := follower(rest[0])
-		x[n][f] = append(x[n][f], ref)
+		x[n][follower(rest[0])].add(ref)
 	}
 }
 
@@ -77,12 +114,13 @@ func (x *numberIndex) add(r *rule) {
 	for _, sh := range r.shapes {
 		rest := sh.form[sh.lead:]
 		n := group(rest)
-		x.put(n, rest[n:], numberRef{r, sh})
+		ref := numberRef{r, sh, r.RequireContext || sh.confidence+r.validator.Weight < floor}
+		x.put(n, rest[n:], ref)
 		// A digit may stand for an X that follows: then the run goes on, as far as the next one.
 		for n < len(rest) && rest[n] == 'X' {
 			n++
 			n += group(rest[n:])
-			x.put(n, rest[n:], numberRef{r, sh})
+			x.put(n, rest[n:], ref)
 		}
 	}
 }
@@ -129,36 +167,65 @@ func (s *state) digits() {
 		for end < len(s.text) && isDigit(s.text[end]) {
 			end++
 		}
-		if n := end - i; n < len(e.numbers) {
-			follows := followsOther
-			if end < len(s.text) {
-				follows = follower(s.text[end])
-			}
-			glued, alone := i > 0 && isWord(s.text[i-1]), s.isolated(i, end)
-			for k := range e.numbers[n][follows] {
-				ref := &e.numbers[n][follows][k]
-				switch {
-				case glued && ref.shape.lead == 0:
-				case !ref.shape.plain:
-					if s.number(ref, i) && s.over {
-						return
-					}
-				case alone && ref.rule.possible(s.text[i:end]):
-					s.current = ref.rule
-					s.add(candidate{rule: ref.rule, start: i, end: end, confidence: ref.shape.confidence})
-				}
-			}
-			s.current = nil
+		before, behind := byte(0), byte(0)
+		if i > 0 {
+			before = s.text[i-1]
 		}
-		for _, r := range e.runs {
+		if end < len(s.text) {
+			behind = s.text[end]
+		}
+		if n := end - i; n < len(e.numbers) {
+			if s.numbers(&e.numbers[n][follower(behind)], i, end, isWord(before)); s.over {
+				return
+			}
+		}
+		for wake := e.wakes.at(before, s.text[i], behind, end-i); wake != 0; wake &= wake - 1 {
+			r := e.runs[bits.TrailingZeros64(wake)]
 			s.current = r
 			r.scan(s, r, i, end)
 		}
 		s.current = nil
-		if len(e.bases) > 0 {
+		if len(e.bases) > 0 && (isLetter(before) || isLetter(behind)) {
 			s.base58(i, end)
 		}
 		i = end
+	}
+}
+
+// numbers looks for the numbers of a list whose first run of digits is [i, end); glued: a word goes on into it.
+func (s *state) numbers(l *numberList, i, end int, glued bool) {
+	for k := range l.shapes {
+		if ref := &l.shapes[k]; (!glued || ref.shape.lead > 0) && s.number(ref, i) && s.over {
+			return
+		}
+	}
+	if len(l.sure)+len(l.needs) == 0 || glued || !s.isolated(i, end) {
+		return
+	}
+	for k := range l.sure {
+		s.plain(&l.sure[k], i, end)
+	}
+	if len(l.needs) > 0 && s.nearAny(l, i, end) {
+		for k := range l.needs {
+			if ref := &l.needs[k]; s.hasContext(ref.rule, i, end) {
+				s.plain(ref, i, end)
+			}
+		}
+	}
+	s.current = nil
+}
+
+// nearAny reports whether a word that a number of the list needs may stand near [i, end) or in the header of the table.
+func (s *state) nearAny(l *numberList, i, end int) bool {
+	s.surroundings(i, end)
+	return l.near(&s.near.starts) || len(s.header) > 0 && l.near(&s.columnStarts)
+}
+
+// plain confirms a shape of digits and nothing else.
+func (s *state) plain(ref *numberRef, i, end int) {
+	if ref.rule.possible(s.text[i:end]) {
+		s.current = ref.rule
+		s.add(candidate{rule: ref.rule, start: i, end: end, confidence: ref.shape.confidence})
 	}
 }
 

@@ -18,12 +18,10 @@ func TestPanicIsRecovered(t *testing.T) {
 	}
 	r := *e.byID["secret.private_key"]
 	r.scan = func(s *state, _ *rule, from, _ int) { panic(string(s.text[from:])) }
-	for i := range e.filter.lists {
-		for n := range e.filter.lists[i] {
-			for k, old := range e.filter.lists[i][n].rules {
-				if old.ID == r.ID {
-					e.filter.lists[i][n].rules[k] = &r
-				}
+	for _, l := range e.filter.literals {
+		for k, old := range l.rules {
+			if old.ID == r.ID {
+				l.rules[k] = &r
 			}
 		}
 	}
@@ -50,11 +48,9 @@ func TestKeywordOfEveryRuleIsFound(t *testing.T) {
 		t.Fatal(err)
 	}
 	found := map[string]bool{}
-	for _, list := range e.filter.lists {
-		for _, l := range list {
-			for _, r := range l.rules {
-				found[r.ID+" "+strings.ToLower(l.text)] = true
-			}
+	for _, l := range e.filter.literals {
+		for _, r := range l.rules {
+			found[r.ID+" "+strings.ToLower(l.text)] = true
 		}
 	}
 	for _, r := range e.rules {

@@ -1,30 +1,35 @@
 package dlp
 
 import (
+	"cmp"
 	"encoding/binary"
 	"math/bits"
+	"slices"
 	"strings"
 )
 
-// prefilter finds the keywords of all rules in one pass. Four bytes, five bits of each (which folds case), index a bit set; only when a bit is set are
-// the literals behind it compared. It is never changed after newPrefilter.
+// prefilter finds the keywords of all rules in one pass. Four bytes at every second place, five bits of each (which folds case), index a bit set; only
+// when a bit is set are the literals behind it compared, eight bytes at once. It is never changed after newPrefilter.
 type prefilter struct {
-	quads [1 << 20 / 64]uint64
-	slots []slot // a hash table of quads, a power of two long
-	lists [][]literal
+	quads    [1 << 20 / 64]uint64
+	ranks    [1 << 20 / 64]uint32 // how many bits are set in the words before
+	first    []uint32             // where the entries of each set bit begin, and one more
+	entries  []entry
+	literals []literal
 }
 
-// slot is where the literals of a quad are.
-type slot struct {
-	quad uint32
-	list int32 // index into lists + 1; 0: the slot is free
+// entry is a literal behind a quad. Up to eight of its bytes, the quad's among them, are compared first.
+type entry struct {
+	mask, fold, want uint64 // a text t matches when (t|fold)&mask == want
+	window           int16  // where these bytes start, from the quad on
+	back             int16  // where the quad stands in the literal; -1: a byte before it
+	literal          uint32
 }
 
 // literal is a keyword and the rules that wait for it.
 type literal struct {
 	text  string // lower case when fold
 	fold  bool
-	off   int // where the last three of its four bytes stand in text; 0: any byte may stand before them
 	rules []*rule
 }
 
@@ -34,7 +39,6 @@ func newPrefilter(rules []*rule) *prefilter {
 		fold bool
 	}
 	p := &prefilter{}
-	lists := map[uint32]int32{}
 	byText := map[key][]*rule{}
 	var order []key
 	add := func(text string, fold bool, r *rule) {
@@ -68,88 +72,140 @@ func newPrefilter(rules []*rule) *prefilter {
 			held[quad(k.text[i:])]++
 		}
 	}
-	for _, k := range order {
-		l := literal{k.text, k.fold, rarest(k.text, held), byText[k]}
-		h := trigram(k.text[l.off:])
-		if l.off > 0 {
-			p.put(lists, quad(k.text[l.off-1:]), l)
-			continue
+	type place struct {
+		quad  uint32
+		entry entry
+	}
+	var places []place
+	for n, k := range order {
+		l := literal{k.text, k.fold, byText[k]}
+		p.literals = append(p.literals, l)
+		put := func(q string, back int) {
+			e := l.entry(back)
+			e.literal = uint32(n)
+			places = append(places, place{quad(q), e})
 		}
-		for before := range uint32(32) {
-			p.put(lists, before<<15|h, l)
+		// One of two neighbouring quads stands at an even place. A short literal has any byte around it.
+		switch len(k.text) {
+		case 3:
+			for c := range 32 {
+				put(k.text+string(rune(c)), 0)
+				put(string(rune(c))+k.text, -1)
+			}
+		case 4:
+			put(k.text, 0)
+			for c := range 32 {
+				put(k.text[1:]+string(rune(c)), 1)
+			}
+		default:
+			at := rarest(k.text, held)
+			put(k.text[at:], at)
+			put(k.text[at+1:], at+1)
 		}
 	}
-	p.slots = make([]slot, 1<<bits.Len(uint(2*len(lists))))
-	for quad, list := range lists {
-		at := p.slot(quad)
-		for p.slots[at].list != 0 {
-			at = (at + 1) & (len(p.slots) - 1)
+	slices.SortStableFunc(places, func(a, b place) int { return cmp.Compare(a.quad, b.quad) })
+	p.entries = make([]entry, len(places))
+	for i, at := range places {
+		if i == 0 || at.quad != places[i-1].quad {
+			p.quads[at.quad>>6] |= 1 << (at.quad & 63)
+			p.first = append(p.first, uint32(i))
 		}
-		p.slots[at] = slot{quad, list + 1}
+		p.entries[i] = at.entry
+	}
+	p.first = append(p.first, uint32(len(p.entries)))
+	n := uint32(0)
+	for i, w := range p.quads {
+		p.ranks[i] = n
+		n += uint32(bits.OnesCount64(w))
 	}
 	return p
 }
 
-func (p *prefilter) put(lists map[uint32]int32, quad uint32, l literal) {
-	n, ok := lists[quad]
-	if !ok {
-		n = int32(len(p.lists))
-		lists[quad] = n
-		p.quads[quad>>6] |= 1 << (quad & 63)
-		p.lists = append(p.lists, nil)
+// entry returns what is compared first when the quad stands back bytes into the literal: the eight bytes around it, or the whole of a shorter one.
+func (l *literal) entry(back int) entry {
+	from := max(0, min(back-2, len(l.text)-8))
+	e := entry{window: int16(from - back), back: int16(back)}
+	for i, c := range []byte(l.text[from:min(from+8, len(l.text))]) {
+		e.mask |= 0xff << (8 * i)
+		e.want |= uint64(c) << (8 * i)
+		if l.fold && isLetter(c) {
+			e.fold |= 0x20 << (8 * i)
+		}
 	}
-	p.lists[n] = append(p.lists[n], l)
+	return e
 }
 
-// slot is where the search for a quad begins.
-func (p *prefilter) slot(quad uint32) int { return int(quad*0x9e3779b1>>7) & (len(p.slots) - 1) }
-
-// of returns the literals of a quad that has its bit set.
-func (p *prefilter) of(quad uint32) []literal {
-	at := p.slot(quad)
-	for p.slots[at].quad != quad || p.slots[at].list == 0 {
-		at = (at + 1) & (len(p.slots) - 1)
-	}
-	return p.lists[p.slots[at].list-1]
+// quad returns the bit of the first four bytes of s.
+func quad(s string) uint32 {
+	return quadBit(uint32(s[0]) | uint32(s[1])<<8 | uint32(s[2])<<16 | uint32(s[3])<<24)
 }
 
-func quad(s string) uint32 { return uint32(s[0]&31)<<15 | trigram(s[1:]) }
+// quadBit is a hash of the lower five bits of four bytes.
+func quadBit(x uint32) uint32 { return x & 0x1f1f1f1f * 0x9e3779b1 >> 12 }
 
-func trigram(s string) uint32 {
-	return uint32(s[0]&31)<<10 | uint32(s[1]&31)<<5 | uint32(s[2]&31)
-}
+// batch is how many bytes are looked at before the quads seen in them are compared. Looking and comparing apart spares the processor from guessing.
+const batch = 1 << 10
 
-// literals calls confirm for every keyword in text, in the order of their quads.
-func (p *prefilter) literals(s *state) {
+// find calls confirm for every keyword in text, in the order of their quads.
+func (p *prefilter) find(s *state) {
+	var hits [batch / 2]uint16
 	text := s.text
-	if len(text) < 3 {
+	at := 0
+	for ; at+batch+2 <= len(text); at += batch {
+		n := 0
+		for i := 0; i < batch; i += 8 {
+			b := text[at+i : at+i+10 : at+i+10]
+			x := binary.LittleEndian.Uint64(b)
+			q := [4]uint32{quadBit(uint32(x)), quadBit(uint32(x >> 16)), quadBit(uint32(x >> 32)), quadBit(binary.LittleEndian.Uint32(b[6:]))}
+			for k, q := range q {
+				hits[n&(batch/2-1)] = uint16(i + 2*k)
+				n += int(p.quads[q>>6] >> (q & 63) & 1)
+			}
+		}
+		for _, i := range hits[:n] {
+			p.at(s, at+int(i))
+		}
+	}
+	for ; at < len(text); at += 2 {
+		if q := tailQuad(text[at:]); p.quads[q>>6]>>(q&63)&1 != 0 {
+			p.at(s, at)
+		}
+	}
+}
+
+// tailQuad returns the bit of the quad at the start of b; zeros follow the end of a text.
+func tailQuad(b []byte) uint32 {
+	if len(b) >= 4 {
+		return quadBit(binary.LittleEndian.Uint32(b))
+	}
+	var end [4]byte
+	copy(end[:], b)
+	return quadBit(binary.LittleEndian.Uint32(end[:]))
+}
+
+// at compares the literals of the quad at i, whose bit is set.
+func (p *prefilter) at(s *state, i int) {
+	text := s.text
+	q := tailQuad(text[i:])
+	rank := p.ranks[q>>6] + uint32(bits.OnesCount64(p.quads[q>>6]&(1<<(q&63)-1)))
+	list := p.entries[p.first[rank]:p.first[rank+1]]
+	for n := range list {
+		e := &list[n]
+		if from := i + int(e.window); from >= 0 && from+8 <= len(text) && (binary.LittleEndian.Uint64(text[from:])|e.fold)&e.mask != e.want {
+			continue
+		}
+		p.confirm(s, &p.literals[e.literal], i-int(e.back))
+	}
+}
+
+// confirm calls confirm for the rules of a literal if it stands at from.
+func (p *prefilter) confirm(s *state, l *literal, from int) {
+	to := from + len(l.text)
+	if from < 0 || to > len(s.text) || l.fold && !equalFold(s.text[from:to], l.text) || !l.fold && string(s.text[from:to]) != l.text {
 		return
 	}
-	h := uint32(text[0]&31)<<5 | uint32(text[1]&31)
-	for i, c := range text[2:] {
-		h = h<<5 | uint32(c&31)
-		if q := h & (1<<20 - 1); p.quads[q>>6]&(1<<(q&63)) != 0 {
-			p.at(s, q, i)
-		}
-	}
-}
-
-// at compares the literals of a quad whose last three bytes stand at i.
-func (p *prefilter) at(s *state, quad uint32, i int) {
-	list := p.of(quad)
-	for n := range list {
-		l := &list[n]
-		from := i - l.off
-		to := from + len(l.text)
-		if from < 0 || to > len(s.text) {
-			continue
-		}
-		if l.fold && !equalFold(s.text[from:to], l.text) || !l.fold && string(s.text[from:to]) != l.text {
-			continue
-		}
-		for _, r := range l.rules {
-			s.confirm(r, from, to)
-		}
+	for _, r := range l.rules {
+		s.confirm(r, from, to)
 	}
 }
 

@@ -47,14 +47,14 @@ type Group struct {
 
 // Limits of a profile.
 const (
-	maxProfiles   = 200 // in one file
-	maxGlobs      = 64
-	maxGroups     = 16
-	maxThreshold  = 1000
-	minWithin     = 16
-	maxWithin     = 1_000_000
-	maxWordsTitle = 200
-	maxWordsText  = 2000
+	maxProfiles      = 200 // in one file
+	maxGlobs         = 64
+	maxGroups        = 16
+	maxThreshold     = 1000
+	minWithin        = 16
+	maxProfileWithin = 1_000_000
+	maxWordsTitle    = 200
+	maxWordsText     = 2000
 )
 
 // ProfileProblem is what is wrong with a profile: the key, as in groups.0.id, and why.
@@ -136,8 +136,8 @@ func (p *Profile) Check(detectors []string) []ProfileProblem {
 			fail(field, "a threshold goes from 0 to %d", maxThreshold)
 		}
 	}
-	if p.Within != 0 && (p.Within < minWithin || p.Within > maxWithin) {
-		fail("within", "within is 0 or goes from %d to %d bytes", minWithin, maxWithin)
+	if p.Within != 0 && (p.Within < minWithin || p.Within > maxProfileWithin) {
+		fail("within", "within is 0 or goes from %d to %d bytes", minWithin, maxProfileWithin)
 	}
 	if len(out) == 0 && detectors != nil {
 		if n := p.kinds(detectors); p.MinKinds > n {
@@ -252,7 +252,7 @@ func decodeProfiles(file string, data []byte, to any) error {
 		return &ProfileError{File: file, Line: 1, Column: 1, Profile: "-", Reason: "file is empty"}
 	case err != nil:
 		line, reason := yamlComplaint(err)
-		return &ProfileError{File: file, Line: line, Column: min(line, 1), Profile: "-", Reason: reason}
+		return &ProfileError{File: file, Line: line, Column: 1, Profile: "-", Reason: reason}
 	}
 	return nil
 }

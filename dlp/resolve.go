@@ -14,6 +14,8 @@ func (r *rule) specificity() int {
 	switch {
 	case r.Specificity > 0:
 		return r.Specificity
+	case r.Kind == KindExact:
+		return 60
 	case r.Kind == KindAssignment:
 		return 30
 	}
@@ -23,7 +25,19 @@ func (r *rule) specificity() int {
 // finish resolves overlaps over the whole text, digests what is left, and runs the scanners that read matches instead of text.
 func (s *state) finish() Result {
 	if len(s.found) == 0 {
-		return Result{Truncated: s.cut}
+		return Result{Truncated: s.cut, Undecoded: s.nested.over}
+	}
+	if slices.ContainsFunc(s.found, func(f found) bool { return f.Encoding != nil }) {
+		// What was decoded stands behind what was not.
+		slices.SortStableFunc(s.found, func(a, b found) int {
+			return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.End, b.End), cmp.Compare(len(a.Encoding), len(b.Encoding)), cmp.Compare(a.place, b.place))
+		})
+	}
+	if len(s.keys.ID) > 0 {
+		s.byID = id.NewSummer(s.keys.ID)
+	}
+	if len(s.keys.Fingerprint) > 0 {
+		s.byFingerprint = id.NewSummer(s.keys.Fingerprint)
 	}
 	kept := resolve(s.found)
 	out := make([]Match, 0, len(kept)+len(s.engine.lists))
@@ -31,19 +45,21 @@ func (s *state) finish() Result {
 		f := &s.found[i]
 		s.digest(&f.Match, f.rule, f.canonical)
 		out = append(out, f.Match)
+		s.engine.usage[f.rule.index].match(f.Confidence)
 	}
 	for _, r := range s.engine.lists {
 		if m, ok := s.addressList(r); ok {
 			out = append(out, m)
+			s.engine.usage[r.index].match(m.Confidence)
 		}
 	}
 	slices.SortStableFunc(out, func(a, b Match) int {
 		return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.End, b.End), strings.Compare(a.Detector, b.Detector))
 	})
-	return Result{Matches: out, Truncated: s.cut}
+	return Result{Matches: out, Truncated: s.cut, Undecoded: s.nested.over}
 }
 
-// resolve keeps, of matches that overlap, the most specific, then the surest, the validated, the longest. The losers' detectors are named in
+// resolve keeps, of matches that overlap, the most specific, then the surest, the validated, the longest, the one that was not encoded. The losers' detectors are named in
 // the winner's Also. It returns the indices of the winners by place.
 func resolve(all []found) []int {
 	order := make([]int, len(all))
@@ -53,14 +69,14 @@ func resolve(all []found) []int {
 	slices.SortFunc(order, func(x, y int) int {
 		a, b := &all[x], &all[y]
 		return cmp.Or(cmp.Compare(b.rule.specificity(), a.rule.specificity()), cmp.Compare(b.Confidence, a.Confidence),
-			cmp.Compare(truth(b.Validated), truth(a.Validated)), cmp.Compare(b.End-b.Start, a.End-a.Start), cmp.Compare(a.Start, b.Start),
-			strings.Compare(a.Detector, b.Detector))
+			cmp.Compare(truth(b.Validated), truth(a.Validated)), cmp.Compare(b.End-b.Start, a.End-a.Start), cmp.Compare(len(a.Encoding), len(b.Encoding)),
+			cmp.Compare(a.Start, b.Start), strings.Compare(a.Detector, b.Detector), cmp.Compare(a.place, b.place))
 	})
 	kept := make([]int, 0, len(all)) // by Start; no two overlap
 	for _, n := range order {
 		f := &all[n]
 		at, _ := slices.BinarySearchFunc(kept, f.End, func(k, end int) int { return cmp.Compare(all[k].Start, end) })
-		if at > 0 && all[kept[at-1]].End > f.Start {
+		if at > 0 && all[kept[at-1]].End > f.Start && (f.group == 0 || f.group != all[kept[at-1]].group) {
 			w := &all[kept[at-1]]
 			if f.Detector != w.Detector && !slices.Contains(w.Also, f.Detector) {
 				w.Also = append(w.Also, f.Detector)
@@ -137,18 +153,24 @@ func (s *state) match(i, base, line int) found {
 
 // digest fills Value and Fingerprint.
 func (s *state) digest(m *Match, r *rule, canonical string) {
-	if len(s.keys.ID) > 0 {
-		sum := id.Sum(s.keys.ID, "value", canonical)
+	if s.byID != nil {
+		sum := s.byID.Sum("value", canonical)
 		m.Value = hex.EncodeToString(sum[:16])
 	}
-	if len(s.keys.Fingerprint) > 0 {
-		sum := id.Sum(s.keys.Fingerprint, "fingerprint", r.ID, canonical)
+	if s.byFingerprint != nil {
+		sum := s.byFingerprint.Sum("fingerprint", r.ID, canonical)
 		m.Fingerprint = s.keys.FingerprintID + ":" + hex.EncodeToString(sum[:16])
 	}
 }
 
 // canonical is the form in which two spellings of one value are equal.
 func (r *rule) canonical(v []byte) string {
+	switch {
+	case r.Kind == KindExact:
+		return string(canonicalCell(nil, v))
+	case r.words != nil && !r.words.exactCase && r.Canonical == "":
+		return strings.ToLower(strings.Join(strings.Fields(string(v)), " "))
+	}
 	switch r.Canonical {
 	case "digits":
 		return strings.Map(func(c rune) rune {

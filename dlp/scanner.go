@@ -13,6 +13,68 @@ type scanFunc func(s *state, r *rule, from, to int)
 type scanner struct {
 	scan     scanFunc
 	keywords bool
+	runs     runs
+}
+
+// runs says which runs of digits a scanner looks at. What is empty or 0 does not matter.
+type runs struct {
+	before, first, behind string // bytes, and classes: \a letters, \A capital letters, \x letters of hexadecimal numbers, \W what is in no word, or nothing
+	least, most           int    // digits
+}
+
+// wakes tells the scanners of Engine.runs that look at a run of digits, as bits.
+type wakes struct {
+	before, first, behind [256]uint64
+	length                [64]uint64 // the last also stands for longer runs
+}
+
+// maxRuns is how many scanners of runs of digits an engine can have.
+const maxRuns = 64
+
+func (w *wakes) add(n int, r runs) {
+	for c := range 256 {
+		for _, x := range []struct {
+			to    *[256]uint64
+			class string
+		}{{&w.before, r.before}, {&w.first, r.first}, {&w.behind, r.behind}} {
+			if inClass(x.class, byte(c)) {
+				x.to[c] |= 1 << n
+			}
+		}
+	}
+	for length := range w.length {
+		if length >= r.least && (r.most == 0 || length <= r.most) {
+			w.length[length] |= 1 << n
+		}
+	}
+}
+
+func (w *wakes) at(before, first, behind byte, length int) uint64 {
+	return w.before[before] & w.first[first] & w.behind[behind] & w.length[min(length, len(w.length)-1)]
+}
+
+// inClass reports whether a class of runs holds c; 0 stands for the edge of the text.
+func inClass(class string, c byte) bool {
+	for i := 0; i < len(class); i++ {
+		in := class[i] == c
+		if class[i] == '\\' {
+			i++
+			switch class[i] {
+			case 'a':
+				in = isLetter(c)
+			case 'A':
+				in = isUpper(c)
+			case 'x':
+				in = c|0x20 >= 'a' && c|0x20 <= 'f'
+			case 'W':
+				in = !isWord(c)
+			}
+		}
+		if in {
+			return true
+		}
+	}
+	return class == ""
 }
 
 func scannerByName(name string) (scanner, bool) {
@@ -20,43 +82,43 @@ func scannerByName(name string) (scanner, bool) {
 	case "number", "email", "email_list", "base58", "code":
 		return scanner{}, true
 	case "iban":
-		return scanner{scan: scanIBAN}, true
+		return scanner{scan: scanIBAN, runs: runs{before: `\a`}}, true
 	case "bitcoin":
-		return scanner{scan: scanBitcoin}, true
+		return scanner{scan: scanBitcoin, runs: runs{before: `\WcC`, first: "13"}}, true
 	case "ethereum":
-		return scanner{scan: scanEthereum}, true
+		return scanner{scan: scanEthereum, runs: runs{first: "0", behind: "x", most: 1}}, true
 	case "phone":
-		return scanner{scan: scanPhone}, true
+		return scanner{scan: scanPhone, runs: runs{before: "+"}}, true
 	case "ipv4":
-		return scanner{scan: scanIPv4}, true
+		return scanner{scan: scanIPv4, runs: runs{before: `\W`, behind: ".", most: 3}}, true
 	case "ipv6":
-		return scanner{scan: scanIPv6}, true
+		return scanner{scan: scanIPv6, runs: runs{before: `\x:-`}}, true
 	case "mac":
-		return scanner{scan: scanMAC}, true
+		return scanner{scan: scanMAC, runs: runs{before: `\W\x`, most: 2}}, true
 	case "monero":
-		return scanner{scan: scanMonero}, true
+		return scanner{scan: scanMonero, runs: runs{before: `\W`, first: "48"}}, true
 	case "track":
-		return scanner{scan: scanTrack}, true
+		return scanner{scan: scanTrack, runs: runs{before: ";B", behind: "=^", least: 13, most: 19}}, true
 	case "mrz":
-		return scanner{scan: scanMRZ}, true
+		return scanner{scan: scanMRZ, runs: runs{behind: "MFX<", least: 7, most: 7}}, true
 	case "vin":
-		return scanner{scan: scanVIN}, true
+		return scanner{scan: scanVIN, runs: runs{before: `\A`, least: 4, most: 12}}, true
 	case "postcode":
-		return scanner{scan: scanPostcode}, true
+		return scanner{scan: scanPostcode, runs: runs{behind: " ", least: 5, most: 5}}, true
 	case "host":
-		return scanner{scanHost, true}, true
+		return scanner{scan: scanHost, keywords: true}, true
 	case "internal_url":
-		return scanner{scanInternalURL, true}, true
+		return scanner{scan: scanInternalURL, keywords: true}, true
 	case "phrase":
-		return scanner{scanPhrase, true}, true
+		return scanner{scan: scanPhrase, keywords: true}, true
 	case "pem":
-		return scanner{scanPEM, true}, true
+		return scanner{scan: scanPEM, keywords: true}, true
 	case "service_account":
-		return scanner{scanServiceAccount, true}, true
+		return scanner{scan: scanServiceAccount, keywords: true}, true
 	case "connection_string":
-		return scanner{scanConnectionString, true}, true
+		return scanner{scan: scanConnectionString, keywords: true}, true
 	case "mnemonic":
-		return scanner{scanMnemonic, true}, true
+		return scanner{scan: scanMnemonic, keywords: true}, true
 	}
 	return scanner{}, hiddenKind(name) != 0
 }
@@ -69,7 +131,10 @@ func (r *rule) compileScanner() error {
 	if sc.keywords != (len(r.Keywords) > 0) {
 		return r.fail("keywords", 0, "scanner %s wants keywords: %t", r.Scanner, sc.keywords)
 	}
-	r.scan = sc.scan
+	r.scan, r.runs = sc.scan, sc.runs
+	if r.Scanner == "connection_string" {
+		r.ahead, r.aheadSize = newAnyLiteral(serverKeys), len("data source=")
+	}
 	if r.Scanner == "postcode" {
 		return r.compilePostcode()
 	}
@@ -327,33 +392,18 @@ func (s *state) keyValues(r *rule, from, to int) {
 	if len(password) < 3 || validate.Placeholder(password) {
 		return
 	}
-	first := serverKey(t[start:end])
+	first := s.first(r, start, end)
 	if first < 0 {
 		return
 	}
 	end = to + len(bytes.TrimRight(t[to:end], " ;\r"))
-	if begin := min(start+first, from); end > begin {
+	if begin := min(first, from); end > begin {
 		s.add(candidate{rule: r, start: begin, end: end, confidence: r.Confidence})
 	}
 }
 
 // serverKeys are the keys that name the server in a connection string.
 var serverKeys = []string{"server=", "data source=", "host=", "jdbc:", "addr=", "address="}
-
-// serverKey returns where the first of them stands in b, or -1.
-func serverKey(b []byte) int {
-	for i, c := range b {
-		switch c | 0x20 {
-		case 's', 'd', 'h', 'j', 'a':
-			for _, key := range serverKeys {
-				if i+len(key) <= len(b) && equalFold(b[i:i+len(key)], key) {
-					return i
-				}
-			}
-		}
-	}
-	return -1
-}
 
 // indexFold returns where lower stands in b without regard to case, or -1.
 func indexFold(b []byte, lower string) int {

@@ -15,7 +15,7 @@ const (
 	// tableLine bounds a header and a row, in bytes.
 	tableLine = 1 << 10
 
-	// maxColumns bounds how many columns below the first line of a text are read: each is one more pass over its rows.
+	// maxColumns bounds how many columns below one line are read: each is one more pass over its rows.
 	maxColumns = 16
 )
 
@@ -26,22 +26,24 @@ type column struct {
 	cell, of int // its place among so many cells of a row
 }
 
+// columnEnd returns where the cell ends that a name ends at i, and whether it may be the name of a column.
+func (s *state) columnEnd(i int) (int, bool) {
+	t := s.text
+	for i < len(t) && (t[i] == ' ' || t[i] == '"' || t[i] == '\'' || t[i] == '`' || t[i] == ']') {
+		i++
+	}
+	return i, i >= len(t) || separates(t[i]) || t[i] == '\n' || t[i] == '\r' || t[i] == ')'
+}
+
 // columnNamed looks for the values of a rule below the name in [from, end), if that is the name of a column.
 func (s *state) columnNamed(r *rule, from, end int) {
 	t := s.text
-	for end < len(t) && (t[end] == ' ' || t[end] == '"' || t[end] == '\'' || t[end] == '`' || t[end] == ']') {
-		end++
-	}
-	if end < len(t) && !separates(t[end]) && t[end] != '\n' && t[end] != '\r' && t[end] != ')' {
-		return
-	}
-	start := max(0, from-tableLine)
-	if nl := bytes.LastIndexByte(t[start:from], '\n'); nl >= 0 {
-		start += nl + 1
-	} else if start > 0 {
+	start := s.lineStart(from)
+	if start < 0 || s.line.names == maxColumns {
 		return
 	}
 	if open := bytes.LastIndexByte(t[start:from], '('); open >= 0 && bytes.IndexByte(t[start+open:from], ')') < 0 {
+		s.line.names++
 		s.inserted(r, start+open+1, from)
 		return
 	}
@@ -70,7 +72,34 @@ func (s *state) columnNamed(r *rule, from, end int) {
 			return // It is a row itself.
 		}
 	}
+	s.line.names++
 	s.rowsBelow(c, start+len(line)+1, tableReach)
+}
+
+// openLine is the line whose names of columns were looked at last.
+type openLine struct {
+	block, start, seen int // seen: how far no other line begins
+	names              int // whose rows were read
+}
+
+// lineStart returns where the line begins that has a name of a column at i, -1 if it is too long for a header.
+func (s *state) lineStart(i int) int {
+	l := &s.line
+	from := max(0, i-tableLine)
+	if l.start >= 0 && l.start < from {
+		l.start = -1
+	}
+	if l.block != s.blocks || l.seen > i || l.seen < from {
+		*l = openLine{block: s.blocks, start: -1, seen: from}
+		if from == 0 {
+			l.start = 0
+		}
+	}
+	if nl := bytes.LastIndexByte(s.text[l.seen:i], '\n'); nl >= 0 {
+		l.start, l.names = l.seen+nl+1, 0
+	}
+	l.seen = i
+	return l.start
 }
 
 // nextCell returns where the text begins that follows a name in HTML, behind the tags that end the one and open the other: <td>api key</td><td>…

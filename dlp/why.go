@@ -53,6 +53,7 @@ type Why struct {
 	Steps           []Summand `json:"steps"`            // their deltas sum to the confidence
 	Checks          []string  `json:"checks"`           // that the value passed: the validator's name, the entropy asked for
 	Also            []string  `json:"also"`             // detectors that found something in the same place and lost to this one
+	Encoding        []string  `json:"encoding"`         // as in Match; none where it was read as it stands
 }
 
 // MaxWhy bounds the stored form of a Why, in bytes.
@@ -64,6 +65,7 @@ func (e *Engine) Why(m Match) Why {
 	if out.Also == nil {
 		out.Also = []string{}
 	}
+	out.Encoding = append([]string{}, m.Encoding...)
 	sum := 0.0
 	step := func(name string, delta float64) {
 		if delta = math.Round(delta*1000) / 1000; delta != 0 {
@@ -95,13 +97,13 @@ func (e *Engine) Why(m Match) Why {
 	return out
 }
 
-// digest names the definition of the detector: 12 hexadecimal digits.
+// digest names the definition of the detector and what it looks up: 12 hexadecimal digits.
 func (r *rule) digest() string {
 	b, err := r.decides()
 	if err != nil {
 		return "" // It was written when the engine was made.
 	}
-	sum := sha256.Sum256(b)
+	sum := sha256.Sum256(append(b, r.stored()...))
 	return hex.EncodeToString(sum[:6])
 }
 
@@ -111,11 +113,12 @@ type storedWhy struct {
 	Steps   string   `json:"s"`
 	Checks  []string `json:"c,omitempty"`
 	Also    []string `json:"o,omitempty"`
+	Decoded []string `json:"d,omitempty"`
 }
 
 // Encode is the form in which a Why is stored: at most MaxWhy bytes, for which the last of Also are left out.
 func (w Why) Encode() string {
-	s := storedWhy{Version: w.DetectorVersion, Checks: w.Checks, Also: w.Also}
+	s := storedWhy{Version: w.DetectorVersion, Checks: w.Checks, Also: w.Also, Decoded: w.Encoding}
 	var steps []string
 	for _, x := range w.Steps {
 		steps = append(steps, x.Step+"="+strconv.FormatFloat(x.Delta, 'f', -1, 64))
@@ -142,7 +145,7 @@ func DecodeWhy(text string) (*Why, error) {
 	if err := json.Unmarshal([]byte(text), &s); err != nil {
 		return nil, fmt.Errorf("decode an explanation of %d bytes: %w", len(text), err)
 	}
-	out := &Why{DetectorVersion: s.Version, Steps: []Summand{}, Checks: append([]string{}, s.Checks...), Also: append([]string{}, s.Also...)}
+	out := &Why{DetectorVersion: s.Version, Steps: []Summand{}, Checks: append([]string{}, s.Checks...), Also: append([]string{}, s.Also...), Encoding: append([]string{}, s.Decoded...)}
 	for word := range strings.FieldsSeq(s.Steps) {
 		name, number, _ := strings.Cut(word, "=")
 		delta, err := strconv.ParseFloat(number, 64)

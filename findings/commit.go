@@ -36,12 +36,17 @@ type Detection struct {
 	PolicyVersion int
 	Kind          string // content, activity, posture
 	Severity      string
+	Shadow        bool // it makes no finding: see ShadowFinding
+	Graded        bool // the severity is of this item alone: the worst that one version of the policy gave to the finding stays
 	Title         string
 	Resource      Resource // Name is masked by the caller
 	Actor         Actor
 	OccurredAt    time.Time      // the source's time, where an instance has none
 	Instances     []NewInstance  // at least one
 	Asked         []policy.Asked // what the policy's expression asked for; foreign words masked by the caller
+
+	// Exception is the id of the exception that the detection falls under; empty: none. Such a one is counted there, and makes and changes nothing.
+	Exception string
 
 	// Stream and Scope say where the record of a posture finding is listed. Its one instance is a cause, for as long as the finding holds of it.
 	Stream, Scope string
@@ -77,7 +82,19 @@ func CommitItem(ctx context.Context, tx *store.Tx, keys Keys, c Commit) (Result,
 		if err := check(c, d); err != nil {
 			return Result{}, err
 		}
+		if d.Exception != "" {
+			if err := store.CountSuppressed(ctx, tx, d.Exception, d.Instances[0].Resource.Kind, d.Instances[0].Resource.ID); err != nil {
+				return Result{}, err
+			}
+			continue
+		}
 		id := keys.FindingID(c.ConnectionID, Ref{d.Resource.Kind, d.Resource.ID}, d.PolicyID)
+		if d.Shadow {
+			if err := commitShadow(ctx, tx, c.ConnectionID, id, d); err != nil {
+				return Result{}, err
+			}
+			continue
+		}
 		if _, ok := grouped[id]; !ok {
 			order = append(order, id)
 		}
@@ -193,7 +210,12 @@ func (s *Snapshot) apply(ctx context.Context, tx *store.Tx, keys Keys, d Detecti
 	}
 	// A scan that still runs with an older version of the policy does not undo a newer one.
 	if d.PolicyVersion >= s.PolicyVersion {
-		s.PolicyVersion, s.Severity, s.Title = d.PolicyVersion, d.Severity, clean(d.Title, maxTitle)
+		severity := d.Severity
+		// Or the severity would go up and down with the order in which the items are read.
+		if d.Graded && d.PolicyVersion == s.PolicyVersion && s.Severity != "" && slices.Index(Severities(), s.Severity) < slices.Index(Severities(), severity) {
+			severity = s.Severity
+		}
+		s.PolicyVersion, s.Severity, s.Title = d.PolicyVersion, severity, clean(d.Title, maxTitle)
 	}
 	if name := clean(d.Resource.Name, maxName); name != "" {
 		s.Resource.Name = name

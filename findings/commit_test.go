@@ -267,6 +267,34 @@ func TestSeveralDetectionsOfOneFindingAreOneRow(t *testing.T) {
 	}
 }
 
+func TestAGradedFindingKeepsTheWorstOfItsVersion(t *testing.T) {
+	db := open(t)
+	grade := func(severity string, version int, graded bool, message string) Result {
+		d := detection("chat", inMessage(message, value(1, 0))...)
+		d.Severity, d.PolicyVersion, d.Graded = severity, version, graded
+		return commit(t, db, one(d))
+	}
+	want := func(severity string) {
+		t.Helper()
+		if got := get(t, db, chatID("chat")).Severity; got != severity {
+			t.Errorf("severity %s, want %s", got, severity)
+		}
+	}
+	grade("medium", 1, true, "a")
+	grade("critical", 1, true, "b")
+	want("critical")
+	if res := grade("medium", 1, true, "a"); res.LogRows != 0 {
+		t.Errorf("scanning again wrote %d rows", res.LogRows)
+	}
+	want("critical")
+	grade("medium", 2, true, "a")
+	want("medium") // Another version judges anew.
+	grade("high", 2, true, "b")
+	want("high")
+	grade("low", 2, false, "a")
+	want("low") // An override is for all items.
+}
+
 func TestActivityIsItsOwnInstance(t *testing.T) {
 	db := open(t)
 	at := time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC)

@@ -26,18 +26,19 @@ const (
 const (
 	activitiesKept = 180 * day // masked
 	emptyScansKept = 7 * day   // scans of the schedule that read nothing
+	suppressedKept = 180 * day // units of exceptions that have ended
 )
 
 // Dependencies of the activities.
 type Dependencies struct {
-	DB      *store.DB
-	Open    *Opener
-	Engine  *dlp.Engine
-	Rules   *Rules
-	Keys    Keys
-	Deliver Deliverer
-	Index   Indexer // nil: no search index of its own
-	Log     *slog.Logger
+	DB        *store.DB
+	Open      *Opener
+	Detectors *Detectors // with an engine
+	Rules     *Rules
+	Keys      Keys
+	Deliver   Deliverer
+	Index     Indexer // nil: no search index of its own
+	Log       *slog.Logger
 }
 
 // Keys digest what is found.
@@ -187,6 +188,7 @@ func (a *Activities) FinishScan(ctx context.Context, in FinishInput) error {
 	if err != nil {
 		return ActivityError(err)
 	}
+	a.operate(ctx, true)
 	a.Log.Info("scan ended", "connection", in.ConnectionID, "scan", in.ScanID, "state", state, "code", o.Code)
 	return nil
 }
@@ -255,7 +257,7 @@ func (a *Activities) PurgeActivities(ctx context.Context) error {
 	ctx, stop := working(ctx)
 	defer stop()
 	err := a.DB.Write(ctx, func(tx *store.Tx) error {
-		return errors.Join(store.PurgeBudgets(ctx, tx), store.PurgeCalls(ctx, tx), store.PurgeLeases(ctx, tx, tx.Now().Add(-day)))
+		return errors.Join(store.PurgeBudgets(ctx, tx), store.PurgeCalls(ctx, tx), store.PurgeLeases(ctx, tx, tx.Now().Add(-day)), store.PurgeStats(ctx, tx, tx.Now().Add(-statsKept)))
 	})
 	for _, purge := range []func(*store.Tx) (int64, error){
 		func(tx *store.Tx) (int64, error) {
@@ -263,6 +265,9 @@ func (a *Activities) PurgeActivities(ctx context.Context) error {
 		},
 		func(tx *store.Tx) (int64, error) {
 			return store.PurgeScans(ctx, tx, tx.Now().Add(-emptyScansKept), 1000)
+		},
+		func(tx *store.Tx) (int64, error) {
+			return store.PurgeExceptionUnits(ctx, tx, tx.Now().Add(-suppressedKept), 1000)
 		},
 	} {
 		for n := int64(1); n > 0 && err == nil; {

@@ -241,6 +241,17 @@ func newBench(t testing.TB) *bench {
 	check(t, err)
 	engine, err := builtinEngine()
 	check(t, err)
+	builtin, err := dlp.Builtin()
+	check(t, err)
+	detectors := &Detectors{d: DetectorDependencies{DB: db, Vault: v, Builtin: builtin, Scans: true}}
+	none, err := detectors.stored(ctx)
+	check(t, err)
+	detectors.read = none.digest()
+	states := make([]DetectorState, len(builtin))
+	for i, d := range builtin {
+		states[i] = stateOf(d, 0, nil)
+	}
+	detectors.current.Store(&detection{engine: engine, states: states})
 	rules, err := NewRules(ctx, db, "", nil)
 	check(t, err)
 	source := connectors.Connector{Manifest: []byte(fakeManifest), Open: func(connectors.Client) connectors.Source {
@@ -253,7 +264,7 @@ func newBench(t testing.TB) *bench {
 	check(t, err)
 	fp, fpID := v.FingerprintKey()
 	b.Activities = NewActivities(Dependencies{
-		DB: db, Open: opener, Engine: engine, Rules: rules, Log: slog.New(slog.DiscardHandler),
+		DB: db, Open: opener, Detectors: detectors, Rules: rules, Log: slog.New(slog.DiscardHandler),
 		Keys: Keys{Findings: findings.Keys{ID: v.IDKey()}, Matches: dlp.Keys{ID: v.IDKey(), Fingerprint: fp, FingerprintID: fpID}},
 	})
 	check(t, db.Write(ctx, func(tx *store.Tx) (err error) {

@@ -43,7 +43,7 @@ func (p *page) storeActivities(ctx context.Context, items []connectors.Item) err
 		for i, item := range batch {
 			u := &unit{ref: connectors.Ref{Kind: connectors.KindActivity, ID: item.ID}, at: item.At}
 			for _, field := range slices.Sorted(maps.Keys(item.Activity.Fields)) {
-				res, err := p.Engine.Scan([]byte(item.Activity.Fields[field]), p.Keys.Matches)
+				res, err := p.engine.Scan([]byte(item.Activity.Fields[field]), p.Keys.Matches)
 				if err != nil {
 					return fmt.Errorf("scan an activity: %w", err)
 				}
@@ -105,6 +105,7 @@ func (p *page) activity(ctx context.Context, tx *store.Tx, item connectors.Item,
 	outcome, reason, scanned := store.OutcomeScanned, "", int64(1)
 	broken := p.detect(ctx, tx, u, what)
 	if err = p.found(ctx, tx, broken); err == nil {
+		broken = slices.DeleteFunc(broken, func(d findings.Detection) bool { return d.Shadow }) // It closes nothing either.
 		err = p.revert(ctx, tx, u, what, broken)
 	}
 	if errors.Is(err, findings.ErrInvalid) {

@@ -228,7 +228,7 @@ func (p *page) scanContent(ctx context.Context, part connectors.Part, u *unit) (
 	if !dlp.IsText(head) {
 		return store.ReasonUnsupportedType, nil
 	}
-	res, n, err := p.Engine.ScanReader(ctx, r, p.Keys.Matches, maxFileBytes)
+	res, n, err := p.engine.ScanReader(ctx, r, p.Keys.Matches, maxFileBytes)
 	if err != nil {
 		return "", err
 	}

@@ -10,6 +10,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/outband/outband/connectors"
+	"github.com/outband/outband/dlp"
 	"github.com/outband/outband/dlp/policy"
 	"github.com/outband/outband/internal/store"
 )
@@ -27,6 +28,8 @@ type page struct {
 	fresh      bool // the checkpoint's cursor is not stored yet
 	ruleset    string
 	rules      *policy.Set
+	engine     *dlp.Engine
+	exceptions *exceptions
 	unfit      map[string]int // records of the page that cannot be stored, by reason
 	seen       seen           // before this page
 	overlap    []store.Count  // rows of the page that were listed before
@@ -49,8 +52,12 @@ func (a *Activities) page(ctx context.Context, in PageInput) (*page, error) {
 		// The rules that this process has go on; it asks again at the next page.
 		a.Log.Warn("policies could not be read again", "connection", c.ID, "code", "OB-3013", "err", err)
 	}
-	rules := a.Rules.Current()
-	p := &page{Activities: a, connection: c, source: source, ref: in.Slice, scanID: in.ScanID, rules: rules, ruleset: a.Engine.Ruleset() + "." + rules.Version()}
+	a.operate(ctx, false)
+	if err := a.Detectors.Follow(ctx); err != nil {
+		a.Log.Warn("detectors could not be read again", "connection", c.ID, "code", "OB-3030", "err", err)
+	}
+	rules, engine := a.Rules.Current(), a.Detectors.Engine()
+	p := &page{Activities: a, connection: c, source: source, ref: in.Slice, scanID: in.ScanID, rules: rules, exceptions: a.Rules.exceptions.Load(), engine: engine, ruleset: engine.Ruleset() + "." + rules.Version()}
 	if in.Slice.Stream == "" {
 		return p, nil
 	}

@@ -83,15 +83,21 @@ func (j *judges) ask(ctx context.Context, tx *store.Tx, s subject, late bool, be
 	for _, d := range decisions {
 		v, ok := j.byID[d.PolicyID]
 		posture := d.Kind == policy.KindPosture
-		if d.Shadow || posture && (!ok || v.late != late) || !posture && s.stored {
+		if d.Paused || posture && (!ok || v.late != late) || !posture && s.stored {
 			continue
 		}
 		broken[d.PolicyID] = true
 		f := findings.Detection{
-			PolicyID: d.PolicyID, PolicyVersion: d.Version, Kind: d.Kind, Severity: d.Severity, Title: d.Title, OccurredAt: at, Actor: what.actor, Asked: j.asked(d), Stream: s.Stream, Scope: s.Scope,
+			PolicyID: d.PolicyID, PolicyVersion: d.Version, Kind: d.Kind, Severity: d.Severity, Shadow: d.Shadow, Graded: d.Graded, Title: d.Title, OccurredAt: at, Actor: what.actor, Asked: j.asked(d), Stream: s.Stream, Scope: s.Scope,
 			Resource: findings.Resource{Kind: what.resource.Kind, ID: what.resource.ID, Name: j.mask(what.resource.Name), URL: what.resource.URL},
 		}
 		ref := findings.Ref{Kind: s.Kind, ID: s.ID}
+		under := j.under(tx.Now(), f, d.Evidence, u.matches)
+		found = append(found, under.withheld(f, ref)...)
+		var still bool
+		if d, still = j.without(under, d, in, look); !still {
+			continue // What stands of it stays as it is: its cause is still there.
+		}
 		if posture {
 			path, shown, err := evidence(v.Fields, s.Record)
 			if err != nil {
@@ -101,7 +107,7 @@ func (j *judges) ask(ctx context.Context, tx *store.Tx, s subject, late bool, be
 		}
 		for _, i := range d.Evidence {
 			if !posture {
-				f.Instances = append(f.Instances, findings.NewInstance{Resource: ref, Part: s.unit.places[i].Part, Path: s.unit.places[i].Path, At: at, Match: s.unit.matches[i], Why: j.Engine.Why(s.unit.matches[i]).Encode()})
+				f.Instances = append(f.Instances, findings.NewInstance{Resource: ref, Part: s.unit.places[i].Part, Path: s.unit.places[i].Path, At: at, Match: s.unit.matches[i], Why: j.engine.Why(s.unit.matches[i]).Encode()})
 			}
 		}
 		if len(f.Instances) > 0 {
@@ -116,7 +122,7 @@ func (j *judges) ask(ctx context.Context, tx *store.Tx, s subject, late bool, be
 	}
 	for _, c := range s.causes {
 		v, ok := j.byID[c.PolicyID]
-		if !ok || v.late != late || v.Mode != policy.ModeOn || !slices.Contains(v.Policy.On.Records, s.Kind) || broken[c.PolicyID] || unclear[c.PolicyID] {
+		if !ok || v.late != late || v.Mode != policy.ModeOn || v.Paused || !slices.Contains(v.Policy.On.Records, s.Kind) || broken[c.PolicyID] || unclear[c.PolicyID] {
 			continue // What is off, or has no answer, changes nothing.
 		}
 		if err := findings.MarkFine(ctx, tx, c, began); err != nil {

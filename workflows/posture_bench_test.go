@@ -26,7 +26,7 @@ func BenchmarkSnapshot(b *testing.B) {
 	}
 	snapshot := func(t *bench) {
 		t.now = t.now.Add(6 * time.Hour)
-		p := &page{Activities: t.Activities, connection: t.connection, ref: liveUsers, scanID: t.scan.ID, rules: t.Rules.Current(), stream: connectors.Stream{ID: "users", Absent: connectors.AbsentGone}}
+		p := &page{Activities: t.Activities, connection: t.connection, ref: liveUsers, scanID: t.scan.ID, rules: t.Rules.Current(), engine: t.Detectors.Engine(), exceptions: t.Rules.exceptions.Load(), stream: connectors.Stream{ID: "users", Absent: connectors.AbsentGone}}
 		_, lease, err := t.hold(b.Context(), sliceLease(t.connection.ID, liveUsers))
 		check(b, err)
 		p.lease = lease

@@ -102,7 +102,7 @@ func (p *page) noteJudged(ctx context.Context, tx *store.Tx, judge *judges, stre
 		return err
 	}
 	for _, e := range policies {
-		version, err := e.Decides()
+		version, err := p.decides(e, tx.Now())
 		if err != nil {
 			return err
 		}
@@ -132,7 +132,7 @@ func (p *page) pending(ctx context.Context, q store.Querier, judge *judges, poli
 		return nil, false, err
 	}
 	for _, e := range policies {
-		version, err := e.Decides()
+		version, err := p.decides(e, p.DB.Now())
 		if err != nil {
 			return nil, false, err
 		}
@@ -152,7 +152,7 @@ func (p *page) pending(ctx context.Context, q store.Querier, judge *judges, poli
 // none: only a snapshot that was read tells that a cause is gone. Being killed, it begins again with the stream that it was at. What it finds counts in
 // the scan with this id, "" being none.
 func (a *Activities) judgeNew(ctx context.Context, c store.Connection, scanID string) error {
-	p := &page{Activities: a, connection: c, scanID: scanID, rules: a.Rules.Current()}
+	p := &page{Activities: a, connection: c, scanID: scanID, rules: a.Rules.Current(), engine: a.Detectors.Engine(), exceptions: a.Rules.exceptions.Load()}
 	judge := p.judges()
 	late, err := p.answerable(ctx, a.DB.Read(), judge.late)
 	if err != nil {
@@ -226,5 +226,6 @@ func (a *Activities) JudgePosture(ctx context.Context) error {
 			return ActivityError(err)
 		}
 	}
+	a.operate(ctx, true)
 	return nil
 }

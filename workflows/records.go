@@ -32,7 +32,7 @@ const (
 
 // snapshotBegins notes that a run begins and returns its beginning. It runs in the transaction that stores the run's first cursor.
 func (p *page) snapshotBegins(ctx context.Context, tx *store.Tx) (time.Time, error) {
-	s, err := store.BeginSnapshot(ctx, tx, p.connection.ID, p.ref.Stream, p.rules.Version())
+	s, err := store.BeginSnapshot(ctx, tx, p.connection.ID, p.ref.Stream, p.judging(tx.Now()))
 	return s.BeganAt, err
 }
 
@@ -117,7 +117,7 @@ func plainID(s string) bool {
 func (p *page) detectIn(u *unit, path string, value any) error {
 	switch v := value.(type) {
 	case string:
-		res, err := p.Engine.Scan([]byte(v), p.Keys.Matches)
+		res, err := p.engine.Scan([]byte(v), p.Keys.Matches)
 		if err != nil {
 			return err
 		}
@@ -362,7 +362,7 @@ func (p *page) snapshotEnded(ctx context.Context, began time.Time, missing []str
 		}
 	}
 	judged := late
-	if run.Rules == p.rules.Version() { // Else some pages were judged by others, and what stands is judged apart.
+	if run.Rules == p.judging(p.DB.Now()) { // Else some pages were judged by others, and what stands is judged apart.
 		judged = slices.Concat(judge.each, late)
 	}
 	return p.write(ctx, func(tx *store.Tx) error { return p.noteJudged(ctx, tx, judge, p.ref.Stream, judged) })

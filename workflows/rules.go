@@ -24,6 +24,10 @@ type Rules struct {
 	detectors []string
 	files     []*policy.Policy // of policies.dir
 	current   atomic.Pointer[policy.Set]
+	broken    atomic.Pointer[[]policy.Effective] // custom ones that compile no longer
+
+	exceptions atomic.Pointer[exceptions]
+	watch      operation
 
 	reload sync.Mutex // one at a time, so that the newest stays
 	read   [sha256.Size]byte
@@ -40,22 +44,26 @@ const followEvery = 5 * time.Second
 // does not compile is an error that names it: an admin has just written it.
 func NewRules(ctx context.Context, db *store.DB, dir string, detectors []string) (*Rules, error) {
 	r := &Rules{db: db, detectors: detectors, failures: map[string]int64{}}
-	if dir != "" {
-		profiles, err := Profiles(ctx, db.Read())
-		if err != nil {
-			return nil, err
-		}
-		if err := r.readFolder(dir, profiles); err != nil {
-			return nil, err
-		}
+	r.watch.limits = DefaultLimits()
+	profiles, err := Profiles(ctx, db.Read())
+	if err != nil {
+		return nil, err
+	}
+	if r.files, err = PolicyFiles(dir, detectors, profiles...); err != nil {
+		return nil, err
 	}
 	return r, r.Reload(ctx)
 }
 
-func (r *Rules) readFolder(dir string, profiles []dlp.Profile) error {
+// PolicyFiles reads the policies of the folder policies.dir; there are none if dir is "". A file that does not compile is an error that names it; detectors and
+// profiles are as in policy.Compile.
+func PolicyFiles(dir string, detectors []string, profiles ...dlp.Profile) (out []*policy.Policy, err error) {
+	if dir == "" {
+		return nil, nil
+	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return fmt.Errorf("read policies.dir: %w", err)
+		return nil, fmt.Errorf("read policies.dir: %w", err)
 	}
 	for _, e := range entries {
 		if e.IsDir() || filepath.Ext(e.Name()) != ".yaml" {
@@ -63,22 +71,39 @@ func (r *Rules) readFolder(dir string, profiles []dlp.Profile) error {
 		}
 		data, err := os.ReadFile(filepath.Join(dir, e.Name()))
 		if err != nil {
-			return fmt.Errorf("read policies.dir: %w", err)
+			return nil, fmt.Errorf("read policies.dir: %w", err)
 		}
 		p, err := policy.Parse(data)
 		if err == nil {
-			_, err = policy.Compile([]*policy.Policy{p}, nil, r.detectors, profiles...)
+			_, err = policy.Compile([]*policy.Policy{p}, nil, detectors, profiles...)
 		}
 		if err != nil {
-			return fmt.Errorf("policy file %s: %w", e.Name(), err)
+			return nil, fmt.Errorf("policy file %s: %w", e.Name(), err)
 		}
-		r.files = append(r.files, p)
+		out = append(out, p)
 	}
-	return nil
+	return out, nil
 }
+
+// Files returns the policies of policies.dir.
+func (r *Rules) Files() []*policy.Policy { return slices.Clone(r.files) }
 
 // Current returns the policies in force.
 func (r *Rules) Current() *policy.Set { return r.current.Load() }
+
+// Policies returns every policy, those that are off too, and those of the store that compile no longer, with the reason and switched off. One whose id a
+// read-only policy has by now is told of with that one.
+func (r *Rules) Policies() []policy.Effective {
+	out := r.Current().Policies()
+	for _, b := range *r.broken.Load() {
+		if i := slices.IndexFunc(out, func(e policy.Effective) bool { return e.Policy.ID == b.Policy.ID }); i >= 0 {
+			out[i].Err = b.Err
+			continue
+		}
+		out = append(out, b)
+	}
+	return out
+}
 
 // Follow compiles the policies again if another process changed one. It asks the store at most once in followEvery, so that every activity may call it.
 func (r *Rules) Follow(ctx context.Context) error {
@@ -87,58 +112,69 @@ func (r *Rules) Follow(ctx context.Context) error {
 	if time.Since(r.asked) < followEvery {
 		return nil
 	}
-	s, err := r.stored(ctx)
+	now, err := r.stored(ctx)
 	if err != nil {
 		return err
 	}
 	r.asked = time.Now()
-	if s.digest() == r.read {
-		return nil
+	if now.digest() != r.read {
+		if err := r.compile(now); err != nil {
+			return err
+		}
 	}
-	return r.compile(s)
+	return r.followExceptions(ctx)
 }
 
 // Reload compiles the policies again, after one was changed. Old content is not judged again: findings keep their policy_version until a re-scan.
 func (r *Rules) Reload(ctx context.Context) error {
 	r.reload.Lock()
 	defer r.reload.Unlock()
-	s, err := r.stored(ctx)
+	now, err := r.stored(ctx)
 	if err != nil {
 		return err
 	}
-	return r.compile(s)
+	if err := r.compile(now); err != nil {
+		return err
+	}
+	return r.followExceptions(ctx)
 }
 
-// storedRules is what the store holds of the rules.
+// storedRules are what the store holds about policies.
 type storedRules struct {
-	policies  []store.Policy
+	custom    []store.Policy
 	overrides []store.Override
+	paused    []string // ids
 	profiles  []store.Profile
 }
 
 func (r *Rules) stored(ctx context.Context) (s storedRules, err error) {
-	if s.policies, err = store.CustomPolicies(ctx, r.db.Read()); err != nil {
+	if s.custom, err = store.CustomPolicies(ctx, r.db.Read()); err != nil {
 		return s, err
 	}
 	if s.overrides, err = store.Overrides(ctx, r.db.Read()); err != nil {
 		return s, err
 	}
-	s.profiles, err = store.Profiles(ctx, r.db.Read())
+	if s.profiles, err = store.Profiles(ctx, r.db.Read()); err != nil {
+		return s, err
+	}
+	pauses, err := store.Pauses(ctx, r.db.Read())
+	for _, p := range pauses {
+		if p.Paused && p.EndedAt.IsZero() {
+			s.paused = append(s.paused, p.PolicyID)
+		}
+	}
 	return s, err
 }
 
-// digest tells two states of the stored rules apart.
+// digest tells two states of the stored policies apart.
 func (s storedRules) digest() [sha256.Size]byte {
 	h := sha256.New()
-	fmt.Fprintf(h, "%#v %#v", s.policies, s.overrides)
-	for _, p := range s.profiles {
-		fmt.Fprintf(h, " %s %d", p.ID, p.Version)
-	}
+	fmt.Fprintf(h, "%#v", s)
 	return [sha256.Size]byte(h.Sum(nil))
 }
 
-func (r *Rules) compile(s storedRules) error {
-	profiles, err := profilesWith(s.profiles)
+func (r *Rules) compile(stored storedRules) error {
+	profiles, err := profilesWith(stored.profiles)
 	if err != nil {
 		return fmt.Errorf("read the profiles: %w", err)
 	}
@@ -147,41 +183,59 @@ func (r *Rules) compile(s storedRules) error {
 		return fmt.Errorf("read the built-in policies: %w", err)
 	}
 	all = append(all, r.files...)
-	for _, c := range s.policies {
+	broken := []policy.Effective{}
+	for _, c := range stored.custom {
 		p, err := policy.Parse([]byte(c.YAML))
 		if err == nil {
 			_, err = policy.Compile([]*policy.Policy{p}, nil, r.detectors, profiles...)
 		}
-		if err != nil {
-			// One that an upgrade broke is shown as failing and holds no other back.
-			r.failed([]policy.Failure{{PolicyID: c.ID, Err: err}})
+		if slices.ContainsFunc(all, func(have *policy.Policy) bool { return have.ID == c.ID }) {
+			err = fmt.Errorf("policy %s: a policy that is built in or in policies.dir has the id of a custom one, which rests: save that under another id and delete it", c.ID)
+		}
+		if err == nil {
+			all = append(all, p)
 			continue
 		}
-		all = append(all, p)
+		// One that an upgrade broke is shown as failing and holds no other back.
+		r.failed([]policy.Failure{{PolicyID: c.ID, Err: err}})
+		sketch := policy.Sketch([]byte(c.YAML))
+		sketch.ID, sketch.Version = c.ID, int(c.Version)
+		broken = append(broken, policy.Effective{Policy: sketch, Severity: sketch.Severity, Mode: policy.ModeOff, Err: err})
 	}
-	set, err := policy.Compile(all, admitted(all, s.overrides), r.detectors, profiles...)
+	set, err := policy.Compile(all, admitted(all, stored), r.detectors, profiles...)
 	if err != nil {
 		return err
 	}
+	set.Measure(&r.watch.meter)
 	r.current.Store(set)
-	r.read = s.digest()
+	r.broken.Store(&broken)
+	r.read = stored.digest()
 	return nil
 }
 
-// admitted are the overrides that the policies admit. One that was stored before an upgrade locked its policy is left out: it must neither mute
+// admitted are the overrides and pauses that the policies admit. One that was stored before an upgrade locked its policy is left out: it must neither mute
 // the policy nor keep the process from starting. The API shows the policy as it is in force.
-func admitted(all []*policy.Policy, stored []store.Override) []policy.Override {
-	var out []policy.Override
-	for _, s := range stored {
-		o := policy.Override{PolicyID: s.ID, Severity: s.Severity, Mode: s.Mode}
+func admitted(all []*policy.Policy, stored storedRules) []policy.Override {
+	byID := map[string]policy.Override{}
+	admit := func(o policy.Override) {
 		refused := slices.ContainsFunc(all, func(p *policy.Policy) bool {
-			return p.ID == s.ID && errors.Is(policy.CheckOverride(p, o), policy.ErrLocked)
+			return p.ID == o.PolicyID && errors.Is(policy.CheckOverride(p, o), policy.ErrLocked)
 		})
-		if s.Kind == "policy" && !refused {
-			out = append(out, o)
+		if !refused {
+			byID[o.PolicyID] = o
 		}
 	}
-	return out
+	for _, s := range stored.overrides {
+		if s.Kind == "policy" {
+			admit(policy.Override{PolicyID: s.ID, Severity: s.Severity, Mode: s.Mode})
+		}
+	}
+	for _, id := range stored.paused {
+		o := byID[id]
+		o.PolicyID, o.Paused = id, true
+		admit(o)
+	}
+	return slices.Collect(maps.Values(byID))
 }
 
 // failed counts evaluations that gave no answer, so that a failing policy is seen.

@@ -73,6 +73,39 @@ func TestAStoredPolicyThatNoLongerCompilesHoldsNoOtherBack(t *testing.T) {
 	if b.Rules.Failures()["custom.broken"] != 1 {
 		t.Errorf("failures %v", b.Rules.Failures())
 	}
+	all := b.Rules.Policies()
+	i := slices.IndexFunc(all, func(e policy.Effective) bool { return e.Policy.ID == "custom.broken" })
+	if i < 0 || all[i].Mode != policy.ModeOff || all[i].Policy.Title != "A card of ours" || all[i].Err == nil || !strings.Contains(all[i].Err.Error(), "line 8, column 12") {
+		t.Fatal("a policy that compiles no longer is not listed with its error")
+	}
+	check(t, b.DB.Write(t.Context(), func(tx *store.Tx) error {
+		_, err := tx.ExecContext(t.Context(), `DELETE FROM policies WHERE id = 'custom.broken'`)
+		return err
+	}))
+	check(t, b.Rules.Reload(t.Context()))
+	if len(b.Rules.Policies()) != len(all)-1 {
+		t.Error("a policy that is gone is still listed as broken")
+	}
+}
+
+func TestAStoredPolicyWithTheIDOfABuiltInOneHoldsNothingBack(t *testing.T) {
+	b := newBench(t)
+	check(t, b.DB.Write(t.Context(), func(tx *store.Tx) error {
+		return store.SavePolicy(t.Context(), tx, 0, store.PolicyVersion{Policy: store.Policy{ID: "content.card_numbers", Version: 3, YAML: strings.Replace(customPolicy, "custom.any_card", "content.card_numbers", 1)}})
+	}))
+	check(t, b.Rules.Reload(t.Context()))
+	n := 0
+	for _, e := range b.Rules.Policies() {
+		if e.Policy.ID == "content.card_numbers" {
+			n++
+			if e.Policy.Title == "A card of ours" || e.Mode != policy.ModeOn || e.Err == nil {
+				t.Errorf("the built-in policy is %s with error %v", e.Mode, e.Err)
+			}
+		}
+	}
+	if n != 1 || b.Rules.Failures()["content.card_numbers"] != 1 {
+		t.Errorf("%d policies of the id, failures %v", n, b.Rules.Failures())
+	}
 }
 
 func TestAPolicyThatAnotherProcessChangedIsFollowed(t *testing.T) {
@@ -149,5 +182,25 @@ func TestABurstIsOneFindingAboutThePerson(t *testing.T) {
 	}
 	if got := b.count(`SELECT COUNT(*) FROM instances WHERE finding_id IN (SELECT id FROM findings WHERE policy_id = 'activity.mass_file_export')`); got != n-19 {
 		t.Errorf("%d instances, want %d: every file from the twentieth on", got, n-19)
+	}
+}
+
+func TestAPolicyInShadowFindsAndDeliversNothing(t *testing.T) {
+	b := newBench(t)
+	check(t, b.DB.Write(t.Context(), func(tx *store.Tx) error {
+		return store.PutOverride(t.Context(), tx, store.Override{Kind: "policy", ID: "activity.mass_file_export", Mode: policy.ModeShadow}, "usr_1")
+	}))
+	check(t, b.Rules.Reload(t.Context()))
+	for i := range 30 {
+		item := activityItem(fmt.Sprintf("act_%02d", i), testDay.Add(time.Duration(i-35)*time.Minute), "claude_file_exported", nil)
+		item.Resource.ID = fmt.Sprint("proj_", i)
+		b.app.feed = append(b.app.feed, item)
+	}
+	check(t, b.live("activities"))
+	if got := b.count(`SELECT COUNT(*) FROM findings WHERE policy_id = 'activity.mass_file_export'`) + b.count(`SELECT COUNT(*) FROM finding_log WHERE snapshot LIKE '%mass_file_export%'`); got != 0 {
+		t.Errorf("%d rows of findings and their log", got)
+	}
+	if got := b.count(`SELECT COUNT(*) FROM shadow_findings WHERE policy_id = 'activity.mass_file_export' AND resource_id = 'user_2' AND policy_version > 0`); got != 1 {
+		t.Errorf("%d shadow findings, want the one about the person", got)
 	}
 }

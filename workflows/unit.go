@@ -68,7 +68,7 @@ type about struct {
 }
 
 // mask replaces what the detectors find in a foreign string (invariant 4).
-func (a *Activities) mask(s string) string { return a.Engine.Mask(s, a.Keys.Matches) }
+func (a *Activities) mask(s string) string { return a.Detectors.Engine().Mask(s, a.Keys.Matches) }
 
 func (p *page) about(item connectors.Item) about {
 	actor := item.Actor
@@ -82,24 +82,30 @@ func (p *page) about(item connectors.Item) about {
 // detect evaluates the policies on a unit and returns the detections that belong to what. It runs inside the item's transaction, so that a policy
 // sees what is stored.
 func (p *page) detect(ctx context.Context, tx *store.Tx, u *unit, what about) []findings.Detection {
-	in := p.input(tx, u, what)
-	decisions, failures := p.rules.Evaluate(in, p.lookups(ctx, tx, u, what))
+	in, look := p.input(tx, u, what), p.lookups(ctx, tx, u, what)
+	decisions, failures := p.rules.Evaluate(in, look)
 	p.Rules.failed(failures)
 	var out []findings.Detection
 	for _, d := range decisions {
-		if d.Shadow {
+		if d.Paused {
 			continue
 		}
 		f := findings.Detection{
-			PolicyID: d.PolicyID, PolicyVersion: d.Version, Kind: d.Kind, Severity: d.Severity, Title: d.Title, OccurredAt: u.at, Actor: what.actor, Asked: p.asked(d),
+			PolicyID: d.PolicyID, PolicyVersion: d.Version, Kind: d.Kind, Severity: d.Severity, Shadow: d.Shadow, Graded: d.Graded, Title: d.Title, OccurredAt: u.at, Actor: what.actor, Asked: p.asked(d),
 			Resource: findings.Resource{Kind: what.resource.Kind, ID: what.resource.ID, Name: p.mask(what.resource.Name), URL: what.resource.URL},
 		}
 		if d.About == policy.AboutActor && what.actor.ID != "" {
 			f.Resource = findings.Resource{Kind: what.actor.Type, ID: what.actor.ID}
 		}
 		ref := findings.Ref{Kind: u.ref.Kind, ID: u.ref.ID}
+		under := p.under(tx.Now(), f, d.Evidence, u.matches)
+		out = append(out, under.withheld(f, ref)...)
+		var still bool
+		if d, still = p.without(under, d, in, look); !still {
+			continue
+		}
 		for _, i := range d.Evidence {
-			f.Instances = append(f.Instances, findings.NewInstance{Resource: ref, Part: u.places[i].Part, Path: u.places[i].Path, At: u.places[i].At, Match: u.matches[i], Why: p.Engine.Why(u.matches[i]).Encode()})
+			f.Instances = append(f.Instances, findings.NewInstance{Resource: ref, Part: u.places[i].Part, Path: u.places[i].Path, At: u.places[i].At, Match: u.matches[i], Why: p.engine.Why(u.matches[i]).Encode()})
 		}
 		if len(f.Instances) == 0 {
 			f.Instances = []findings.NewInstance{{Resource: ref, At: u.at}}
@@ -159,7 +165,7 @@ func (p *page) scanText(ctx context.Context, part connectors.Part, u *unit) erro
 	if err != nil {
 		return err
 	}
-	res, _, err := p.Engine.ScanReader(ctx, body, p.Keys.Matches, maxFileBytes)
+	res, _, err := p.engine.ScanReader(ctx, body, p.Keys.Matches, maxFileBytes)
 	if cerr := body.Close(); err == nil {
 		err = cerr
 	}
@@ -191,10 +197,11 @@ type storedMatch struct {
 	Value       string   `json:"k"`
 	Fingerprint string   `json:"f"`
 	Also        []string `json:"o,omitempty"`
+	Encoding    []string `json:"n,omitempty"`
 	Part        string   `json:"p"`
 	Path        string   `json:"t,omitempty"`
 	AtMicros    int64    `json:"u,omitempty"`
-	Text        int      `json:"n,omitempty"`
+	Text        int      `json:"y,omitempty"`
 	Base        float64  `json:"q,omitempty"`
 	Marks       int      `json:"w,omitempty"`
 }
@@ -205,7 +212,7 @@ func (u *unit) encode(mask func(string) string) (string, error) {
 	for i, m := range u.matches {
 		at := u.places[i]
 		s.Matches = append(s.Matches, storedMatch{
-			m.Detector, m.Start, m.End, m.Line, m.Confidence, m.Validated, m.Masked, m.Before, m.After, m.Context, m.Value, m.Fingerprint, m.Also, at.Part, at.Path, store.Micros(at.At), at.text, m.Base, int(m.Marks),
+			m.Detector, m.Start, m.End, m.Line, m.Confidence, m.Validated, m.Masked, m.Before, m.After, m.Context, m.Value, m.Fingerprint, m.Also, m.Encoding, at.Part, at.Path, store.Micros(at.At), at.text, m.Base, int(m.Marks),
 		})
 	}
 	b, err := json.Marshal(s)
@@ -224,7 +231,7 @@ func decodeUnit(at time.Time, result string) (*unit, error) {
 	for _, m := range s.Matches {
 		u.matches = append(u.matches, dlp.Match{
 			Detector: m.Detector, Start: m.Start, End: m.End, Line: m.Line, Confidence: m.Confidence, Validated: m.Validated, Masked: m.Masked, Before: m.Before, After: m.After,
-			Context: m.Context, Value: m.Value, Fingerprint: m.Fingerprint, Also: m.Also, Base: m.Base, Marks: dlp.Marks(m.Marks),
+			Context: m.Context, Value: m.Value, Fingerprint: m.Fingerprint, Also: m.Also, Encoding: m.Encoding, Base: m.Base, Marks: dlp.Marks(m.Marks),
 		})
 		u.places = append(u.places, matchPlace{m.Part, m.Path, store.FromMicros(m.AtMicros), m.Text})
 		u.given = max(u.given, m.Text)

@@ -1,5 +1,6 @@
 // Package problem holds the errors that callers of the API see: RFC 9457 problem details with a stable code, one sentence and what to do. They
-// never hold content, a secret or anything else that the caller sent but a field's name.
+// never hold content, a secret or anything else that the caller sent but a field's name, and words of a policy that is refused, which is no
+// secret to its author.
 package problem
 
 import (
@@ -39,12 +40,25 @@ const (
 	CodeTransition      = "OB-4092" // 409
 	CodePaused          = "OB-4093" // 409
 	CodeLocked          = "OB-4094" // 409
+	CodePolicyChanged   = "OB-4095" // 409
+	CodePolicyTaken     = "OB-4096" // 409
+	CodePolicyReadOnly  = "OB-4097" // 409
+	CodeRevoked         = "OB-4098" // 409
+	CodeNotPaused       = "OB-4099" // 409
 	CodeProfileChanged  = "OB-4100" // 409
 	CodeProfileUsed     = "OB-4101" // 409
+	CodeChanged         = "OB-4110" // 409
+	CodeInUse           = "OB-4111" // 409
+	CodeBuiltIn         = "OB-4112" // 409
+	CodeFull            = "OB-4113" // 409
 	CodeTooLarge        = "OB-4130" // 413
 	CodeMediaType       = "OB-4150" // 415
 	CodeTestFailed      = "OB-4220" // 422, where a failed test has no code of its own
+	CodePolicy          = "OB-4221" // 422
 	CodeProfile         = "OB-4225" // 422
+	CodeDetector        = "OB-4230" // 422
+	CodeWords           = "OB-4231" // 422
+	CodeTable           = "OB-4232" // 422
 	CodeTooMany         = "OB-4290" // 429
 	CodeInternal        = "OB-5000" // 500
 	CodeAudit           = "OB-5030" // 503
@@ -61,6 +75,7 @@ type Problem struct {
 	Detail    string  `json:"detail" doc:"One sentence for a person, with what to do."`
 	RequestID string  `json:"request_id" doc:"Also in the header X-Request-Id and in the log."`
 	Errors    []Field `json:"errors,omitempty" doc:"The inputs that are wrong."`
+	Issues    []Issue `json:"issues,omitempty" doc:"What is wrong with the text of a policy."`
 
 	header http.Header
 }
@@ -69,6 +84,15 @@ type Problem struct {
 type Field struct {
 	Location string `json:"location" doc:"Where, for example body.config.base_url or query.limit."`
 	Message  string `json:"message" doc:"What is wrong; does not repeat the input."`
+}
+
+// Issue is one thing that is wrong with the text of a policy. Its message may hold words of that text, which the caller is the author of.
+type Issue struct {
+	Name     string `json:"name,omitempty" doc:"The item of an import."`
+	PolicyID string `json:"policy_id,omitempty" doc:"Absent where it cannot be read."`
+	Line     int    `json:"line" doc:"From 1; 0: it has no place."`
+	Column   int    `json:"column" doc:"In characters, from 1; 0: it is about the whole line."`
+	Message  string `json:"message"`
 }
 
 // New makes a problem. The request id is filled in when it is sent.
@@ -145,9 +169,9 @@ func FromHuma(e *huma.ErrorModel) *Problem {
 	case http.StatusRequestTimeout:
 		return New(e.Status, CodeBody, "The body did not arrive in time. Send the request again.")
 	case http.StatusRequestEntityTooLarge:
-		return New(e.Status, CodeTooLarge, "The body is over 1 MiB. Send less at once.")
+		return New(e.Status, CodeTooLarge, "The body is over the limit: 1 MiB, where the documentation of the operation names no other. Send less at once.")
 	case http.StatusUnsupportedMediaType:
-		return New(e.Status, CodeMediaType, "The body has another type than application/json. Set the header Content-Type.")
+		return New(e.Status, CodeMediaType, "The body has another type than the operation takes: application/json, where its documentation names no other. Set the header Content-Type.")
 	case http.StatusUnprocessableEntity:
 		for _, f := range fields {
 			if strings.HasPrefix(f.Location, "query.") {

@@ -28,6 +28,7 @@ import (
 	"github.com/outband/outband/internal/vault"
 	"github.com/outband/outband/ui"
 	"github.com/outband/outband/workflows"
+	"github.com/outband/outband/workflows/authoring"
 )
 
 // keysOf are the keys that ids and fingerprints are computed with.
@@ -59,11 +60,11 @@ func (i indexer) Step(ctx context.Context, budget time.Duration) (more bool, err
 
 // parts are the components that the API and the workers are made of.
 type parts struct {
-	detectors []dlp.Detector
+	detectors *workflows.Detectors
 	rules     *workflows.Rules
+	author    *authoring.Author
 	http      *safehttp.Client
 	opener    *workflows.Opener
-	engine    *dlp.Engine // nil: this process scans nothing
 	deliverer *deliver.Deliverer
 	runner    *workflows.Runner
 	reader    *search.Reader
@@ -94,24 +95,33 @@ func (in *instance) components(ctx context.Context, temporal client.Client) (han
 
 func (in *instance) parts(ctx context.Context) (p *parts, err error) {
 	p = &parts{}
-	if p.detectors, err = dlp.Builtin(); err != nil {
+	builtin, err := dlp.Builtin()
+	if err != nil {
 		return p, err
 	}
-	ids := make([]string, 0, len(p.detectors))
-	for _, d := range p.detectors {
-		ids = append(ids, d.ID)
-	}
-	if p.rules, err = workflows.NewRules(ctx, in.db, in.cfg.Policies.Dir, ids); err != nil {
+	p.detectors, err = workflows.NewDetectors(ctx, workflows.DetectorDependencies{
+		DB: in.db, Vault: in.vault, Builtin: builtin, Scans: in.works(),
+		Changed: func(ctx context.Context, ids []string) error {
+			if p.rules == nil {
+				return nil // They are made with the ids, just after.
+			}
+			return p.rules.SetDetectors(ctx, ids)
+		},
+	})
+	if err != nil {
 		return p, err
 	}
+	if p.rules, err = workflows.NewRules(ctx, in.db, in.cfg.Policies.Dir, p.detectors.IDs()); err != nil {
+		return p, err
+	}
+	profiles := func(ctx context.Context) ([]dlp.Profile, error) { return workflows.Profiles(ctx, in.db.Read()) }
+	if p.author, err = authoring.New(in.db, p.detectors.IDs, profiles, p.rules.Files()); err != nil {
+		return p, err
+	}
+	p.rules.Limit(workflows.Limits{Flood: in.cfg.Policies.FloodLimit, Cost: in.cfg.Policies.CostLimit})
 	p.http = safehttp.New(safehttp.Config{Allow: in.cfg.Egress.Allow})
 	if p.opener, err = workflows.NewOpener(all.All(), in.db, in.vault, p.http, "Outband/"+versionText()); err != nil {
 		return p, err
-	}
-	if in.works() {
-		if p.engine, err = dlp.New(p.detectors, dlp.DefaultConfiguration()); err != nil {
-			return p, err
-		}
 	}
 	in.measure(p)
 	keys := keysOf(in.vault).Findings
@@ -138,7 +148,7 @@ func (in *instance) parts(ctx context.Context) (p *parts, err error) {
 
 // run starts the workers, and what keeps Temporal in step with the store, as the role says.
 func (in *instance) run(ctx context.Context, p *parts, temporal client.Client) error {
-	d := workflows.Dependencies{DB: in.db, Open: p.opener, Engine: p.engine, Rules: p.rules, Keys: keysOf(in.vault), Deliver: p.deliverer, Log: in.log}
+	d := workflows.Dependencies{DB: in.db, Open: p.opener, Detectors: p.detectors, Rules: p.rules, Keys: keysOf(in.vault), Deliver: p.deliverer, Log: in.log}
 	if p.index != nil {
 		d.Index = indexer{p.index}
 	}
@@ -162,11 +172,12 @@ func (in *instance) api(p *parts) (*api.API, error) {
 	}
 	return api.New(api.DefaultConfiguration(), api.Dependencies{
 		DB: in.db, Vault: in.vault, Connectors: all.All(), Findings: search.NewSwitch(p.reader, engine), Deliverer: p.deliverer, Runner: p.runner, TestConnection: p.opener.Test, Estimate: p.opener.Estimate,
-		Detectors: func() []dlp.Detector { return p.detectors },
+		Detectors: p.detectors,
 		Policies: func(ctx context.Context) ([]policy.Effective, error) {
 			err := p.rules.Follow(ctx)
-			return p.rules.Current().Policies(), err
+			return p.rules.Policies(), err
 		},
+		Author: p.author,
 		PoliciesChanged: func(ctx context.Context) error {
 			return errors.Join(p.rules.Reload(ctx), p.runner.PoliciesChanged(ctx))
 		}, PolicyFailures: p.rules.Failures,

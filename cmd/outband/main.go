@@ -41,7 +41,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		Use: "outband", Short: "A self-hosted, out-of-band cloud access security broker", SilenceUsage: true, SilenceErrors: true,
 		Args: cobra.NoArgs,
 	}
-	root.AddCommand(serveCommand(), demoCommand(), simulatorCommand(), scanCommand(), detectorsCommand(), policiesCommand(), connectorsCommand(),
+	root.AddCommand(serveCommand(), demoCommand(), simulatorCommand(), scanCommand(), detectorsCommand(), edmCommand(), policiesCommand(), connectorsCommand(),
 		usersCommand(), tokenCommand(), reindexCommand(), keysCommand(), auditCommand(), configCommand(), versionCommand())
 	root.CompletionOptions.DisableDefaultCmd = true
 	groups(root)

@@ -27,7 +27,7 @@ func (in *instance) measure(p *parts) {
 	}
 	c := metrics.Configuration{Version: versionText()}
 	if in.works() {
-		c.Scanned = p.engine.Scanned
+		c.Scanned = p.detectors.Scanned
 	}
 	if in.answers() {
 		c.State = func() (metrics.State, error) {
@@ -87,6 +87,18 @@ func (in *instance) state(ctx context.Context, p *parts) (s metrics.State, err e
 	}
 	if s.Scans, err = store.CountScans(ctx, q); err != nil {
 		return s, err
+	}
+	if s.Exceptions, err = store.CountExceptions(ctx, q, in.db.Now()); err != nil {
+		return s, err
+	}
+	pauses, err := store.Pauses(ctx, q)
+	if err != nil {
+		return s, err
+	}
+	for _, p := range pauses {
+		if p.Paused && p.EndedAt.IsZero() {
+			s.Paused++
+		}
 	}
 	tallies, err := findings.Count(ctx, q)
 	if err != nil {

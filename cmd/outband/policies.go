@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -28,10 +27,10 @@ func (e *policiesError) Error() string { return e.text }
 // ExitCode returns the code that the process ends with.
 func (e *policiesError) ExitCode() int { return e.code }
 
-// policiesCommand makes `outband policies`: what is built in, and the tests that policies carry.
+// policiesCommand makes `outband policies`: what is built in, the tests that policies carry, and the custom ones of an installation.
 func policiesCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "policies", Short: "List policies and run the tests inside them", Args: cobra.NoArgs}
-	cmd.AddCommand(policiesListCommand(), policiesTestCommand())
+	cmd := &cobra.Command{Use: "policies", Short: "List and test policies, and take the custom ones of an installation out and in", Args: cobra.NoArgs}
+	cmd.AddCommand(policiesListCommand(), policiesTestCommand(), policiesExportCommand(), policiesImportCommand())
 	return cmd
 }
 
@@ -90,23 +89,10 @@ func policiesTestCommand() *cobra.Command {
 func readPolicies(names []string) []policy.Source {
 	out := make([]policy.Source, 0, len(names))
 	for _, name := range names {
-		data, err := readPolicy(name)
+		data, err := readLimited(name, policy.MaxFileBytes)
 		out = append(out, policy.Source{Name: name, Data: data, Err: err})
 	}
 	return out
-}
-
-// readPolicy reads one byte more than a policy may have, so that Parse sees that the file is too large.
-func readPolicy(name string) ([]byte, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, withoutPath(err)
-	}
-	data, err := io.ReadAll(io.LimitReader(f, policy.MaxFileBytes+1))
-	if err := errors.Join(err, f.Close()); err != nil {
-		return nil, withoutPath(err)
-	}
-	return data, nil
 }
 
 // withoutPath drops the path of a file error, because the line begins with it.

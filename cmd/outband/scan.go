@@ -31,8 +31,10 @@ them, with all their matches: three kinds of personal data near each other with 
 	cmd.Flags().StringVar(&cfg.Format, "format", "text", "text, json (one object a line) or sarif")
 	cmd.Flags().StringVar(&cfg.Profile, "profile", "", "set of detectors with thresholds: credentials, pci, pii, phi, source_code, ai_safety, … (default: all)")
 	cmd.Flags().StringVar(&cfg.ProfileFile, "profile-file", "", "file of profiles (YAML), used in place of the built-in ones of the same id")
+	cmd.Flags().StringSliceVar(&cfg.Detectors, "detectors", nil, "YAML file of detectors to use beside the profile's; may be given again")
 	cmd.Flags().Float64Var(&cfg.MinConfidence, "min-confidence", 0, "report matches of at least this confidence, 0 to 1 (default: the profile's, 0.4)")
 	cmd.Flags().BoolVar(&cfg.Explain, "explain", false, "say in each line of JSON why it was found: how its confidence is made, checks, words near")
+	cmd.Flags().BoolVar(&cfg.LeaveOutTestData, "skip-test-data", false, "leave out published test values, such as the example cards of payment processors")
 	cmd.Flags().IntVar(&cfg.Workers, "workers", 0, "files scanned at once (default: one for each processor)")
 	return cmd
 }

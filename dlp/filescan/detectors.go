@@ -95,6 +95,19 @@ func Test(stdout, stderr io.Writer, files []string) error {
 	return nil
 }
 
+// load reads a file of detectors that may be used: what the lint refuses or an example contradicts is an error. Those marked optional are used.
+func load(name string) ([]dlp.Detector, error) {
+	data, err := readFile(name)
+	if err != nil {
+		return nil, err
+	}
+	all, err := dlp.Load(name, data)
+	for i := range all {
+		all[i].Optional = false
+	}
+	return all, err
+}
+
 func readFile(name string) (data []byte, err error) {
 	f, err := os.Open(name)
 	if err != nil {

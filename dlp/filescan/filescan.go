@@ -10,6 +10,7 @@ import (
 	"io"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/outband/outband/dlp"
@@ -49,11 +50,14 @@ type Configuration struct {
 	Format        string   // text, json or sarif
 	Profile       string   // its id; empty: all, or the only one of ProfileFile
 	ProfileFile   string   // a file of profiles that are used in place of those of the same id; empty: none
+	Detectors     []string // files of detectors that are used beside the profile's
 	MinConfidence float64  // 0 means that of the profile
 	Workers       int      // 0 means one for each processor
 	MaxFileBytes  int64    // what is behind it in a file is not scanned; 0 means 1 GiB
 	Explain       bool     // say why of each finding; of format json
 	Version       string   // of the program, for SARIF
+
+	LeaveOutTestData bool // values that are published for tests, in the groups that are on as shipped
 }
 
 // Dependencies are the streams of the command.
@@ -76,21 +80,23 @@ const (
 	reasonBudget      = "over_time_limit"
 	reasonPanic       = "scan_failed"
 	reasonTruncated   = "too_many_matches"
+	reasonUndecoded   = "encoded_text_too_big"
 )
 
-// Finding is one line of output. Start and End are byte offsets in the file, End exclusive; Line counts from 1.
+// Finding is one line of output. Start and End are byte offsets in the file, End exclusive; Line counts from 1. Encoding is that of dlp.Match.
 type Finding struct {
-	Path       string  `json:"path"`
-	Location   string  `json:"location"`
-	Detector   string  `json:"detector"`
-	Title      string  `json:"title"`
-	Start      int     `json:"start"`
-	End        int     `json:"end"`
-	Line       int     `json:"line"`
-	Confidence float64 `json:"confidence"`
-	Validated  bool    `json:"validated"`
-	Masked     string  `json:"masked"`
-	Why        *Why    `json:"why,omitempty"` // with Configuration.Explain
+	Path       string   `json:"path"`
+	Location   string   `json:"location"`
+	Detector   string   `json:"detector"`
+	Title      string   `json:"title"`
+	Start      int      `json:"start"`
+	End        int      `json:"end"`
+	Line       int      `json:"line"`
+	Confidence float64  `json:"confidence"`
+	Validated  bool     `json:"validated"`
+	Masked     string   `json:"masked"`
+	Encoding   []string `json:"encoding,omitempty"`
+	Why        *Why     `json:"why,omitempty"` // with Configuration.Explain
 }
 
 // Why is dlp.Why, with the detector's words that stood near.
@@ -105,6 +111,7 @@ type scanner struct {
 	engine *dlp.Engine
 	keys   dlp.Keys
 	prof   dlp.Profile
+	beside map[string]bool // detectors of Configuration.Detectors that the profile does not name
 	titles map[string]dlp.Detector
 }
 
@@ -138,7 +145,15 @@ func newScanner(cfg Configuration, deps Dependencies) (*scanner, error) {
 	if err != nil {
 		return nil, err
 	}
-	prof, err := chooseProfile(cfg, all)
+	var own []dlp.Detector
+	for _, name := range cfg.Detectors {
+		more, err := load(name)
+		if err != nil {
+			return nil, err
+		}
+		own = append(own, more...)
+	}
+	prof, err := chooseProfile(cfg, slices.Concat(all, own))
 	if err != nil {
 		return nil, err
 	}
@@ -151,15 +166,29 @@ func newScanner(cfg Configuration, deps Dependencies) (*scanner, error) {
 	if cfg.MinConfidence != 0 {
 		prof.MinConfidence = cfg.MinConfidence
 	}
-	s := &scanner{cfg: cfg, deps: deps, prof: prof, titles: map[string]dlp.Detector{}}
+	s := &scanner{cfg: cfg, deps: deps, prof: prof, beside: map[string]bool{}, titles: map[string]dlp.Detector{}}
 	if s.cfg.Workers <= 0 {
 		s.cfg.Workers = runtime.GOMAXPROCS(0)
 	}
 	if s.cfg.MaxFileBytes <= 0 {
 		s.cfg.MaxFileBytes = defaultMaxFileBytes
 	}
-	if s.engine, err = dlp.New(prof.Select(all), dlp.DefaultConfiguration()); err != nil {
+	for _, d := range own {
+		s.beside[d.ID] = !prof.Has(d.ID)
+	}
+	use := append(prof.Select(all), own...)
+	if s.engine, err = dlp.New(use, dlp.DefaultConfiguration()); err != nil {
 		return nil, err
+	}
+	if cfg.LeaveOutTestData {
+		groups, err := dlp.TestData()
+		if err != nil {
+			return nil, err
+		}
+		groups = slices.DeleteFunc(groups, func(g dlp.TestGroup) bool { return g.Mode == dlp.TestDataOff })
+		if err := s.engine.LeaveOut(groups); err != nil {
+			return nil, err
+		}
 	}
 	for _, d := range s.engine.Detectors() {
 		s.titles[d.ID] = d
@@ -255,7 +284,7 @@ func (s *scanner) complain(j *job) bool {
 	switch reason {
 	case reasonSpecial:
 		return slices.Contains(s.cfg.Paths, j.path) // Named by a person: a pipe that is not read is not clean.
-	case reasonUnsupported, reasonOutside, reasonBroken, reasonObjects, reasonTruncated:
+	case reasonUnsupported, reasonOutside, reasonBroken, reasonObjects, reasonTruncated, reasonUndecoded:
 		return false
 	}
 	return true
@@ -278,8 +307,11 @@ func (s *scanner) scan(ctx context.Context, j *job) {
 		var res dlp.Result
 		if res, _, err = s.engine.ScanReader(ctx, head, s.keys, s.cfg.MaxFileBytes); err == nil {
 			j.findings = s.findings(j.path, res)
-			if res.Truncated {
+			switch {
+			case res.Truncated:
 				j.reason = s.truncation(head)
+			case res.Undecoded:
+				j.reason = reasonUndecoded
 			}
 		}
 	}
@@ -296,14 +328,12 @@ func (s *scanner) truncation(r io.Reader) string {
 	return reasonTruncated
 }
 
-// findings are the matches of a file that meets the profile; of any other, none.
+// findings are the matches of a file that meets the profile; of any other, those of the detectors beside it.
 func (s *scanner) findings(path string, res dlp.Result) []Finding {
-	if len(s.prof.Meets(res.Matches, nil)) == 0 {
-		return nil
-	}
+	met := len(s.prof.Meets(res.Matches, nil)) > 0
 	var out []Finding
 	for _, m := range res.Matches {
-		if m.Confidence < s.prof.MinConfidence {
+		if m.Confidence < s.prof.MinConfidence || !met && !s.beside[m.Detector] {
 			continue
 		}
 		var why *Why
@@ -313,8 +343,16 @@ func (s *scanner) findings(path string, res dlp.Result) []Finding {
 		out = append(out, Finding{
 			Why:  why,
 			Path: path, Location: fmt.Sprintf("line %d", m.Line), Detector: m.Detector, Title: s.titles[m.Detector].Title,
-			Start: m.Start, End: m.End, Line: m.Line, Confidence: m.Confidence, Validated: m.Validated, Masked: m.Masked,
+			Start: m.Start, End: m.End, Line: m.Line, Confidence: m.Confidence, Validated: m.Validated, Masked: m.Masked, Encoding: m.Encoding,
 		})
 	}
 	return out
+}
+
+// encoded says, behind a comma, what a value is written in, the outermost first; nothing for plain text.
+func (f Finding) encoded() string {
+	if len(f.Encoding) == 0 {
+		return ""
+	}
+	return ", in " + strings.Join(f.Encoding, ", ")
 }

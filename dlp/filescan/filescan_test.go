@@ -3,6 +3,8 @@ package filescan_test
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"unicode/utf16"
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
@@ -126,6 +129,7 @@ func TestExitCodes(t *testing.T) {
 		{"an image is skipped with its reason", filescan.Configuration{Paths: []string{dir + "/image.png"}}, "", 0, "unsupported_type"},
 		{"a file that is not there", filescan.Configuration{Paths: []string{dir + "/none"}}, "", 2, "no such file"},
 		{"findings and a file that is not there", filescan.Configuration{Paths: []string{dir + "/none", dir}}, "", 2, "no such file"},
+		{"test data is left out on request", filescan.Configuration{Paths: []string{dir + "/card.txt"}, LeaveOutTestData: true}, "", 0, ""},
 		{"another profile", filescan.Configuration{Paths: []string{dir + "/card.txt"}, Profile: "credentials"}, "", 0, ""},
 		{"an unknown profile", filescan.Configuration{Paths: []string{dir}, Profile: "x"}, "", 2, "known are all, credentials"},
 		{"an unknown format", filescan.Configuration{Paths: []string{dir}, Format: "x"}, "", 2, "known are text, json, sarif"},
@@ -202,7 +206,7 @@ func TestJSONLine(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "a.env", "MODE=x\nCARD=4111111111111111\n")
 	r := run(t, filescan.Configuration{Paths: []string{dir}, Format: "json"}, "")
-	want := fmt.Sprintf(`{"path":%q,"location":"line 2","detector":"financial.card","title":"Payment card number","start":12,"end":28,"line":2,"confidence":0.95,"validated":true,"masked":"************1111"}`+"\n", filepath.Join(dir, "a.env"))
+	want := fmt.Sprintf(`{"path":%q,"location":"line 2","detector":"financial.card","title":"Payment card number","start":12,"end":28,"line":2,"confidence":0.9,"validated":true,"masked":"************1111"}`+"\n", filepath.Join(dir, "a.env"))
 	if diff := cmp.Diff(want, r.out); diff != "" {
 		t.Errorf("JSON (-want +got):\n%s", diff)
 	}
@@ -271,5 +275,34 @@ func TestListAndTest(t *testing.T) {
 	}
 	if err := filescan.Test(&out, &errs, []string{filepath.Join(dir, "none.yaml")}); !errors.As(err, &exit) || exit.Code != 2 {
 		t.Errorf("test of no file: %v", err)
+	}
+}
+
+// A file in UTF-16 is text without its mark too, and a value in base64 says so.
+func TestEncodedText(t *testing.T) {
+	dir := t.TempDir()
+	text := "Zeile eins.\r\nMeine Karte: 4111 1111 1111 1111.\r\nпривет\r\n"
+	for name, order := range map[string]binary.AppendByteOrder{"big": binary.BigEndian, "little": binary.LittleEndian} {
+		var b []byte
+		for _, u := range utf16.Encode([]rune(text)) {
+			b = order.AppendUint16(b, u)
+		}
+		write(t, dir, name+".txt", string(b))
+	}
+	write(t, dir, "mail.txt", "see\n"+base64.StdEncoding.EncodeToString([]byte("my card: 4111 1111 1111 1111"))+"\n")
+	write(t, dir, "packed.bin", "\x00\x01\x02\x03 card 4111 1111 1111 1111 \x00\x00\x00\xff")
+	r := run(t, filescan.Configuration{Paths: []string{dir}, Format: "json"}, "")
+	if r.code != filescan.ExitFindings || !strings.Contains(r.err, "packed.bin: unsupported_type") {
+		t.Errorf("code %d, errors %q", r.code, r.err)
+	}
+	var got []string
+	for _, f := range r.findings {
+		got = append(got, fmt.Sprint(filepath.Base(f.Path), " ", f.Line, " ", f.Start, " ", f.End, " ", f.Encoding))
+	}
+	if diff := cmp.Diff([]string{"big.txt 2 52 90 []", "little.txt 2 52 90 []", "mail.txt 2 16 42 [base64]"}, got); diff != "" {
+		t.Errorf("findings (-want +got):\n%s", diff)
+	}
+	if r := run(t, filescan.Configuration{Paths: []string{filepath.Join(dir, "mail.txt")}}, ""); !strings.Contains(r.out, ", in base64): ") {
+		t.Errorf("text says %q", r.out)
 	}
 }

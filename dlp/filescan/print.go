@@ -32,7 +32,7 @@ func newPrinter(s *scanner) (printer, error) {
 type textPrinter struct{ w *bufio.Writer }
 
 func (p *textPrinter) print(f Finding) error {
-	if _, err := fmt.Fprintf(p.w, "%s:%d: %s (%s, %s): %s\n", display(f.Path), f.Line, f.Title, f.Detector, dlp.Band(f.Confidence), f.Masked); err != nil {
+	if _, err := fmt.Fprintf(p.w, "%s:%d: %s (%s, %s%s): %s\n", display(f.Path), f.Line, f.Title, f.Detector, dlp.Band(f.Confidence), f.encoded(), f.Masked); err != nil {
 		return err
 	}
 	return p.w.Flush()
@@ -139,7 +139,7 @@ func (p *sarifPrinter) print(f Finding) error {
 	}
 	res := sarifResult{
 		RuleID: f.Detector, RuleIndex: at, Level: level(f.Confidence),
-		Message: sarifText{fmt.Sprintf("%s: %s (confidence %.2f)", f.Title, f.Masked, f.Confidence)},
+		Message: sarifText{fmt.Sprintf("%s: %s (confidence %.2f%s)", f.Title, f.Masked, f.Confidence, f.encoded())},
 	}
 	var loc sarifLocation
 	loc.Physical.Artifact.URI = filepath.ToSlash(f.Path)

@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/outband/outband/dlp"
+	"github.com/outband/outband/dlp/view"
 )
 
 // errSpecial is what opening a FIFO, a device or a socket gives.
@@ -138,7 +139,7 @@ func (c *counting) Read(p []byte) (int, error) {
 // magics are how formats start that are not text, although their first bytes may look like it.
 var magics = []string{"%PDF-", "PK\x03\x04", "\x1f\x8b", "BZh", "\xfd7zXZ", "7z\xbc\xaf", "Rar!", "\x89PNG", "GIF8", "\xff\xd8\xff", "\x7fELF", "\xd0\xcf\x11\xe0"}
 
-// sniff reads the first bytes and reports whether a text follows: it has a byte order mark, or no NUL and no known magic number.
+// sniff reads the first bytes and reports whether a text follows: it has no known magic number, and no NUL but those of UTF-16.
 func sniff(r io.Reader) (*counting, bool, error) {
 	head := make([]byte, 8<<10)
 	n, err := io.ReadFull(r, head)
@@ -147,15 +148,13 @@ func sniff(r io.Reader) (*counting, bool, error) {
 	}
 	head = head[:n]
 	whole := &counting{r: io.MultiReader(bytes.NewReader(head), r)}
-	if bytes.HasPrefix(head, []byte{0xff, 0xfe}) || bytes.HasPrefix(head, []byte{0xfe, 0xff}) {
-		return whole, true, nil
-	}
 	for _, m := range magics {
 		if bytes.HasPrefix(head, []byte(m)) {
 			return whole, false, nil
 		}
 	}
-	return whole, bytes.IndexByte(head, 0) < 0, nil
+	enc, _ := view.Detect(head)
+	return whole, enc != view.UTF8 || bytes.IndexByte(head, 0) < 0, nil
 }
 
 // display quotes a path whose characters would change the terminal or the line.

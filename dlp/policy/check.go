@@ -14,11 +14,11 @@ type Result struct {
 	PolicyID string `json:"policy_id"`
 	Name     string `json:"name"`
 	Passed   bool   `json:"passed"`
-	Got      string `json:"got"`  // true, false or error
-	Want     string `json:"want"` // true, false or error
-	Err      error  `json:"-"`    // why the evaluation failed
-
-	line, column int
+	Got      string `json:"got"`    // true, false or error; "true, high" where the test states a severity
+	Want     string `json:"want"`   // as Got
+	Line     int    `json:"line"`   // of the test in the policy's file, from 1
+	Column   int    `json:"column"` // in characters, from 1
+	Err      error  `json:"-"`      // why the evaluation failed
 }
 
 // RunTests compiles one policy and runs the tests in its file; detectors and profiles are as in Compile. The error is why it does not compile; red tests are in the results.
@@ -39,7 +39,7 @@ func runTests(prog *program) []Result {
 	out := make([]Result, 0, len(prog.policy.Tests))
 	for i := range prog.policy.Tests {
 		t := &prog.policy.Tests[i]
-		r := Result{PolicyID: prog.policy.ID, Name: t.Name, Got: "false", Want: fmt.Sprint(t.Want), line: t.line, column: t.column}
+		r := Result{PolicyID: prog.policy.ID, Name: t.Name, Got: "false", Want: fmt.Sprint(t.Want), Line: t.line, Column: t.column}
 		if t.WantError {
 			r.Want = "error"
 		}
@@ -49,11 +49,22 @@ func runTests(prog *program) []Result {
 		}
 		if admitted {
 			look := t.lookups()
-			got, err := run.run(&unit{in: &t.input, look: &look, shipped: prog.policy.builtIn}, t.input.withinHints())
+			u, small := &unit{in: &t.input, look: &look, shipped: prog.policy.builtIn}, t.input.withinHints()
+			got, err := run.run(u, small)
 			r.Got, r.Err = fmt.Sprint(got), err
-			if err != nil {
+			if err == nil && got && t.Severity != "" {
+				severity := prog.policy.Severity
+				if prog.grades != nil {
+					severity, r.Err = prog.grades.grade(u, small)
+				}
+				r.Got += ", " + severity
+			}
+			if r.Err != nil {
 				r.Got = "error"
 			}
+		}
+		if t.Severity != "" {
+			r.Want += ", " + t.Severity
 		}
 		r.Passed = r.Got == r.Want
 		out = append(out, r)
@@ -67,7 +78,7 @@ func red(p *Policy, results []Result) error {
 	for _, r := range results {
 		if !r.Passed {
 			message := fmt.Sprintf("test %q gave %s, want %s", r.Name, r.Got, r.Want)
-			out = append(out, &Error{PolicyID: p.ID, Line: r.line, Column: r.column, Message: message, Err: ErrRed})
+			out = append(out, &Error{PolicyID: p.ID, Line: r.Line, Column: r.Column, Message: message, Err: ErrRed})
 		}
 	}
 	return errors.Join(out...)

@@ -73,6 +73,10 @@ func TestDocsNameTheLanguage(t *testing.T) {
 			}
 			continue
 		}
+		if severity, ok := strings.CutPrefix(block[2], "severity: "); ok {
+			compiledSet(t, nil, graded(strings.TrimSpace(severity), ""))
+			continue
+		}
 		if block[1] == "yaml" {
 			compiledSet(t, nil, block[2])
 			continue

@@ -33,25 +33,28 @@ const AnyItem = "*"
 
 // Policy is one policy as its file states it. It is not changed after Parse.
 type Policy struct {
-	ID          string   `json:"id"`
-	Version     int      `json:"version"`
-	Title       string   `json:"title"`
-	Description string   `json:"description"`
-	Severity    string   `json:"severity"`
-	Kind        string   `json:"kind"`
-	Guide       string   `json:"guide"` // what to do; the placeholder {resource.url} stands for the link into the SaaS app
-	On          On       `json:"on"`
-	About       string   `json:"about,omitempty"` // AboutActor: the finding is about who did it; empty: about the resource
-	When        string   `json:"when"`            // CEL
-	ClosedBy    *Closing `json:"closed_by,omitempty"`
-	Mode        string   `json:"mode"`             // ModeOn unless the file says otherwise
-	Locked      bool     `json:"locked,omitempty"` // it cannot be muted: see CheckOverride
-	References  []string `json:"references,omitempty"`
-	Tests       []Test   `json:"tests,omitempty"`
+	ID          string `json:"id"`
+	Version     int    `json:"version"`
+	Title       string `json:"title"`
+	Description string `json:"description"`
+	Severity    string `json:"severity"` // where SeverityWhen decides, the worst that it can give
+	Kind        string `json:"kind"`
+	Guide       string `json:"guide"` // what to do; the placeholder {resource.url} stands for the link into the SaaS app
+	On          On     `json:"on"`
+	About       string `json:"about,omitempty"` // AboutActor: the finding is about who did it; empty: about the resource
+	When        string `json:"when"`            // CEL
+	// SeverityWhen is a CEL expression that gives the severity of each unit; empty: Severity is that of all.
+	SeverityWhen string   `json:"severity_when,omitempty"`
+	ClosedBy     *Closing `json:"closed_by,omitempty"`
+	Mode         string   `json:"mode"`             // ModeOn unless the file says otherwise
+	Locked       bool     `json:"locked,omitempty"` // it cannot be muted: see CheckOverride
+	References   []string `json:"references,omitempty"`
+	Tests        []Test   `json:"tests,omitempty"`
 
-	source  []byte
-	when    place
-	builtIn bool
+	source     []byte
+	when       place
+	severityAt place // of SeverityWhen
+	builtIn    bool
 }
 
 // Closing says which activities take back what an activity policy found: one about the same resource, later than all that broke the policy, closes
@@ -76,6 +79,7 @@ type Test struct {
 	Want      bool   `json:"want"`
 	WantError bool   `json:"want_error,omitempty"` // the expression must fail, whatever Want says
 	Closing   bool   `json:"closing,omitempty"`    // Want is about closed_by, not about the policy
+	Severity  string `json:"severity,omitempty"`   // what a finding must have; empty: the test does not say
 
 	input  Input
 	total  int64
@@ -128,7 +132,7 @@ var (
 // It does not look at the expression: Compile does. The error joins one *Error per problem, all of kind ErrInvalid.
 func Parse(data []byte) (*Policy, error) {
 	if len(data) > MaxFileBytes {
-		return nil, &Error{Message: fmt.Sprintf("the file has %d bytes, more than the %d allowed", len(data), MaxFileBytes), Err: ErrInvalid}
+		return nil, &Error{Line: 1, Column: 1, Message: fmt.Sprintf("the file has %d bytes, more than the %d allowed", len(data), MaxFileBytes), Err: ErrInvalid}
 	}
 	root, err := parseYAML(data)
 	if err != nil {
@@ -151,7 +155,7 @@ func parseYAML(data []byte) (*yaml.Node, error) {
 	var doc, second yaml.Node
 	if err := dec.Decode(&doc); err != nil {
 		if errors.Is(err, io.EOF) {
-			return nil, &Error{Line: 1, Message: "the file is empty", Err: ErrInvalid}
+			return nil, &Error{Line: 1, Column: 1, Message: "the file is empty", Err: ErrInvalid}
 		}
 		return nil, syntaxError(err)
 	}
@@ -164,15 +168,15 @@ func parseYAML(data []byte) (*yaml.Node, error) {
 	return doc.Content[0], nil
 }
 
-// syntaxError keeps the line that the YAML parser names; it names no column.
+// syntaxError keeps the line that the YAML parser names; it names no column, and no line for the first.
 func syntaxError(err error) error {
 	message := strings.TrimPrefix(err.Error(), "yaml: ")
-	line := 0
+	line := 1
 	if m := yamlLine.FindStringSubmatch(message); m != nil {
 		line, _ = strconv.Atoi(m[1]) // The pattern admits digits only, few enough for an int.
 		message = m[2]
 	}
-	return &Error{Line: line, Message: message, Err: ErrInvalid}
+	return &Error{Line: line, Column: 1, Message: message, Err: ErrInvalid}
 }
 
 func (d *decoder) policy(root *yaml.Node, p *Policy) {
@@ -184,19 +188,17 @@ func (d *decoder) policy(root *yaml.Node, p *Policy) {
 		"version":     func(n *yaml.Node) { p.Version = d.integer(n, 1, 1_000_000) },
 		"title":       func(n *yaml.Node) { p.Title = d.text(n, maxTitle) },
 		"description": func(n *yaml.Node) { p.Description = d.text(n, maxText) },
-		"severity": func(n *yaml.Node) {
-			p.Severity = d.oneOf(n, SeverityCritical, SeverityHigh, SeverityMedium, SeverityLow, SeverityInfo)
-		},
-		"kind":       func(n *yaml.Node) { kind, p.Kind = n, d.oneOf(n, KindContent, KindActivity, KindPosture) },
-		"guide":      func(n *yaml.Node) { p.Guide = d.guide(n) },
-		"on":         func(n *yaml.Node) { p.On = d.on(n) },
-		"about":      func(n *yaml.Node) { about, p.About = n, d.oneOf(n, AboutActor) },
-		"when":       func(n *yaml.Node) { p.When, p.when = d.expression(n, p.source) },
-		"mode":       func(n *yaml.Node) { p.Mode = d.oneOf(n, ModeOn, ModeShadow, ModeOff) },
-		"locked":     func(n *yaml.Node) { p.Locked = d.boolean(n) },
-		"closed_by":  func(n *yaml.Node) { closing, p.ClosedBy = n, d.closing(n, p.source) },
-		"references": func(n *yaml.Node) { p.References = d.references(n) },
-		"tests":      func(n *yaml.Node) { p.Tests = d.tests(n) },
+		"severity":    func(n *yaml.Node) { p.Severity, p.SeverityWhen, p.severityAt = d.severity(n, p.source) },
+		"kind":        func(n *yaml.Node) { kind, p.Kind = n, d.oneOf(n, KindContent, KindActivity, KindPosture) },
+		"guide":       func(n *yaml.Node) { p.Guide = d.guide(n) },
+		"on":          func(n *yaml.Node) { p.On = d.on(n) },
+		"about":       func(n *yaml.Node) { about, p.About = n, d.oneOf(n, AboutActor) },
+		"when":        func(n *yaml.Node) { p.When, p.when = d.expression(n, p.source) },
+		"mode":        func(n *yaml.Node) { p.Mode = d.oneOf(n, ModeOn, ModeShadow, ModeOff) },
+		"locked":      func(n *yaml.Node) { p.Locked = d.boolean(n) },
+		"closed_by":   func(n *yaml.Node) { closing, p.ClosedBy = n, d.closing(n, p.source) },
+		"references":  func(n *yaml.Node) { p.References = d.references(n) },
+		"tests":       func(n *yaml.Node) { p.Tests = d.tests(n) },
 	})
 	if seen == nil {
 		return
@@ -337,6 +339,7 @@ func (d *decoder) tests(n *yaml.Node) []Test {
 			"want":       func(n *yaml.Node) { t.Want = d.boolean(n) },
 			"closes":     func(n *yaml.Node) { t.Closing, t.Want = true, d.boolean(n) },
 			"want_error": func(n *yaml.Node) { t.WantError = d.boolean(n) },
+			"severity":   func(n *yaml.Node) { t.Severity = d.oneOf(n, Severities()...) },
 		})
 		switch {
 		case seen == nil:
@@ -347,6 +350,8 @@ func (d *decoder) tests(n *yaml.Node) []Test {
 			d.fail(n, "two tests have the name %q", t.Name)
 		case seen["closes"] && (seen["want"] || seen["want_error"]):
 			d.fail(n, "test %q is about closed_by or about the policy, not both", t.Name)
+		case seen["severity"] && (!t.Want || t.WantError || t.Closing):
+			d.fail(n, "test %q states the severity of a finding that it does not want: severity: goes with want: true", t.Name)
 		case !seen["want"] && !t.WantError && !t.Closing:
 			d.fail(n, "test %q needs want: true or false", t.Name)
 		}

@@ -74,9 +74,9 @@ func TestParse(t *testing.T) {
 func TestParseErrors(t *testing.T) {
 	swap := func(old, new string) string { return strings.Replace(good, old, new, 1) }
 	for _, tc := range []struct{ name, file, want string }{
-		{"an empty file", "", "line 1: the file is empty"},
+		{"an empty file", "", "line 1, column 1: the file is empty"},
 		{"a list", "- a\n", "line 1, column 1: a policy must be a mapping of keys to values"},
-		{"broken YAML", "id: a\n  b: [\n", "line 2: mapping values are not allowed in this context"},
+		{"broken YAML", "id: a\n  b: [\n", "line 2, column 1: mapping values are not allowed in this context"},
 		{"a second document", good + "---\nid: x\n", "line 31, column 1: a file holds one policy; this is a second document"},
 		{"an unknown key", swap("title: Example", "title: Example\nseverty: high"),
 			`policy content.example: line 4, column 1: unknown key "severty" in a policy; the keys are about, closed_by, description, guide, id, kind, locked, mode, on, references, severity, tests, title, version, when`},

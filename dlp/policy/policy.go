@@ -20,7 +20,7 @@ const (
 // Modes of a policy.
 const (
 	ModeOn     = "on"
-	ModeShadow = "shadow" // evaluated and counted, makes no finding
+	ModeShadow = "shadow" // evaluated, and what it finds is kept apart: it is listed and delivered nowhere
 	ModeOff    = "off"    // not evaluated
 )
 
@@ -101,10 +101,12 @@ type Decision struct {
 	Version  int
 	Kind     string
 	Severity string
+	Graded   bool // the severity is that of this unit alone: another one of the same finding may have another
 	Title    string
 	About    string  // as in Policy: AboutActor, or empty
 	Asked    []Asked // what the expression asked for, in its order
-	Evidence []int   // indices into Input.Matches that belong to the finding, those the expression's globs name
-	Shadow   bool    // mode shadow: counted, no finding
+	Evidence []int   // indices into Input.Matches that belong to the finding, those the expression's globs and profiles name
+	Shadow   bool    // mode shadow: no finding
+	Paused   bool    // the policy was paused by itself: counted, no finding
 	Failed   bool    // the expression failed and, having a match, keeps the finding
 }

@@ -65,10 +65,13 @@ func chosen(profiles []dlp.Profile, id string) *dlp.Profile {
 	return nil
 }
 
-// digests are the profiles of the expressions with what they decide.
+// digests are the profiles of all its expressions with what they decide.
 func (p *program) digests() map[string]string {
 	out := map[string]string{}
-	for at := p; at != nil; at = at.closing {
+	for _, at := range []*program{p, p.grades, p.closing} {
+		if at == nil {
+			continue
+		}
 		for i := range at.profiles {
 			out[at.profiles[i].ID] = at.profiles[i].Digest()
 		}

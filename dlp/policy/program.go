@@ -11,6 +11,7 @@ import (
 	"github.com/google/cel-go/common"
 	"github.com/google/cel-go/common/ast"
 	"github.com/google/cel-go/common/types"
+	"github.com/google/cel-go/common/types/ref"
 	"github.com/google/cel-go/interpreter"
 
 	"github.com/outband/outband/dlp"
@@ -30,6 +31,9 @@ type program struct {
 	fields    []string // of records, that it names, in its order
 	asks      bool     // it has questions to the store
 	closing   *program // of closed_by; nil: there is none
+	grades    *program // of severity; nil: it is one word
+	levels    []string // what grades can give, the worst first
+	cost      uint64   // of the worst case, in units
 }
 
 // namedSelector is a selector with the literals that it was made of.
@@ -38,9 +42,9 @@ type namedSelector struct {
 	selector
 }
 
-// compile checks and plans the expression of one policy, which may ask for these profiles. With the ids of the known detectors it also refuses globs
-// that name none.
-func compile(p *Policy, detectors []string, profiles []dlp.Profile) (out *program, err error) {
+// compile checks and plans the expression of one policy, which may ask for these profiles and must give want. With the ids of the known detectors it also
+// refuses globs that name none.
+func compile(p *Policy, detectors []string, profiles []dlp.Profile, want *cel.Type) (out *program, err error) {
 	defer func() {
 		// An author's text must not end the process, whatever the library makes of it.
 		if r := recover(); r != nil {
@@ -60,8 +64,18 @@ func compile(p *Policy, detectors []string, profiles []dlp.Profile) (out *progra
 	}
 	tree := checked.NativeRep()
 	out = &program{policy: p, info: tree.SourceInfo()}
-	if !checked.OutputType().IsExactType(cel.BoolType) {
-		return nil, p.fault(out.at(tree.Expr().ID()), ErrInvalid, "the expression gives %s; it must give true or false", cel.FormatCELType(checked.OutputType()))
+	if !checked.OutputType().IsExactType(want) {
+		must := "true or false"
+		if want == cel.StringType {
+			must = "a severity"
+		}
+		return nil, p.fault(out.at(tree.Expr().ID()), ErrInvalid, "the expression gives %s; it must give %s", cel.FormatCELType(checked.OutputType()), must)
+	}
+	if want == cel.StringType {
+		var wrong ast.Expr
+		if out.levels, wrong = severityLevels(tree.Expr()); wrong != nil {
+			return nil, p.fault(out.at(wrong.ID()), ErrInvalid, "%s", severityForm)
+		}
 	}
 	if at, problem := checkPatterns(tree); problem != "" {
 		return nil, p.fault(out.at(at), ErrInvalid, "%s", problem)
@@ -77,6 +91,7 @@ func compile(p *Policy, detectors []string, profiles []dlp.Profile) (out *progra
 	if cost.Max > MaxStaticCost {
 		return nil, p.fault(nil, ErrInvalid, "the expression could cost more than %d units: it has too many or too deep loops, or too large texts", MaxStaticCost)
 	}
+	out.cost = cost.Max
 	out.limited, err = env.Program(checked, cel.EvalOptions(cel.OptOptimize|cel.OptTrackCost), cel.CostTracking(estimator{}),
 		cel.CostLimit(CostLimit), cel.InterruptCheckFrequency(checkEvery))
 	if err != nil {
@@ -91,10 +106,17 @@ func compile(p *Policy, detectors []string, profiles []dlp.Profile) (out *progra
 	return out, nil
 }
 
-// compileAll compiles the expression of one policy and that of its closed_by.
+// compileAll compiles the expression of one policy, that of its severity and that of its closed_by. The error joins the problems of all.
 func compileAll(p *Policy, detectors []string, profiles []dlp.Profile) (*program, error) {
-	out, err := compile(p, detectors, profiles)
-	if err != nil || p.ClosedBy == nil {
+	out, err := compile(p, detectors, profiles, cel.BoolType)
+	if p.SeverityWhen != "" {
+		grades, failed := compileSeverity(p, detectors, profiles)
+		if err = errors.Join(err, failed); err == nil {
+			out.grades, out.cost = grades, out.cost+grades.cost
+			out.standing = slices.Compact(slices.Sorted(slices.Values(slices.Concat(out.standing, grades.standing))))
+		}
+	}
+	if p.ClosedBy == nil {
 		return out, err
 	}
 	c := *p
@@ -102,12 +124,14 @@ func compileAll(p *Policy, detectors []string, profiles []dlp.Profile) (*program
 	if c.When == "" {
 		c.When = "true"
 	}
-	if out.closing, err = compile(&c, detectors, profiles); err != nil {
+	closing, failed := compile(&c, detectors, profiles, cel.BoolType)
+	if failed == nil && closing.asks {
+		failed = c.fault(nil, ErrInvalid, "closed_by: asks the store; it may look at its activity alone")
+	}
+	if err = errors.Join(err, failed); err != nil {
 		return nil, err
 	}
-	if out.closing.asks {
-		return nil, c.fault(nil, ErrInvalid, "closed_by: asks the store; it may look at its activity alone")
-	}
+	out.closing = closing
 	return out, nil
 }
 
@@ -184,28 +208,32 @@ func (p *program) evidence(in *Input) []int {
 	return out
 }
 
-// run evaluates the expression. small says that the input is within the sizes that the worst case was reckoned with.
+// run evaluates an expression that gives true or false. small says that the input is within the sizes that the worst case was reckoned with.
 func (p *program) run(u *unit, small bool) (bool, error) {
-	u.prog, u.err, u.answers = p, nil, nil
-	if p.free != nil && small {
-		value, _, err := p.free.Eval(u)
-		return p.result(u, value, err)
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), TimeLimit)
-	defer cancel()
-	value, _, err := p.limited.ContextEval(ctx, u)
-	return p.result(u, value, err)
-}
-
-func (p *program) result(u *unit, value any, err error) (bool, error) {
+	value, err := p.eval(u, small)
 	if err != nil {
-		return false, p.failure(u, err)
+		return false, err
 	}
 	b, ok := value.(types.Bool)
 	if !ok {
 		return false, p.policy.fault(nil, ErrEvaluation, "the expression gave neither true nor false")
 	}
 	return bool(b), nil
+}
+
+func (p *program) eval(u *unit, small bool) (value ref.Val, err error) {
+	u.prog, u.err, u.answers = p, nil, nil
+	if p.free != nil && small {
+		value, _, err = p.free.Eval(u)
+	} else {
+		ctx, cancel := context.WithTimeout(context.Background(), TimeLimit)
+		defer cancel()
+		value, _, err = p.limited.ContextEval(ctx, u)
+	}
+	if err != nil {
+		return nil, p.failure(u, err)
+	}
+	return value, nil
 }
 
 // failures are the messages of CEL that are passed on. Invariant 4: the rest of a message can hold a foreign key or text, so it is dropped.

@@ -74,8 +74,9 @@ func askStanding(u *unit, args []ref.Val) ref.Val {
 	if u.look.Standing == nil {
 		return types.IntZero
 	}
+	began := time.Now()
 	n, err := u.look.Standing(string(kind), string(field), string(value))
-	return u.answer(n, err, fnStanding, []ref.Val{args[0], args[1], nil})
+	return u.answer(began, n, err, fnStanding, []ref.Val{args[0], args[1], nil})
 }
 
 // recordText is text("x"): the field as text, and no text where it is missing, null, a list or a mapping.

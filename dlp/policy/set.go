@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/outband/outband/dlp"
 )
@@ -17,6 +18,7 @@ type Override struct {
 	PolicyID string `json:"policy_id"`
 	Severity string `json:"severity,omitempty"` // empty: as the policy says
 	Mode     string `json:"mode,omitempty"`     // empty: as the policy says
+	Paused   bool   `json:"paused,omitempty"`   // by itself: it is evaluated and counted, whatever its mode
 }
 
 // Effective is a policy with what the overrides make of it.
@@ -24,6 +26,7 @@ type Effective struct {
 	Policy   *Policy `json:"policy"`
 	Severity string  `json:"severity"`
 	Mode     string  `json:"mode"`
+	Paused   bool    `json:"paused,omitempty"` // it makes nothing until somebody resumes it
 
 	// Standing are the kinds of records that the policy counts with standing(), sorted: it has an answer only once all of them were read.
 	Standing []string `json:"standing"`
@@ -33,6 +36,22 @@ type Effective struct {
 
 	// Fields are the fields of a record that the policy's expression names, in its order.
 	Fields []string `json:"fields"`
+
+	// Levels are the severities that the policy's own expression can give, the worst first; empty where the severity is one word.
+	Levels []string `json:"levels,omitempty"`
+
+	// Err says why a stored policy compiles no longer; nothing asks it then.
+	Err error `json:"-"`
+
+	overridden bool // the severity
+}
+
+// SeverityWhen is the expression that decides the severity; empty where one word or an override does.
+func (e Effective) SeverityWhen() string {
+	if e.overridden {
+		return ""
+	}
+	return e.Policy.SeverityWhen
 }
 
 // Decides is a digest of all by which the policy decides about a unit and makes a finding: 32 hex characters, equal for equal policies in force.
@@ -45,6 +64,12 @@ func (e Effective) Decides() (string, error) {
 func (e Effective) line() ([]byte, error) {
 	p := e.Policy
 	decides := []any{p.ID, p.Version, p.Title, p.Kind, p.On, p.About, p.When, p.ClosedBy, e.Severity, e.Mode}
+	if e.SeverityWhen() != "" {
+		decides = append(decides, p.SeverityWhen)
+	}
+	if e.Paused {
+		decides = append(decides, "paused") // Else the line is as it was before: what was judged needs no second look.
+	}
 	if len(e.Profiles) > 0 {
 		decides = append(decides, e.Profiles)
 	}
@@ -77,8 +102,23 @@ type Set struct {
 
 type compiled struct {
 	*program
-	severity string
+	severity string // where graded is nil, or fails
+	graded   *program
 	shadow   bool
+	paused   bool
+	counter  *counter // nil: nobody measures
+}
+
+// grade returns the severity of a unit that breaks the policy. Where the expression fails it is the worst that it can give: an error hides nothing.
+func (c *compiled) grade(u *unit, small bool) (string, error) {
+	if c.graded == nil {
+		return c.severity, nil
+	}
+	severity, err := c.graded.grade(u, small)
+	if err != nil {
+		return c.severity, err
+	}
+	return severity, nil
 }
 
 type globbed struct {
@@ -95,6 +135,8 @@ func CheckOverride(p *Policy, o Override) error {
 		return &Error{PolicyID: p.ID, Message: "an override sets an unknown severity or mode", Err: ErrInvalid}
 	case p.Locked && o.Mode != "" && o.Mode != ModeOn:
 		return &Error{PolicyID: p.ID, Message: "the policy is locked: its mode cannot be " + o.Mode, Err: ErrLocked}
+	case p.Locked && o.Paused:
+		return &Error{PolicyID: p.ID, Message: "the policy is locked: it cannot be paused", Err: ErrLocked}
 	case p.Locked && o.Severity != "" && slices.Index(Severities(), o.Severity) > slices.Index(Severities(), p.Severity):
 		return &Error{PolicyID: p.ID, Message: "the policy is locked: its severity cannot be lower than " + p.Severity, Err: ErrLocked}
 	}
@@ -136,10 +178,17 @@ func Compile(policies []*Policy, overrides []Override, detectors []string, profi
 			errs = append(errs, err)
 			continue
 		}
-		e := Effective{Policy: p, Severity: cmp.Or(o.Severity, p.Severity), Mode: cmp.Or(o.Mode, p.Mode), Standing: prog.standing, Profiles: prog.digests(), Fields: prog.fields}
+		e := Effective{Policy: p, Severity: cmp.Or(o.Severity, p.Severity), Mode: cmp.Or(o.Mode, p.Mode), Paused: o.Paused, Standing: prog.standing, Profiles: prog.digests(), Fields: prog.fields, overridden: o.Severity != ""}
+		if prog.grades != nil {
+			e.Levels = prog.grades.levels
+		}
 		s.all = append(s.all, e)
 		if e.Mode != ModeOff {
-			s.active = append(s.active, compiled{program: prog, severity: e.Severity, shadow: e.Mode == ModeShadow})
+			c := compiled{program: prog, severity: e.Severity, shadow: e.Mode == ModeShadow, paused: e.Paused}
+			if !e.overridden {
+				c.graded = prog.grades
+			}
+			s.active = append(s.active, c)
 		}
 	}
 	if len(errs) > 0 {
@@ -242,23 +291,20 @@ func (s *Set) Evaluate(in Input, look Lookups) ([]Decision, []Failure) {
 	u := unit{in: &in, look: &look}
 	for _, i := range s.about(&in) {
 		c := &s.active[i]
-		broken, err := c.run(&u, small)
+		var began time.Time
+		if c.counter != nil {
+			began, u.asked = time.Now(), 0
+		}
+		d, decided, err := c.decide(&u, small)
+		if c.counter != nil {
+			c.counter.note(time.Since(began), u.asked, decided, c, err)
+		}
 		if err != nil {
 			failures = append(failures, Failure{PolicyID: c.policy.ID, Err: err})
 		}
-		if !broken && (err == nil || c.policy.Kind != KindContent) {
-			continue
+		if decided {
+			decisions = append(decisions, d)
 		}
-		evidence := c.evidence(&in)
-		if err != nil && len(evidence) == 0 {
-			continue
-		}
-		asked := c.asked(&u)
-		decisions = append(decisions, Decision{
-			Asked:    asked,
-			PolicyID: c.policy.ID, Version: c.policy.Version, Kind: c.policy.Kind, Severity: c.severity, Title: c.policy.Title,
-			About: c.policy.About, Evidence: evidence, Shadow: c.shadow, Failed: err != nil,
-		})
 	}
 	return decisions, failures
 }

@@ -24,12 +24,71 @@ func Entropy(b []byte) float64 {
 	return h
 }
 
-// fillers are parts of values that people write where a secret should stand, in lower case.
-var fillers = [][]byte{
-	[]byte("xxxx"), []byte("****"), []byte("...."), []byte("your"), []byte("placeholder"), []byte("redacted"), []byte("changeme"),
-	[]byte("change_me"), []byte("change-me"), []byte("replace"), []byte("insert"), []byte("example"), []byte("sample"), []byte("dummy"),
-	[]byte("1234567890"), []byte("0123456789"), []byte("abcdefgh"), []byte("todo"), []byte("lorem"), []byte("notreal"), []byte("not-real"), []byte("fake"),
+// fillers are parts of values that people write where a secret should stand, in lower case. A short word also stands in a random value, so that it counts
+// only where it is a word by itself, or the value is not drawn at random.
+var fillers = []string{
+	"xxxx", "****", "....", "your", "placeholder", "redacted", "changeme", "change_me", "change-me", "replace", "insert", "example", "sample", "dummy",
+	"1234567890", "0123456789", "abcdefgh", "todo", "lorem", "notreal", "not-real", "fake",
 }
+
+// fillerStarts has a bit for the hash of the first two bytes of every filler.
+var fillerStarts = func() (set [1 << 10 / 64]uint64) {
+	for _, f := range fillers {
+		h := pair(f[0], f[1])
+		set[h/64] |= 1 << (h % 64)
+	}
+	return set
+}()
+
+func pair(a, b byte) uint16 { return uint16(a&31)<<5 | uint16(b&31) }
+
+// randomLength and randomEntropy are from when on a value counts as drawn at random: bytes, bits a byte.
+const (
+	randomLength  = 20
+	randomEntropy = 3.6
+)
+
+// fillerWord reports whether low, the lower case of b, holds a filler.
+func fillerWord(low, b []byte) bool {
+	for i := 0; i+1 < len(low); i++ {
+		h := pair(low[i], low[i+1])
+		if fillerStarts[h/64]>>(h%64)&1 == 0 {
+			continue
+		}
+		for _, f := range fillers {
+			end := i + len(f)
+			if end > len(low) || string(low[i:end]) != f {
+				continue
+			}
+			if len(f) > 4 || !letter(f[0]) || f[0] == 'x' || wordAt(b, i, end) || len(b) < randomLength || Entropy(b) < randomEntropy {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// wordAt reports whether b[from:to] is a word by itself: in one case but for its first letter, with a mark beside it, or with no letter around it but such of
+// the other case.
+func wordAt(b []byte, from, to int) bool {
+	for i := from + 2; i < to; i++ {
+		if small(b[i]) != small(b[from+1]) {
+			return false
+		}
+	}
+	if small(b[from]) && !small(b[from+1]) {
+		return false
+	}
+	if from > 0 && mark(b[from-1]) || to < len(b) && mark(b[to]) {
+		return true
+	}
+	begins := from == 0 || !letter(b[from-1]) || small(b[from-1]) && !small(b[from])
+	return begins && (to == len(b) || !letter(b[to]) || small(b[to-1]) && !small(b[to]))
+}
+
+func mark(c byte) bool { return !letter(c) && (c < '0' || c > '9') }
+
+func small(c byte) bool { return c >= 'a' && c <= 'z' }
 
 // Placeholder reports whether a value stands for a secret and is none: a filler word, one character over and over, a variable.
 func Placeholder(b []byte) bool {
@@ -53,10 +112,8 @@ func Filler(b []byte) bool {
 		}
 		low = append(low, c)
 	}
-	for _, f := range fillers {
-		if bytes.Contains(low, f) {
-			return true
-		}
+	if fillerWord(low, b) {
+		return true
 	}
 	run, distinct := 1, 0
 	var seen [256]bool
@@ -120,7 +177,7 @@ func Password(b []byte) Verdict {
 		return Reject
 	}
 	m := classes(b)
-	if m.kinds() == 1 && len(b) < 16 || m.other == len(b) || word(b) {
+	if m.kinds() == 1 && len(b) < 16 || m.other == len(b) || word(b) || asked(b) {
 		return Reject
 	}
 	if m.kinds() >= 3 || m.digit > 0 && len(b) >= 8 {
@@ -133,6 +190,12 @@ func Password(b []byte) Verdict {
 		return Reject // Words of one case or another, names and paths.
 	}
 	return Unknown
+}
+
+// asked reports whether b is a word in lower case at the end of a question or a cry: "what was the password again?".
+func asked(b []byte) bool {
+	b, mark := b[:len(b)-1], b[len(b)-1]
+	return (mark == '?' || mark == '!') && classes(b).lower == len(b)
 }
 
 // Key judges a value assigned to the name of a key or token: drawn at random or not. Names, paths, versions, dates and identifiers are rejected.

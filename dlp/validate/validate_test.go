@@ -116,3 +116,23 @@ func FuzzValidators(f *testing.F) {
 		}
 	})
 }
+
+// A word of documentation makes a filler of a value, but not where chance put its letters.
+func TestFiller(t *testing.T) {
+	for in, want := range map[string]bool{
+		"YOUR_API_KEY":                      true,
+		"sk-yourTokenGoesHere1234":          true,
+		"0x4AAAAAYOUR_SECRET_HERE":          true,
+		"RWRTY0IyYOUR_TOKEN_HERE":           true,
+		"todo":                              true,
+		"fake-5e1f0a4c1d9a553f1f1a2b3c":     true,
+		"xxxxxxxxxxxxxxxxxxxxxxxx":          true,
+		"hf_kZ8TodOqP3vRw7LmXn2Bt5Gy9Hd4Jc": false,
+		"q7fakez9w3Lk5Pm1Xv8Rt2Yb6Nc4Hd0Js": false,
+		"Kd8YourpmQ7xV4nZ9wL3tB6yG1hJ5cR0s": false,
+	} {
+		if got := validate.Filler([]byte(in)); got != want {
+			t.Errorf("Filler(%q) = %t", in, got)
+		}
+	}
+}

@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// unescape undoes one layer of the escapes of JSON strings wherever they stand: in a document, or in prose that quotes one. It reports false,
-// and has made no copy, when there is none. What is not an escape of JSON stays as it is.
+// unescape undoes one layer of the escapes of JSON strings, and \x41, wherever they stand: in a document, or in prose that quotes one. It reports
+// false, and has made no copy, when there is none. What is not such an escape stays as it is.
 func (s *step) unescape(src []byte) bool {
 	last, started := 0, false
 	for i := 0; i < len(src); {
@@ -53,6 +53,13 @@ func escape(b []byte) (r rune, width int) {
 		return '\t', 2
 	case '"', '/', '\\':
 		return rune(b[1]), 2
+	case 'x': // Of JavaScript, Python, C and shells. Beyond ASCII they differ in what it means.
+		if len(b) >= 4 {
+			if c, ok := hex2(b[2], b[3]); ok && c < utf8.RuneSelf && printable(c) {
+				return rune(c), 4
+			}
+		}
+		return 0, 0
 	case 'u':
 		r, ok := hex4(b[2:])
 		if !ok {

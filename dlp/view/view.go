@@ -1,10 +1,10 @@
 // Package view turns bytes as they were found into the text that detectors read, and maps every place back: UTF-16 becomes UTF-8, JSON escapes
 // are undone, invisible characters go, and digits, spaces, dashes and quotes of other scripts become ASCII. Text that needs none of it is
-// returned as it is. A Decoder reuses its buffers, so it is not safe for concurrent use, and a result is good until the next call.
+// returned as it is. Runs finds what stands in a text in a code, such as base64, and Opened is what that holds. A Decoder reuses its buffers, so it is
+// not safe for concurrent use, and a result is good until the next call.
 package view
 
 import (
-	"bytes"
 	"encoding/binary"
 	"sort"
 	"unicode/utf16"
@@ -14,25 +14,12 @@ import (
 // Encoding is how bytes stand for characters.
 type Encoding int8
 
-// Encodings that a byte order mark tells apart.
+// Encodings that are told apart.
 const (
-	UTF8 Encoding = iota
+	UTF8 Encoding = iota // and single-byte encodings, whose letters beyond ASCII are not read
 	UTF16LE
 	UTF16BE
 )
-
-// Detect returns the encoding of a text that starts with head, by its byte order mark, and the length of the mark in bytes.
-func Detect(head []byte) (Encoding, int) {
-	switch {
-	case bytes.HasPrefix(head, []byte{0xef, 0xbb, 0xbf}):
-		return UTF8, 3
-	case bytes.HasPrefix(head, []byte{0xff, 0xfe}):
-		return UTF16LE, 2
-	case bytes.HasPrefix(head, []byte{0xfe, 0xff}):
-		return UTF16BE, 2
-	}
-	return UTF8, 0
-}
 
 // maxEscapes is how many layers of JSON strings inside JSON strings are undone.
 const maxEscapes = 3
@@ -51,6 +38,8 @@ type edge struct{ to, from, width int }
 type step struct {
 	out   []byte
 	edges []edge
+	char  [composed]byte
+	most  int // bytes that were in out since it was wiped
 }
 
 // View is a text and the way back to its source.
@@ -88,11 +77,10 @@ func (d *Decoder) Decode(src []byte, enc Encoding) View {
 	return View{Text: src, Hidden: d.watch.found, d: d}
 }
 
-// Wipe overwrites what the last call left in the buffers. The view must not be used any more.
+// Wipe overwrites what is left in the buffers. The view must not be used any more.
 func (d *Decoder) Wipe() {
 	for i := range d.steps {
-		clear(d.steps[i].out)
-		d.steps[i].out = d.steps[i].out[:0]
+		d.steps[i].wipe()
 	}
 	d.watch.begin()
 	clear(d.watch.found[:cap(d.watch.found)])
@@ -102,8 +90,19 @@ func (d *Decoder) Wipe() {
 // next hands out the next step, empty. It counts only once kept.
 func (d *Decoder) next() *step {
 	s := &d.steps[d.used]
-	s.out, s.edges = s.out[:0], s.edges[:0]
+	s.empty()
 	return s
+}
+
+func (s *step) empty() {
+	s.most = max(s.most, len(s.out))
+	s.out, s.edges = s.out[:0], s.edges[:0]
+}
+
+func (s *step) wipe() {
+	s.empty()
+	clear(s.out[:s.most])
+	s.most, s.char = 0, [composed]byte{}
 }
 
 func (d *Decoder) keep(s *step) []byte {

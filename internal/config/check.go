@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/outband/outband/internal/secret"
 )
@@ -33,6 +34,24 @@ func (m *merged) choice(name string, words ...string) string {
 		m.fail(CodeChoice, name, "%q is not one of %s.", s, strings.Join(words, ", "))
 	}
 	return s
+}
+
+// count checks a number that is not negative.
+func (m *merged) count(name string) int64 {
+	n, err := strconv.ParseInt(m.text(name), 10, 64)
+	if err != nil || n < 0 {
+		m.fail(CodeForm, name, "write it as a whole number that is not negative, for example 1000.")
+	}
+	return n
+}
+
+// duration checks a time that is not negative, with its unit unless it is 0.
+func (m *merged) duration(name string) time.Duration {
+	d, err := time.ParseDuration(m.text(name))
+	if err != nil || d < 0 {
+		m.fail(CodeForm, name, "write it as a number with its unit, for example 5ms, 1s or 0.")
+	}
+	return d
 }
 
 // address checks host:port. The host may be empty, which means every interface.

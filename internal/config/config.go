@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"path/filepath"
+	"time"
 
 	"github.com/outband/outband/internal/secret"
 )
@@ -81,9 +82,11 @@ type Log struct {
 	Level slog.Level
 }
 
-// Policies says where custom policies are.
+// Policies says where custom policies are, and when a policy is paused by itself.
 type Policies struct {
-	Dir string
+	Dir        string
+	FloodLimit int64         // new findings in an hour; 0: never
+	CostLimit  time.Duration // mean of an evaluation; 0: never
 }
 
 // Options are the places that settings come from.
@@ -119,7 +122,7 @@ func (m *merged) parse() (Config, error) {
 		TLS:           TLS{Cert: m.text("tls.cert"), Key: m.text("tls.key")},
 		Metrics:       Metrics{Listen: m.address("metrics.listen")},
 		Log:           Log{Level: levels[m.choice("log.level", "debug", "info", "warn", "error")]},
-		Policies:      Policies{Dir: m.text("policies.dir")},
+		Policies:      Policies{Dir: m.text("policies.dir"), FloodLimit: m.count("policies.flood_limit"), CostLimit: m.duration("policies.cost_limit")},
 		Elasticsearch: m.elasticsearch(),
 	}
 	c.TrustedProxies = m.networks("trusted_proxies")

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -32,7 +33,7 @@ func prefixes(cidrs ...string) []netip.Prefix {
 var compare = cmp.Options{cmpopts.EquateComparable(netip.Prefix{}), cmp.Comparer(func(a, b secret.Value) bool { return a.Reveal() == b.Reveal() })}
 
 func defaults() Config {
-	return Config{Listen: "127.0.0.1:8080", Data: "./outband-data", Role: RoleAll, Key: Key{File: "outband-data/key"}, Log: Log{Level: slog.LevelInfo}}
+	return Config{Listen: "127.0.0.1:8080", Data: "./outband-data", Role: RoleAll, Key: Key{File: "outband-data/key"}, Log: Log{Level: slog.LevelInfo}, Policies: Policies{FloodLimit: 1000, CostLimit: 5 * time.Millisecond}}
 }
 
 func TestLoad(t *testing.T) {
@@ -54,11 +55,11 @@ func TestLoad(t *testing.T) {
 		{
 			name: "every key of this version in the file",
 			file: "listen: 0.0.0.0:443\ndata: /var/lib/outband\ntemporal:\n  address: temporal:7233\negress:\n  allow: [10.0.0.0/8, 'fd00::/8']\nkey: {file: /etc/outband/key}\n" +
-				"public_url: https://outband.example.com/casb/\ntls:\n  cert: c.pem\n  key: k.pem\ntrusted_proxies: [192.0.2.7/32]\nlog:\n  level: debug\nmetrics: {listen: '127.0.0.1:9090'}\n",
+				"public_url: https://outband.example.com/casb/\ntls:\n  cert: c.pem\n  key: k.pem\ntrusted_proxies: [192.0.2.7/32]\nlog:\n  level: debug\nmetrics: {listen: '127.0.0.1:9090'}\npolicies: {dir: /etc/outband/policies, flood_limit: 200, cost_limit: 1ms}\n",
 			want: Config{
 				Listen: "0.0.0.0:443", Data: "/var/lib/outband", Role: RoleAll, Temporal: Temporal{Address: "temporal:7233"}, Egress: Egress{Allow: prefixes("10.0.0.0/8", "fd00::/8")},
 				Key: Key{File: "/etc/outband/key"}, PublicURL: "https://outband.example.com/casb", TLS: TLS{Cert: "c.pem", Key: "k.pem"}, TrustedProxies: prefixes("192.0.2.7/32"),
-				Log: Log{Level: slog.LevelDebug}, Metrics: Metrics{Listen: "127.0.0.1:9090"},
+				Log: Log{Level: slog.LevelDebug}, Metrics: Metrics{Listen: "127.0.0.1:9090"}, Policies: Policies{Dir: "/etc/outband/policies", FloodLimit: 200, CostLimit: time.Millisecond},
 			},
 		},
 		{
@@ -81,6 +82,8 @@ func TestLoad(t *testing.T) {
 				c.Listen, c.Role, c.Store.Postgres, c.Temporal.Address = ":8081", RoleWorker, secret.NewValue("x"), "temporal:7233"
 			}),
 		},
+		{name: "limits as numbers and as text", file: "policies: {flood_limit: 0, cost_limit: 20ms}\n", want: with(func(c *Config) { c.Policies.FloodLimit, c.Policies.CostLimit = 0, 20*time.Millisecond })},
+		{name: "limits by the environment", env: []string{"OUTBAND_POLICIES_FLOOD_LIMIT=50000", "OUTBAND_POLICIES_COST_LIMIT=0"}, want: with(func(c *Config) { c.Policies.FloodLimit, c.Policies.CostLimit = 50000, 0 })},
 		{name: "a key in one line means its section", file: "log.level: warn\n", want: with(func(c *Config) { c.Log.Level = slog.LevelWarn })},
 		{
 			name: "the environment is stronger than the file", file: "data: from-file\nlog: {level: warn}\n", env: []string{"OUTBAND_DATA=from-env"},
@@ -157,6 +160,9 @@ func TestLoadRefuses(t *testing.T) {
 		{name: "a certificate without its key", file: "tls: {cert: c.pem}\n", want: []string{"OB-1017: tls.cert (file): a certificate needs its key and the key its certificate. Set tls.key too."}},
 		{name: "a key without its certificate", file: "tls: {key: k.pem}\n", want: []string{"OB-1017: tls.key"}},
 		{name: "an unknown role", flag: map[string]string{"role": "boss"}, want: []string{`OB-1018: role (flag): "boss" is not one of all, api, worker.`}},
+		{name: "a limit that is no number", file: "policies: {flood_limit: many}\n", want: []string{"OB-1012: policies.flood_limit (file): write it as a whole number"}},
+		{name: "a limit below zero", env: []string{"OUTBAND_POLICIES_FLOOD_LIMIT=-1"}, want: []string{"OB-1012: policies.flood_limit"}},
+		{name: "a time without its unit", file: "policies: {cost_limit: 5}\n", want: []string{"OB-1012: policies.cost_limit (file): write it as a number with its unit"}},
 		{name: "an unknown level", env: []string{"OUTBAND_LOG_LEVEL=trace"}, want: []string{`OB-1018: log.level`}},
 		{name: "a URL without a scheme", file: "public_url: outband.example.com\n", want: []string{"OB-1019: public_url"}},
 		{name: "a URL with a password", file: "public_url: https://a:hunter2@outband.example.com\n", want: []string{"OB-1019: public_url"}},

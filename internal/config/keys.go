@@ -11,6 +11,7 @@ type key struct {
 	doc     string // one sentence
 	initial string // default, as it is written in the file
 	list    bool
+	number  bool // may be written without quotes in the file
 	secret  bool // only by file or environment: a command line is seen by every user of the machine
 }
 
@@ -36,6 +37,8 @@ var keys = []key{
 	{name: "metrics.listen", doc: "Host and port of the metrics, GET /metrics. Without it there are none. Beyond loopback it needs what listen needs."},
 	{name: "log.level", initial: "info", doc: "debug, info, warn or error."},
 	{name: "policies.dir", doc: "Folder of custom policies, one in each file *.yaml."},
+	{name: "policies.flood_limit", initial: "1000", number: true, doc: "New findings of one policy in an hour over which it is paused; one of history weighs a tenth. 0: never."},
+	{name: "policies.cost_limit", initial: "5ms", number: true, doc: "Mean time of an evaluation over which a policy is paused. 0: never."},
 }
 
 // variable is the name of the environment variable of a key.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/knadh/koanf/parsers/yaml"
@@ -115,6 +116,9 @@ func (m *merged) flatten(above string, values map[string]any, out map[string]any
 func (m *merged) typed(k key, value any) (any, bool) {
 	if s, ok := value.(string); ok {
 		return k.split(s), true
+	}
+	if n, ok := value.(int); ok && k.number {
+		return strconv.Itoa(n), true
 	}
 	if !k.list {
 		m.fail(CodeForm, k.name, "the value must be text. Put it in quotes.")

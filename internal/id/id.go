@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/base32"
 	"encoding/binary"
+	"hash"
 )
 
 var encoding = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
@@ -27,16 +28,31 @@ func Computed(key []byte, prefix, domain string, fields ...string) string {
 
 // Sum is the keyed digest behind Computed.
 func Sum(key []byte, domain string, fields ...string) [sha256.Size]byte {
-	mac := hmac.New(sha256.New, key)
-	write := func(s string) {
-		var n [8]byte
-		binary.BigEndian.PutUint64(n[:], uint64(len(s)))
-		mac.Write(n[:])
-		mac.Write([]byte(s))
-	}
-	write(domain)
+	return NewSummer(key).Sum(domain, fields...)
+}
+
+// Summer computes many digests with one key. It is not safe for concurrent use.
+type Summer struct {
+	mac hash.Hash
+	buf []byte
+}
+
+// NewSummer returns a Summer for the key.
+func NewSummer(key []byte) *Summer { return &Summer{mac: hmac.New(sha256.New, key)} }
+
+// Sum returns what the function Sum does.
+func (s *Summer) Sum(domain string, fields ...string) (sum [sha256.Size]byte) {
+	s.buf = appendField(s.buf[:0], domain)
 	for _, f := range fields {
-		write(f)
+		s.buf = appendField(s.buf, f)
 	}
-	return [sha256.Size]byte(mac.Sum(nil))
+	s.mac.Reset()
+	s.mac.Write(s.buf)
+	clear(s.buf) // It may hold a value.
+	s.mac.Sum(sum[:0])
+	return sum
+}
+
+func appendField(b []byte, s string) []byte {
+	return append(binary.BigEndian.AppendUint64(b, uint64(len(s))), s...)
 }

@@ -27,6 +27,8 @@ var world = State{
 	Scans:        map[string]int64{"succeeded": 7, "running": 1},
 	Findings:     []Findings{{"high", "open", 3}, {"low", "resolved", 2}},
 	Destinations: []Destination{{ID: "dst_1", Queued: 5, Parked: 1, Behind: 9}},
+	Exceptions:   map[string]int64{"active": 4, "expired": 1},
+	Paused:       2,
 }
 
 // scrape gets /metrics over HTTP and parses it as Prometheus does.
@@ -97,6 +99,7 @@ func TestWhatTheStoreHoldsIsScraped(t *testing.T) {
 		{"outband_coverage_history_open_slices", chats, 6}, {"outband_coverage_state", append(chats, "state=red"), 1}, {"outband_coverage_state", append(chats, "state=green"), 0},
 		{"outband_coverage_alert", append(chats, "alert=hole"), 1}, {"outband_coverage_alert", append(chats, "alert=lag"), 0}, {"outband_scans", []string{"state=succeeded"}, 7},
 		{"outband_findings", []string{"severity=high", "status=open"}, 3}, {"outband_destination_queued_events", []string{"destination=dst_1"}, 5},
+		{"outband_findings_exceptions", []string{"state=active"}, 4}, {"outband_workflows_policies_paused", nil, 2},
 		{"outband_destination_parked_events", []string{"destination=dst_1"}, 1}, {"outband_destination_behind_rows", []string{"destination=dst_1"}, 9}, {"outband_store_up", nil, 1},
 		{"outband_build_info", []string{"version=v1"}, 1},
 	} {

@@ -13,6 +13,8 @@ type State struct {
 	Scans        map[string]int64 // by state
 	Findings     []Findings
 	Destinations []Destination
+	Exceptions   map[string]int64 // from policies, by state
+	Paused       int64            // policies that were paused by themselves
 }
 
 // Stream is the coverage of one stream of a connection.
@@ -65,10 +67,12 @@ var (
 	queuedDesc    = describe("outband_destination_queued_events", "Events that wait to be delivered.", "destination")
 	parkedDesc    = describe("outband_destination_parked_events", "Events that were given up.", "destination")
 	behindDesc    = describe("outband_destination_behind_rows", "Rows of the finding log that are not looked at yet.", "destination")
+	exceptDesc    = describe("outband_findings_exceptions", "Exceptions from policies by state.", "state")
+	pausedDesc    = describe("outband_workflows_policies_paused", "Policies that were paused because they cost or found too much.")
 	storeUpDesc   = describe("outband_store_up", "1 if what the store holds could be read for these metrics, else 0.")
 	allStoredDesc = []*prometheus.Desc{
 		stateDesc, alertDesc, lagDesc, gapsDesc, gapTimeDesc, readDesc, scannedDesc, skippedDesc, failedDesc, deferredDesc, quarantDesc, lateDesc, overlapDesc, historyDesc, scansDesc, findingsDesc,
-		queuedDesc, parkedDesc, behindDesc, storeUpDesc,
+		queuedDesc, parkedDesc, behindDesc, exceptDesc, pausedDesc, storeUpDesc,
 	}
 )
 
@@ -124,6 +128,10 @@ func (s *stored) Collect(out chan<- prometheus.Metric) {
 	for state, n := range got.Scans {
 		gauge(scansDesc, float64(n), state)
 	}
+	for state, n := range got.Exceptions {
+		gauge(exceptDesc, float64(n), state)
+	}
+	gauge(pausedDesc, float64(got.Paused))
 	for _, f := range got.Findings {
 		gauge(findingsDesc, float64(f.N), f.Severity, f.Status)
 	}

@@ -46,28 +46,6 @@ func Epoch(ctx context.Context, q Querier) (int64, error) {
 	return n, nil
 }
 
-// Policy is one version of a custom policy.
-type Policy struct {
-	ID      string
-	Version int64
-	YAML    string
-}
-
-// CustomPolicies returns the newest version of each custom policy.
-func CustomPolicies(ctx context.Context, q Querier) ([]Policy, error) {
-	rows, err := q.QueryContext(ctx, `SELECT id, version, yaml FROM policies p WHERE workspace_id = $1 AND version = (SELECT MAX(version) FROM policies WHERE workspace_id = p.workspace_id AND id = p.id) ORDER BY id`, Workspace)
-	if err != nil {
-		return nil, fmt.Errorf("list policies: %w", err)
-	}
-	return collect(rows, func(r *sql.Rows) (Policy, error) {
-		var p Policy
-		if err := r.Scan(&p.ID, &p.Version, &p.YAML); err != nil {
-			return p, fmt.Errorf("read policy: %w", err)
-		}
-		return p, nil
-	})
-}
-
 // Override changes the severity or mode of a policy or detector; empty fields change nothing. It survives upgrades.
 type Override struct{ Kind, ID, Severity, Mode string }
 
@@ -93,6 +71,14 @@ func PutOverride(ctx context.Context, tx *Tx, o Override, by string) error {
 		Workspace, o.Kind, o.ID, o.Severity, o.Mode, Micros(tx.Now()), by)
 	if err != nil {
 		return fmt.Errorf("store override: %w", err)
+	}
+	return nil
+}
+
+// DropOverride removes an override, if there is one.
+func DropOverride(ctx context.Context, tx *Tx, kind, id string) error {
+	if _, err := tx.ExecContext(ctx, `DELETE FROM overrides WHERE workspace_id = $1 AND kind = $2 AND id = $3`, Workspace, kind, id); err != nil {
+		return fmt.Errorf("drop override: %w", err)
 	}
 	return nil
 }

@@ -29,6 +29,7 @@ const Workspace = "default"
 var (
 	ErrNotFound    = errors.New("not found")
 	ErrConflict    = errors.New("already exists")
+	ErrChanged     = errors.New("changed meanwhile")
 	ErrNewerSchema = errors.New("the database was written by a newer version of Outband: install that version, or restore the backup made before the upgrade")
 )
 

@@ -3,7 +3,7 @@ import { createRootRouteWithContext, createRoute, createRouter, lazyRouteCompone
 
 import { api } from './api/client';
 import { ProblemAlert } from './parts/states';
-import { coverageSearch, findingsSearch, nextSearch, overviewSearch, recordsSearch } from './search';
+import { coverageSearch, editDetectorSearch, findingsSearch, newDetectorSearch, nextSearch, overviewSearch, policyNewSearch, recordsSearch } from './search';
 import { sessionQuery } from './session';
 import { NotFound } from './shell/NotFound';
 import { Shell } from './shell/Shell';
@@ -44,8 +44,19 @@ const destinations = page('/destinations', () => import('./pages/destinations/De
 const destinationNew = page('/destinations/new', () => import('./pages/destinations/AddDestination'), 'AddDestination');
 const destination = page('/destinations/$id', () => import('./pages/destinations/DestinationPage'), 'DestinationPage');
 const policies = page('/policies', () => import('./pages/policies/Policies'), 'Policies');
+const policyNew = createRoute({ getParentRoute: () => shell, path: '/policies/new', validateSearch: policyNewSearch, component: lazyRouteComponent(() => import('./pages/policies/editor/Editor'), 'NewPolicy') });
+const policyEdit = page('/policies/$id/edit', () => import('./pages/policies/editor/Editor'), 'EditPolicy');
+const exceptions = page('/policies/exceptions', () => import('./pages/policies/Exceptions'), 'Exceptions');
+const policyYield = page('/policies/yield', () => import('./pages/policies/Yield'), 'PolicyYield');
+const testData = page('/policies/test-data', () => import('./pages/policies/TestData'), 'TestData');
+const detectorYield = page('/detectors/yield', () => import('./pages/policies/Yield'), 'DetectorYield');
 const detectors = page('/detectors', () => import('./pages/policies/Detectors'), 'Detectors');
 const profiles = page('/profiles', () => import('./pages/policies/Profiles'), 'Profiles');
+const detectorNew = createRoute({ getParentRoute: () => shell, path: '/detectors/new', validateSearch: newDetectorSearch, component: lazyRouteComponent(() => import('./pages/detectors/Editor'), 'NewDetector') });
+// The id stands behind the question mark: with its full stop, a path would be taken for a file's.
+const detector = createRoute({ getParentRoute: () => shell, path: '/detectors/edit', validateSearch: editDetectorSearch, component: lazyRouteComponent(() => import('./pages/detectors/Editor'), 'EditDetector') });
+const dictionaries = page('/dictionaries', () => import('./pages/detectors/Dictionaries'), 'Dictionaries');
+const exactTables = page('/exact-tables', () => import('./pages/detectors/ExactTables'), 'ExactTables');
 const settings = page('/settings', () => import('./pages/settings/Settings'), 'Settings');
 const users = page('/users', () => import('./pages/settings/Users'), 'Users');
 const tokens = page('/tokens', () => import('./pages/settings/Tokens'), 'Tokens');
@@ -65,7 +76,7 @@ const finding = createRoute({
 const tree = root.addChildren([
   signIn,
   setUp,
-  shell.addChildren([overview, connections, connectionNew, connection, records, coverage, findings, finding, destinations, destinationNew, destination, policies, detectors, profiles, settings, users, tokens, audit]),
+  shell.addChildren([overview, connections, connectionNew, connection, records, coverage, findings, finding, destinations, destinationNew, destination, policies, policyNew, policyEdit, exceptions, policyYield, testData, profiles, detectors, detectorNew, detector, dictionaries, exactTables, detectorYield, settings, users, tokens, audit]),
 ]);
 
 export function makeRouter(queries: QueryClient) {

@@ -40,8 +40,23 @@ export function recordsSearch(raw: Raw): RecordsSearch {
   return { tab: choice(raw.tab, 'changes'), kind: one(raw.kind), as_of: day && /^\d{4}-\d{2}-\d{2}$/.test(day) ? day : undefined };
 }
 
+/** policyNewSearch: from is the policy of which the new one begins as a copy. */
+export function policyNewSearch(raw: Raw): { from?: string } {
+  return { from: one(raw.from) };
+}
+
 export function coverageSearch(raw: Raw): { connection?: string } {
   return { connection: one(raw.connection) };
+}
+
+/** newDetectorSearch is what a new detector begins with: a copy of another, a dictionary or a table, by id. */
+export function newDetectorSearch(raw: Raw): { from?: string; list?: string; table?: string } {
+  return { from: one(raw.from), list: one(raw.list), table: one(raw.table) };
+}
+
+/** editDetectorSearch names the detector that is edited. */
+export function editDetectorSearch(raw: Raw): { id: string } {
+  return { id: one(raw.id) ?? '' };
 }
 
 /**

@@ -4,6 +4,40 @@
  */
 
 export interface paths {
+    "/api/v1/allowlist": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List published test data that makes no finding, group by group */
+        get: operations["get-allowlist"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/allowlist/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Switch a group of test data on or off */
+        patch: operations["update-allowlist"];
+        trace?: never;
+    };
     "/api/v1/audit": {
         parameters: {
             query?: never;
@@ -377,7 +411,8 @@ export interface paths {
         /** List detectors */
         get: operations["list-detectors"];
         put?: never;
-        post?: never;
+        /** Save a custom detector; it is in force at once */
+        post: operations["create-detector"];
         delete?: never;
         options?: never;
         head?: never;
@@ -393,8 +428,220 @@ export interface paths {
         };
         /** Get a detector */
         get: operations["get-detector"];
+        /** Save the next version of a custom detector */
+        put: operations["replace-detector"];
+        post?: never;
+        /** Remove a custom detector; its versions stay */
+        delete: operations["delete-detector"];
+        options?: never;
+        head?: never;
+        /** Switch a detector on or off */
+        patch: operations["update-detector"];
+        trace?: never;
+    };
+    "/api/v1/detectors/{id}/source": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get the file of a detector */
+        get: operations["get-detector-source"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/detectors/{id}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the versions of a custom detector, the newest first */
+        get: operations["list-detector-versions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/detectors/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Hold the file of a detector to lint, examples and cost, and try it on a text, without saving anything */
+        post: operations["check-detector"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/detectors/yield": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What each detector found and how often it looked, today and in 7 days */
+        get: operations["get-detector-yield"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dictionaries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List dictionaries: counts, never the words */
+        get: operations["list-dictionaries"];
+        put?: never;
+        /** Upload a list of words, a new one or in place of one: UTF-8, one word or phrase on a line */
+        post: operations["put-dictionary"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dictionaries/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Remove a dictionary that no detector names */
+        delete: operations["delete-dictionary"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/exact-tables": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List tables of exact values */
+        get: operations["list-exact-tables"];
+        put?: never;
+        /** Make a table; its key is shown once, and its values are hashed with it where they are */
+        post: operations["create-exact-table"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/exact-tables/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get a table */
+        get: operations["get-exact-table"];
+        put?: never;
+        post?: never;
+        /** Remove a table that no detector names, and its key */
+        delete: operations["delete-exact-table"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/exact-tables/{id}/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Upload what outband edm hash has written */
+        put: operations["upload-exact-table"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/exceptions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List exceptions from policies, the one that expires first at the beginning */
+        get: operations["list-exceptions"];
+        put?: never;
+        /** Make an exception from a policy, with an owner, a reason and an end */
+        post: operations["create-exception"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/exceptions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get an exception */
+        get: operations["get-exception"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Extend an exception, or change its owner or reason */
+        patch: operations["update-exception"];
+        trace?: never;
+    };
+    "/api/v1/exceptions/{id}/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** End an exception; it stays in the list */
+        post: operations["revoke-exception"];
         delete?: never;
         options?: never;
         head?: never;
@@ -582,7 +829,8 @@ export interface paths {
         /** List policies with what the overrides make of them */
         get: operations["list-policies"];
         put?: never;
-        post?: never;
+        /** Save a new custom policy; a red test refuses it */
+        post: operations["create-policy"];
         delete?: never;
         options?: never;
         head?: never;
@@ -598,70 +846,18 @@ export interface paths {
         };
         /** Get a policy */
         get: operations["get-policy"];
-        put?: never;
+        /** Save a new version of a custom policy; a red test refuses it */
+        put: operations["replace-policy"];
         post?: never;
-        delete?: never;
+        /** Retire a custom policy; its findings and versions stay */
+        delete: operations["delete-policy"];
         options?: never;
         head?: never;
         /** Override the severity or mode of a policy */
         patch: operations["update-policy"];
         trace?: never;
     };
-    "/api/v1/profiles": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** List profiles: sets of detectors with thresholds */
-        get: operations["list-profiles"];
-        put?: never;
-        /** Make a profile */
-        post: operations["create-profile"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/profiles/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Get a profile */
-        get: operations["get-profile"];
-        /** Replace a profile, or put a changed copy in the place of a built-in one */
-        put: operations["update-profile"];
-        post?: never;
-        /** Remove a profile, or bring the built-in one back */
-        delete: operations["delete-profile"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/profiles/{id}/versions": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** List the newest 100 versions of a profile, the newest first */
-        get: operations["list-profile-versions"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/profiles/check": {
+    "/api/v1/policies/{id}/resume": {
         parameters: {
             query?: never;
             header?: never;
@@ -670,8 +866,127 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Check a profile without saving it */
-        post: operations["check-profile"];
+        /** Resume a policy that was paused because it cost or found too much */
+        post: operations["resume-policy"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/policies/{id}/shadow": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List what a policy in shadow would have made findings of, the newest first */
+        get: operations["list-shadow-findings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/policies/{id}/source": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get the file of a policy, also of one that is built in */
+        get: operations["get-policy-source"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/policies/{id}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the versions of a custom policy, the newest first */
+        get: operations["list-policy-versions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/policies/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Compile a policy and run its tests without saving it */
+        post: operations["check-policy"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/policies/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get the files of all custom policies */
+        get: operations["export-policies"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/policies/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Save the files of several custom policies, all or none, or try it */
+        post: operations["import-policies"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/policies/yield": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What each policy found and what it cost, today and in 7 days */
+        get: operations["get-policy-yield"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -964,9 +1279,48 @@ export interface components {
             key_kind: string;
             name: string;
         };
-        Asked: {
-            name: string;
-            value: string;
+        Allowed: {
+            detector_id: string;
+            title: string;
+            /** @description Values, or expressions between slashes. */
+            values: string[];
+        };
+        Allowlist: {
+            /** @description What single detectors leave out. It is part of them and cannot be switched off. */
+            detectors: components["schemas"]["Allowed"][];
+            items: components["schemas"]["AllowlistGroup"][];
+        };
+        AllowlistGroup: {
+            /**
+             * @description As shipped.
+             * @enum {string}
+             */
+            default_mode: "on" | "off";
+            description: string;
+            /** @description Globs of the detectors whose matches are compared. */
+            detectors: string[];
+            /** @description What stands behind the @ of an address; their subdomains count too. */
+            domains: string[];
+            /**
+             * @description How a value is written before it is compared: its digits alone; in capitals without blanks, hyphens, dots and slashes; in lower case; as it is.
+             * @enum {string}
+             */
+            form: "digits" | "compact" | "lower" | "raw";
+            id: string;
+            /**
+             * @description In force. on: its values are left out.
+             * @enum {string}
+             */
+            mode: "on" | "off";
+            /** @description Networks that hold an address. */
+            networks: string[];
+            /** @description Regular expressions (RE2) for a whole value. */
+            patterns: string[];
+            /** @description Where the values are published. */
+            references: string[];
+            title: string;
+            /** @description Whole values. */
+            values: string[];
         };
         AuditRow: {
             action: string;
@@ -1113,40 +1467,17 @@ export interface components {
             /** @enum {string} */
             state: "up" | "degraded" | "down";
         };
-        CheckProfileInputBody: {
-            /** @description Ids of groups of each of which there is a match. */
-            all_of: string[];
-            description: string;
-            /** @description Globs of detector ids. */
-            detectors: string[];
-            /** @description Globs of detector ids that are left out. */
-            except: string[];
-            /** @description Detectors that count as one kind. The first group that names a detector has it; a detector in none is a kind of its own. */
-            groups: components["schemas"]["ProfileGroup"][];
-            id: string;
-            /**
-             * Format: double
-             * @description Matches below are not counted.
-             */
-            min_confidence: number;
-            /**
-             * Format: int64
-             * @description Different values.
-             */
-            min_distinct: number;
-            /**
-             * Format: int64
-             * @description Different kinds: groups, and detectors that are in none.
-             */
-            min_kinds: number;
-            /** Format: int64 */
-            min_matches: number;
-            title: string;
-            /**
-             * Format: int64
-             * @description Bytes of one text in which all that is counted stands, at least 16; 0: anywhere in the unit.
-             */
-            within: number;
+        CheckDetectorInputBody: {
+            /** @description A text to try it on. It stays in memory, is not logged, and is gone when the answer is made. */
+            sample?: string;
+            /** @description The file of a detector. */
+            yaml: string;
+        };
+        CheckPolicyInputBody: {
+            /** @description The custom policy that it is to be a version of; absent: it is to be a new one. */
+            id?: string;
+            /** @description The policy's file, at most 64 KiB. */
+            yaml: string;
         };
         Connection: {
             /** @description The organisation behind the key. */
@@ -1337,40 +1668,92 @@ export interface components {
             name: string;
             secrets?: components["schemas"]["DestinationSecrets"];
         };
-        CreateProfileInputBody: {
-            /** @description Ids of groups of each of which there is a match. */
-            all_of: string[];
-            description: string;
-            /** @description Globs of detector ids. */
-            detectors: string[];
-            /** @description Globs of detector ids that are left out. */
-            except: string[];
-            /** @description Detectors that count as one kind. The first group that names a detector has it; a detector in none is a kind of its own. */
-            groups: components["schemas"]["ProfileGroup"][];
+        CreateDetectorInputBody: {
+            /** @description The file of one detector; its id begins with custom. */
+            yaml: string;
+        };
+        CreatedException: {
+            /**
+             * Format: int64
+             * @description Findings that were accepted with it.
+             */
+            accepted: number;
+            connection_id: string;
+            /** Format: date-time */
+            created_at: string;
+            created_by: string;
+            /** @description A glob of detector ids. Matches that it names count as if they were not there. */
+            detector: string;
+            /** Format: date-time */
+            expires_at: string;
+            /** @description It is active and expires within 14 days. */
+            expires_soon: boolean;
             id: string;
-            /**
-             * Format: double
-             * @description Matches below are not counted.
-             */
-            min_confidence: number;
+            /** Format: date-time */
+            last_suppressed_at: string | null;
+            owner: components["schemas"]["ExceptionOwner"];
+            /** @description The person it is about, as each connection knows them. */
+            people: components["schemas"]["Person"][];
+            policy_id: string;
+            reason: string;
+            /** @description The vendor's own. */
+            resource_id: string;
+            /** @description Of the finding's resource. */
+            resource_kind: string;
+            /** Format: date-time */
+            revoked_at: string | null;
+            revoked_by: string;
+            /** @enum {string} */
+            state: "active" | "expired" | "revoked";
             /**
              * Format: int64
-             * @description Different values.
+             * @description Messages, files, activities and records that it kept from making a finding, each once.
              */
-            min_distinct: number;
-            /**
-             * Format: int64
-             * @description Different kinds: groups, and detectors that are in none.
-             */
-            min_kinds: number;
-            /** Format: int64 */
-            min_matches: number;
+            suppressed: number;
+            /** @description The mask of the one value that counts as if it were not there; empty: none is named. */
+            value: string;
+            /** @description Nothing narrows it: the policy makes no finding at all. */
+            whole_policy: boolean;
+        };
+        CreateExactTableInputBody: {
+            /** @description Small letters, digits and underscores. */
+            id: string;
+            /** @description As outband edm key prints it. Absent: one is made, and shown once. */
+            key?: string;
             title: string;
+        };
+        CreateExceptionInputBody: {
+            /** @description The e-mail address, the vendor's id or the key of a person whom a scan has met. */
+            actor?: string;
+            /** @description Also accept the findings that it covers and that are open, acknowledged or in progress. Without it they stay as they are. */
+            apply_to_open?: boolean;
+            connection_id?: string;
+            /** @description A glob of detector ids. */
+            detector?: string;
             /**
-             * Format: int64
-             * @description Bytes of one text in which all that is counted stands, at least 16; 0: anywhere in the unit.
+             * Format: date-time
+             * @description At most a year ahead.
              */
-            within: number;
+            expires_at: string;
+            /** @description An instance whose value is excepted, wherever it stands. Only its keyed digest and its mask are kept. */
+            instance_id?: string;
+            /** @description The user who answers for it; without one, whoever makes it. */
+            owner?: string;
+            policy_id: string;
+            /** @description Why; for those who read it when it expires. It must not hold the value itself. */
+            reason: string;
+            /** @description The vendor's own; needs resource_kind. */
+            resource_id?: string;
+            /** @description Needs connection_id. */
+            resource_kind?: string;
+            /** @description Says that nothing narrows it, on purpose. */
+            whole_policy?: boolean;
+        };
+        CreatePolicyInputBody: {
+            /** @description Why; the version keeps it. */
+            reason?: string;
+            /** @description The policy's file, at most 64 KiB. Its tests must pass. Its version becomes the next one where it is not higher. */
+            yaml: string;
         };
         CreateTokenInputBody: {
             /** @description RFC 3339. Absent: in 90 days; null: never. */
@@ -1487,32 +1870,186 @@ export interface components {
             description: string;
             /** @description Made up. The value stands between « and »; {class:n} stands for n characters. Not in lists. */
             examples?: components["schemas"]["DetectorExamples"];
+            /** @description Why a custom detector cannot be used since an upgrade, or since what it names has changed; empty: it can. */
+            failing: string;
             id: string;
             /** @description Words that stand in the text or in the name of the value. */
             keywords: string[];
             kind: string;
             /** @description Forms of lines of source code, of which several must stand near each other; * is any text. */
             lines: string[];
-            /** @description Not looked for unless a profile names it. */
+            /** @description The dictionary whose words are looked for; empty: none. */
+            list: string;
+            /**
+             * @description What it was switched to; empty: it is as it comes.
+             * @enum {string}
+             */
+            mode: "on" | "off" | "";
+            /** @description It is looked for. */
+            on: boolean;
+            /** @description Not looked for unless it is switched on or a profile names it. */
             optional: boolean;
             /** @description A regular expression (RE2); empty: a prefix, a keyword or a scanner finds it. */
             pattern: string;
             /** @description What the value begins with. */
             prefixes: string[];
+            /** @description How well it did on the reference corpus; absent: it was not measured. */
+            quality?: components["schemas"]["DetectorQuality"];
             references: string[];
             /** @description Code that finds it, where no expression can; empty: none. */
             scanner: string;
             /** @description A hint for policies. */
             severity: string;
             /** @enum {string} */
-            source: "built-in";
+            source: "built-in" | "custom";
+            /** @description The exact table whose values are looked for; empty: none. */
+            table: string;
             title: string;
             /** @description The check that a match passes; empty: none. */
             validator: string;
+            /**
+             * Format: int64
+             * @description Of a custom detector; 0: it is built in.
+             */
+            version: number;
+        };
+        DetectorCheck: {
+            cost: components["schemas"]["DetectorCost"];
+            /** Format: int64 */
+            detectors: number;
+            /**
+             * Format: int64
+             * @description How many examples it carries.
+             */
+            examples: number;
+            /** @description Of the first detector; empty: it could not be read. */
+            id: string;
+            issues: components["schemas"]["DetectorIssue"][];
+            /** @description In the sample, at most 200. */
+            matches: components["schemas"]["SampleMatch"][];
+            /** @description Why the sample was not searched, or not to its end; empty: it was. */
+            note: string;
+            /** @description It can be saved. */
+            ok: boolean;
+        };
+        DetectorCost: {
+            /**
+             * Format: int64
+             * @description The most steps that are taken.
+             */
+            limit: number;
+            /**
+             * Format: double
+             * @description MB/s, measured now, of a text made of the detector's own words: the worst that it meets.
+             */
+            rate: number;
+            /**
+             * Format: int64
+             * @description Of its expressions: instructions times longest match; 0 without one.
+             */
+            steps: number;
         };
         DetectorExamples: {
             match: string[];
             no_match: string[];
+        };
+        DetectorIssue: {
+            /**
+             * Format: int64
+             * @description From 1; 0: not known.
+             */
+            column: number;
+            /** @description Its id; - where it is not known. */
+            detector: string;
+            /**
+             * Format: int64
+             * @description From 1; 0: not known.
+             */
+            line: number;
+            message: string;
+        };
+        DetectorQuality: {
+            /**
+             * Format: int64
+             * @description Its matches on what only looks sensitive.
+             */
+            decoys: number;
+            /**
+             * Format: int64
+             * @description Values of this detector in the corpus.
+             */
+            planted: number;
+            /**
+             * Format: double
+             * @description Of its matches, the part that was right, 0 to 1.
+             */
+            precision: number;
+            /**
+             * Format: double
+             * @description Of these, the part that was found, 0 to 1.
+             */
+            recall: number;
+        };
+        DetectorSource: {
+            id: string;
+            /**
+             * Format: int64
+             * @description 0: it is built in.
+             */
+            version: number;
+            yaml: string;
+        };
+        DetectorVersion: {
+            /** Format: date-time */
+            created_at: string;
+            /** @description The id of a user or token, or cli. */
+            created_by: string;
+            /** Format: int64 */
+            version: number;
+            /** @description Empty: this version removed the detector. */
+            yaml: string;
+        };
+        DetectorWork: {
+            /**
+             * Format: int64
+             * @description Places where it looked closer, names and titles among them.
+             */
+            candidates: number;
+            /** Format: int64 */
+            high: number;
+            /**
+             * Format: int64
+             * @description Matches of low confidence.
+             */
+            low: number;
+            /** Format: int64 */
+            medium: number;
+            /** Format: int64 */
+            very_high: number;
+        };
+        DetectorYield: {
+            detector_id: string;
+            /** @description Since 00:00 UTC. */
+            today: components["schemas"]["DetectorWork"];
+            /** @description In the last 7 days, by whole hours. */
+            week: components["schemas"]["DetectorWork"];
+        };
+        Dictionary: {
+            case_sensitive: boolean;
+            /** Format: int64 */
+            entries: number;
+            /** @description What a detector names in list. */
+            id: string;
+            /**
+             * Format: int64
+             * @description Bytes of its text.
+             */
+            size: number;
+            title: string;
+            /** Format: date-time */
+            updated_at: string;
+            /** @description Ids of the custom detectors that name it. */
+            used_by: string[];
         };
         Egress: {
             /** @description egress.allow: networks that may be called though they are private. */
@@ -1555,6 +2092,101 @@ export interface components {
             /** @enum {string} */
             status: "open" | "acknowledged" | "in_progress" | "resolved" | "accepted_risk" | "false_positive" | "closed";
             type: string;
+        };
+        ExactTable: {
+            /**
+             * Format: int64
+             * @description Those that hold a value that can be looked for.
+             */
+            cells: number;
+            columns: string[];
+            /** @description What a detector names in table. */
+            id: string;
+            /** @description Only in the answer to the request that made the table without a key: it is not shown again. */
+            key?: string;
+            /** @description Names the key and says nothing of it. */
+            key_id: string;
+            /**
+             * Format: int64
+             * @description Bytes in each process that scans, while a detector names the table.
+             */
+            memory: number;
+            /** @description A file was uploaded. */
+            ready: boolean;
+            /** Format: int64 */
+            rows: number;
+            /**
+             * Format: int64
+             * @description Bytes of the file.
+             */
+            size: number;
+            title: string;
+            /** Format: date-time */
+            updated_at: string;
+            /** @description Ids of the custom detectors that name it. */
+            used_by: string[];
+        };
+        Exception: {
+            connection_id: string;
+            /** Format: date-time */
+            created_at: string;
+            created_by: string;
+            /** @description A glob of detector ids. Matches that it names count as if they were not there. */
+            detector: string;
+            /** Format: date-time */
+            expires_at: string;
+            /** @description It is active and expires within 14 days. */
+            expires_soon: boolean;
+            id: string;
+            /** Format: date-time */
+            last_suppressed_at: string | null;
+            owner: components["schemas"]["ExceptionOwner"];
+            /** @description The person it is about, as each connection knows them. */
+            people: components["schemas"]["Person"][];
+            policy_id: string;
+            reason: string;
+            /** @description The vendor's own. */
+            resource_id: string;
+            /** @description Of the finding's resource. */
+            resource_kind: string;
+            /** Format: date-time */
+            revoked_at: string | null;
+            revoked_by: string;
+            /** @enum {string} */
+            state: "active" | "expired" | "revoked";
+            /**
+             * Format: int64
+             * @description Messages, files, activities and records that it kept from making a finding, each once.
+             */
+            suppressed: number;
+            /** @description The mask of the one value that counts as if it were not there; empty: none is named. */
+            value: string;
+            /** @description Nothing narrows it: the policy makes no finding at all. */
+            whole_policy: boolean;
+        };
+        ExceptionCounts: {
+            /** Format: int64 */
+            active: number;
+            /** Format: int64 */
+            expired: number;
+            /**
+             * Format: int64
+             * @description Of the active ones, those that expire within 14 days.
+             */
+            expiring_soon: number;
+            /** Format: int64 */
+            revoked: number;
+        };
+        ExceptionList: {
+            counts: components["schemas"]["ExceptionCounts"];
+            items: components["schemas"]["Exception"][];
+            /** @description Empty on the last page. */
+            next_cursor: string;
+        };
+        ExceptionOwner: {
+            id: string;
+            /** @description Empty if there is no such user any more. */
+            name: string;
         };
         Facets: {
             /** @description Elasticsearch did not answer or is behind: the store answered in its place. Absent: it is not so. */
@@ -1603,7 +2235,6 @@ export interface components {
             /** @enum {string} */
             status: "open" | "acknowledged" | "in_progress" | "resolved" | "accepted_risk" | "false_positive" | "closed";
             title: string;
-            why?: components["schemas"]["PolicyWhy"];
         };
         FindingDelivery: {
             created_at: string;
@@ -1664,6 +2295,31 @@ export interface components {
             /** Format: date-time */
             to: string | null;
         };
+        ImportedPolicy: {
+            /** @description Empty where it cannot be read. */
+            id: string;
+            issues: components["schemas"]["Issue"][];
+            name: string;
+            /** @enum {string} */
+            outcome: "created" | "updated" | "unchanged" | "refused";
+            /**
+             * Format: int64
+             * @description After the import; 0 where it is refused.
+             */
+            version: number;
+        };
+        ImportItem: {
+            /** @description What its issues are told with, such as the file's name. */
+            name?: string;
+            yaml: string;
+        };
+        ImportPoliciesInputBody: {
+            /** @description Say what would become of them, and save nothing. */
+            dry_run?: boolean;
+            items: components["schemas"]["ImportItem"][];
+            /** @description Why; the version keeps it. */
+            reason?: string;
+        };
         Instance: {
             after?: string;
             before?: string;
@@ -1681,13 +2337,29 @@ export interface components {
             occurred_at: string;
             resource: components["schemas"]["Ref"];
             validated: boolean;
-            why?: components["schemas"]["Why"];
         };
         Interval: {
             /** Format: date-time */
             from: string | null;
             /** Format: date-time */
             to: string | null;
+        };
+        Issue: {
+            /**
+             * Format: int64
+             * @description In characters, from 1; 0: it is about the whole line.
+             */
+            column: number;
+            /**
+             * Format: int64
+             * @description From 1; 0: it has no place.
+             */
+            line: number;
+            message: string;
+            /** @description The item of an import. */
+            name?: string;
+            /** @description Absent where it cannot be read. */
+            policy_id?: string;
         };
         KeyFacts: {
             /** @description What cannot be read with this key. */
@@ -1774,8 +2446,23 @@ export interface components {
             /** @description Empty on the last page. */
             next_cursor: string;
         };
+        ListDetectorVersion: {
+            items: components["schemas"]["DetectorVersion"][];
+            /** @description Empty on the last page. */
+            next_cursor: string;
+        };
+        ListDictionary: {
+            items: components["schemas"]["Dictionary"][];
+            /** @description Empty on the last page. */
+            next_cursor: string;
+        };
         ListEvent: {
             items: components["schemas"]["Event"][];
+            /** @description Empty on the last page. */
+            next_cursor: string;
+        };
+        ListExactTable: {
+            items: components["schemas"]["ExactTable"][];
             /** @description Empty on the last page. */
             next_cursor: string;
         };
@@ -1799,13 +2486,13 @@ export interface components {
             /** @description Empty on the last page. */
             next_cursor: string;
         };
-        ListProfile: {
-            items: components["schemas"]["Profile"][];
+        ListPolicySource: {
+            items: components["schemas"]["PolicySource"][];
             /** @description Empty on the last page. */
             next_cursor: string;
         };
-        ListProfileVersion: {
-            items: components["schemas"]["ProfileVersion"][];
+        ListPolicyVersion: {
+            items: components["schemas"]["PolicyVersion"][];
             /** @description Empty on the last page. */
             next_cursor: string;
         };
@@ -1821,6 +2508,11 @@ export interface components {
         };
         ListScan: {
             items: components["schemas"]["Scan"][];
+            /** @description Empty on the last page. */
+            next_cursor: string;
+        };
+        ListShadowFinding: {
+            items: components["schemas"]["ShadowFinding"][];
             /** @description Empty on the last page. */
             next_cursor: string;
         };
@@ -1958,6 +2650,8 @@ export interface components {
             /** @description Of the policy itself. */
             default_severity: string;
             description: string;
+            /** @description Why a stored policy compiles no longer, so that it rests with mode off; empty otherwise. */
+            error: string;
             /**
              * Format: int64
              * @description Evaluations that gave no answer since the process started; over 0: the policy is failing.
@@ -1971,17 +2665,28 @@ export interface components {
             /** @description It cannot be switched off, its severity not lowered, and its findings not dismissed. */
             locked: boolean;
             /**
-             * @description In force. shadow: evaluated and counted, makes no finding.
+             * @description In force. shadow: evaluated, and what it finds stands in shadow alone: no finding, no delivery.
              * @enum {string}
              */
             mode: "on" | "shadow" | "off";
             on: components["schemas"]["On"];
+            /** @description That it cost or found too much; absent: it did not, or was resumed. */
+            pause?: components["schemas"]["PolicyPause"];
             references: string[];
+            /** @description What severity_when can give, the worst first. */
+            severities: string[];
             /**
-             * @description In force.
+             * @description In force; where severity_when decides, the worst that it can give.
              * @enum {string}
              */
             severity: "critical" | "high" | "medium" | "low" | "info";
+            /** @description CEL that gives the severity of each text, activity or record; empty: it is one word, or an override decides. */
+            severity_when: string;
+            /**
+             * Format: int64
+             * @description In mode shadow: how many findings its newest version would have made, at most 1000.
+             */
+            shadow_findings: number;
             /**
              * @description Comes with Outband, is in policies.dir, or is in the store.
              * @enum {string}
@@ -2001,11 +2706,141 @@ export interface components {
             /** @description CEL. */
             when: string;
         };
-        PolicyWhy: {
-            asked: components["schemas"]["Asked"][];
-            expression?: string;
+        PolicyCheck: {
+            /**
+             * Format: int64
+             * @description The worst case of one evaluation, in units; 0 where it does not compile.
+             */
+            cost: number;
+            /**
+             * Format: int64
+             * @description The most that is admitted.
+             */
+            cost_limit: number;
+            /** @description Empty where it cannot be read, as the next ones. */
+            id: string;
+            /** @description Why it cannot, red tests among them. */
+            issues: components["schemas"]["Issue"][];
+            /** @description content, activity or posture: on: decides it. */
+            kind: string;
+            /** @description It can be saved. */
+            ok: boolean;
+            /** @description What it can give, the worst first. */
+            severities: string[];
+            /** @description Empty where the policy does not compile. */
+            tests: components["schemas"]["PolicyTest"][];
+            title: string;
+        };
+        PolicyImport: {
+            /** @description In the order in which they were sent. */
+            items: components["schemas"]["ImportedPolicy"][];
+            /** @description False: nothing was, for it was a dry run. */
+            saved: boolean;
+        };
+        PolicyPause: {
+            /**
+             * Format: int64
+             * @description How often it would have made or kept a finding since; what is read again counts again.
+             */
+            held: number;
+            /**
+             * Format: int64
+             * @description In the same unit.
+             */
+            limit: number;
+            /**
+             * Format: int64
+             * @description Findings, where one of history weighs a tenth; or nanoseconds.
+             */
+            measured: number;
+            /** @description It makes no finding until somebody resumes it. false: it is locked, and works on. */
+            paused: boolean;
+            /**
+             * @description flood: too many new findings in an hour. cost: an evaluation took too long on the average.
+             * @enum {string}
+             */
+            reason: "flood" | "cost";
+            /** Format: date-time */
+            since: string;
+        };
+        PolicySource: {
+            id: string;
             /** Format: int64 */
-            policy_version: number;
+            version: number;
+            yaml: string;
+        };
+        PolicyTest: {
+            /** Format: int64 */
+            column: number;
+            /** @description Why the expression failed; empty if it did not. */
+            error: string;
+            /** @description As want. */
+            got: string;
+            /** Format: int64 */
+            line: number;
+            name: string;
+            passed: boolean;
+            /** @description true, false or error; with the severity after it where the test states one. */
+            want: string;
+        };
+        PolicyVersion: {
+            /** Format: date-time */
+            at: string | null;
+            /** @description The id of the user or token, or cli. */
+            by: string;
+            reason: string;
+            /** @description The policy was deleted with it. */
+            retired: boolean;
+            /** Format: int64 */
+            version: number;
+        };
+        PolicyWork: {
+            /**
+             * Format: int64
+             * @description Of these, those that break it, shadow and held among them. What is read again counts again.
+             */
+            decisions: number;
+            /**
+             * Format: int64
+             * @description Messages, files, activities and records that it was asked about.
+             */
+            evaluations: number;
+            /**
+             * Format: int64
+             * @description Evaluations that gave no answer.
+             */
+            failures: number;
+            /** Format: int64 */
+            findings_new: number;
+            /**
+             * Format: int64
+             * @description Decisions while it was paused.
+             */
+            held: number;
+            /**
+             * Format: double
+             * @description Of one evaluation; 0: there was none.
+             */
+            mean_microseconds: number;
+            /**
+             * Format: double
+             * @description Of all evaluations together, the questions to the store among them.
+             */
+            seconds: number;
+            /**
+             * Format: int64
+             * @description Decisions in mode shadow.
+             */
+            shadow: number;
+        };
+        PolicyYield: {
+            /** @description Absent: it did not cost or find too much, or was resumed. */
+            pause?: components["schemas"]["PolicyPause"];
+            policy_id: string;
+            /** @description Since 00:00 UTC. */
+            today: components["schemas"]["PolicyWork"];
+            /** @description In the last 7 days, by whole hours. */
+            week: components["schemas"]["PolicyWork"];
         };
         Preview: {
             /** @description Byte for byte as it would be sent; JSON. */
@@ -2037,6 +2872,8 @@ export interface components {
             detail: string;
             /** @description The inputs that are wrong. */
             errors?: components["schemas"]["Field"][];
+            /** @description What is wrong with the text of a policy. */
+            issues?: components["schemas"]["Issue"][];
             /** @description Also in the header X-Request-Id and in the log. */
             request_id: string;
             /**
@@ -2048,88 +2885,6 @@ export interface components {
             title: string;
             /** @description Always about:blank: the code says which problem it is. */
             type: string;
-        };
-        Profile: {
-            /** @description Ids of groups of each of which there is a match. */
-            all_of: string[];
-            description: string;
-            /** @description Globs of detector ids. */
-            detectors: string[];
-            /** @description Globs of detector ids that are left out. */
-            except: string[];
-            /** @description Detectors that count as one kind. The first group that names a detector has it; a detector in none is a kind of its own. */
-            groups: components["schemas"]["ProfileGroup"][];
-            id: string;
-            /**
-             * Format: double
-             * @description Matches below are not counted.
-             */
-            min_confidence: number;
-            /**
-             * Format: int64
-             * @description Different values.
-             */
-            min_distinct: number;
-            /**
-             * Format: int64
-             * @description Different kinds: groups, and detectors that are in none.
-             */
-            min_kinds: number;
-            /** Format: int64 */
-            min_matches: number;
-            /**
-             * Format: int64
-             * @description How many detectors its globs name.
-             */
-            selected: number;
-            /**
-             * @description Comes with Outband; comes with Outband and was changed; was made here.
-             * @enum {string}
-             */
-            source: "built-in" | "changed" | "custom";
-            title: string;
-            /** @description Policies that ask for it, by id. */
-            used_by: string[];
-            /**
-             * Format: int64
-             * @description The newest that an author made, also one that removed it; 0: none. What expected_version is compared to.
-             */
-            version: number;
-            /**
-             * Format: int64
-             * @description Bytes of one text in which all that is counted stands, at least 16; 0: anywhere in the unit.
-             */
-            within: number;
-            /** @description The same as a file holds it. */
-            yaml: string;
-        };
-        ProfileCheck: {
-            /** @description None: it can be saved. */
-            problems: components["schemas"]["Field"][];
-            /**
-             * Format: int64
-             * @description How many detectors its globs name.
-             */
-            selected: number;
-            /** @description The same as a file holds it. */
-            yaml: string;
-        };
-        ProfileGroup: {
-            /** @description Globs of detector ids. */
-            detectors: string[];
-            id: string;
-        };
-        ProfileVersion: {
-            /** Format: date-time */
-            at: string;
-            /** @description Id of the user or token. */
-            by: string;
-            /** @description This version removed the profile, or brought the built-in one back. */
-            removed: boolean;
-            /** Format: int64 */
-            version: number;
-            /** @description Empty where it was removed. */
-            yaml: string;
         };
         Recipient: {
             id: string;
@@ -2202,6 +2957,26 @@ export interface components {
             id: string;
             kind: string;
         };
+        ReplaceDetectorInputBody: {
+            /**
+             * Format: int64
+             * @description The version that was edited.
+             */
+            expected_version: number;
+            /** @description The file of one detector, with the same id. */
+            yaml: string;
+        };
+        ReplacePolicyInputBody: {
+            /**
+             * Format: int64
+             * @description The newest version, which this one follows: 409 if another one was saved meanwhile.
+             */
+            expected_version: number;
+            /** @description Why; the version keeps it. */
+            reason?: string;
+            /** @description The policy's file, at most 64 KiB. Its tests must pass. Its version becomes the next one where it is not higher. */
+            yaml: string;
+        };
         Replayed: {
             /** Format: int64 */
             queued: number;
@@ -2222,6 +2997,27 @@ export interface components {
             kind: string;
             name: string;
             url: string;
+        };
+        SampleMatch: {
+            /** @enum {string} */
+            band: "very_low" | "low" | "medium" | "high" | "very_high";
+            /** Format: double */
+            confidence: number;
+            detector: string;
+            /**
+             * Format: int64
+             * @description Bytes, exclusive.
+             */
+            end: number;
+            /** Format: int64 */
+            line: number;
+            masked: string;
+            /**
+             * Format: int64
+             * @description Bytes.
+             */
+            start: number;
+            validated: boolean;
         };
         Scan: {
             /** @enum {string} */
@@ -2349,6 +3145,21 @@ export interface components {
             /** @description What the server printed when it started without a user. */
             token: string;
         };
+        ShadowFinding: {
+            connection_id: string;
+            /** Format: date-time */
+            first_seen_at: string | null;
+            /** @description Of the finding that it would be; there is none of this id because of it. */
+            id: string;
+            /**
+             * Format: date-time
+             * @description To the hour.
+             */
+            last_seen_at: string | null;
+            resource: components["schemas"]["Resource"];
+            /** @enum {string} */
+            severity: "critical" | "high" | "medium" | "low" | "info";
+        };
         SignInInputBody: {
             email: string;
             password: string;
@@ -2412,12 +3223,6 @@ export interface components {
             settle?: string;
             title: string;
             unseen?: string;
-        };
-        Summand: {
-            /** Format: double */
-            delta: number;
-            note: string;
-            step: string;
         };
         System: {
             checks: {
@@ -2511,6 +3316,10 @@ export interface components {
             /** @description Empty: counted before units were told apart, or rows that gave no unit. */
             unit: string;
         };
+        UpdateAllowlistInputBody: {
+            /** @enum {string|null} */
+            mode: "on" | "off" | null;
+        };
         UpdateConnectionInputBody: {
             /** @description RFC 3339. How far back history is read: an earlier day adds what is before, a later one stops there; null: no history. What was read stays. */
             backfill_from?: string | null;
@@ -2534,50 +3343,28 @@ export interface components {
             /** @enum {string} */
             state?: "active" | "disabled";
         };
+        UpdateDetectorInputBody: {
+            /**
+             * @description on: looked for, also when it is optional. off: not looked for. null: as it comes.
+             * @enum {string|null}
+             */
+            mode: "on" | "off" | null;
+        };
+        UpdateExceptionInputBody: {
+            /**
+             * Format: date-time
+             * @description At most a year ahead. One that has expired begins again.
+             */
+            expires_at?: string;
+            owner?: string;
+            /** @description Why; for those who read it when it expires. It must not hold the value itself. */
+            reason?: string;
+        };
         UpdatePolicyInputBody: {
             /** @enum {string|null} */
             mode?: "on" | "shadow" | "off" | null;
             /** @enum {string|null} */
             severity?: "critical" | "high" | "medium" | "low" | "info" | null;
-        };
-        UpdateProfileInputBody: {
-            /** @description Ids of groups of each of which there is a match. */
-            all_of: string[];
-            description: string;
-            /** @description Globs of detector ids. */
-            detectors: string[];
-            /** @description Globs of detector ids that are left out. */
-            except: string[];
-            /**
-             * Format: int64
-             * @description The version that was changed; 0: the built-in profile, which no author has changed yet.
-             */
-            expected_version: number;
-            /** @description Detectors that count as one kind. The first group that names a detector has it; a detector in none is a kind of its own. */
-            groups: components["schemas"]["ProfileGroup"][];
-            /**
-             * Format: double
-             * @description Matches below are not counted.
-             */
-            min_confidence: number;
-            /**
-             * Format: int64
-             * @description Different values.
-             */
-            min_distinct: number;
-            /**
-             * Format: int64
-             * @description Different kinds: groups, and detectors that are in none.
-             */
-            min_kinds: number;
-            /** Format: int64 */
-            min_matches: number;
-            title: string;
-            /**
-             * Format: int64
-             * @description Bytes of one text in which all that is counted stands, at least 16; 0: anywhere in the unit.
-             */
-            within: number;
         };
         UpdateUserInputBody: {
             /** @description true ends the user's sessions and links. */
@@ -2617,11 +3404,21 @@ export interface components {
             /** @description The page that takes the link. It is shown this once. */
             url: string;
         };
-        Why: {
-            also: string[];
-            checks: string[];
-            detector_version: string;
-            steps: components["schemas"]["Summand"][];
+        YieldsDetectorYield: {
+            items: components["schemas"]["DetectorYield"][];
+            /**
+             * Format: date-time
+             * @description The first hour of the week in which anything was counted; null: nothing was.
+             */
+            since: string | null;
+        };
+        YieldsPolicyYield: {
+            items: components["schemas"]["PolicyYield"][];
+            /**
+             * Format: date-time
+             * @description The first hour of the week in which anything was counted; null: nothing was.
+             */
+            since: string | null;
         };
     };
     responses: never;
@@ -2632,6 +3429,70 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    "get-allowlist": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Allowlist"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "update-allowlist": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdateAllowlistInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AllowlistGroup"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "list-audit": {
         parameters: {
             query?: {
@@ -3564,6 +4425,39 @@ export interface operations {
             };
         };
     };
+    "create-detector": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateDetectorInputBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Detector"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "get-detector": {
         parameters: {
             query?: never;
@@ -3582,6 +4476,668 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Detector"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "replace-detector": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReplaceDetectorInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Detector"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-detector": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "update-detector": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdateDetectorInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Detector"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-detector-source": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DetectorSource"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-detector-versions": {
+        parameters: {
+            query?: {
+                /** @description The next_cursor of the page before. */
+                cursor?: string;
+                /** @description Items of one page. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListDetectorVersion"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "check-detector": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CheckDetectorInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DetectorCheck"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-detector-yield": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["YieldsDetectorYield"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-dictionaries": {
+        parameters: {
+            query?: {
+                /** @description The next_cursor of the page before. */
+                cursor?: string;
+                /** @description Items of one page. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListDictionary"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "put-dictionary": {
+        parameters: {
+            query: {
+                /** @description Falcon is then another word than falcon. */
+                case_sensitive?: boolean;
+                /** @description Small letters, digits and underscores. */
+                id: string;
+                title: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "text/plain": string;
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dictionary"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-dictionary": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-exact-tables": {
+        parameters: {
+            query?: {
+                /** @description The next_cursor of the page before. */
+                cursor?: string;
+                /** @description Items of one page. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListExactTable"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "create-exact-table": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateExactTableInputBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExactTable"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-exact-table": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExactTable"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-exact-table": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "upload-exact-table": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExactTable"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-exceptions": {
+        parameters: {
+            query?: {
+                connection_id?: string;
+                /** @description The next_cursor of the page before. */
+                cursor?: string;
+                /** @description Only active ones that expire within so many days (30d) or hours (12h). */
+                expires_within?: string;
+                /** @description Items of one page. */
+                limit?: number;
+                policy_id?: string;
+                /** @description active, expired, revoked */
+                state?: string[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExceptionList"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "create-exception": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateExceptionInputBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedException"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-exception": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Exception"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "update-exception": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdateExceptionInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Exception"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "revoke-exception": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Exception"];
                 };
             };
             /** @description Error */
@@ -4105,6 +5661,39 @@ export interface operations {
             };
         };
     };
+    "create-policy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreatePolicyInputBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Policy"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "get-policy": {
         parameters: {
             query?: never;
@@ -4124,6 +5713,75 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Policy"];
                 };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "replace-policy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReplacePolicyInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Policy"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-policy": {
+        parameters: {
+            query: {
+                /** @description The newest version: 409 if another one was saved meanwhile. */
+                expected_version: number;
+                /** @description Why. */
+                reason?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Error */
             default: {
@@ -4171,7 +5829,38 @@ export interface operations {
             };
         };
     };
-    "list-profiles": {
+    "resume-policy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Policy"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-shadow-findings": {
         parameters: {
             query?: {
                 /** @description The next_cursor of the page before. */
@@ -4180,6 +5869,140 @@ export interface operations {
                 limit?: number;
             };
             header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListShadowFinding"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-policy-source": {
+        parameters: {
+            query?: {
+                /** @description Of a custom policy; absent or 0: what is in force. */
+                version?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicySource"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-policy-versions": {
+        parameters: {
+            query?: {
+                /** @description The next_cursor of the page before. */
+                cursor?: string;
+                /** @description Items of one page. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListPolicyVersion"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "check-policy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CheckPolicyInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyCheck"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "export-policies": {
+        parameters: {
+            query?: never;
+            header?: never;
             path?: never;
             cookie?: never;
         };
@@ -4191,7 +6014,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ListProfile"];
+                    "application/json": components["schemas"]["ListPolicySource"];
                 };
             };
             /** @description Error */
@@ -4205,7 +6028,7 @@ export interface operations {
             };
         };
     };
-    "create-profile": {
+    "import-policies": {
         parameters: {
             query?: never;
             header?: never;
@@ -4214,73 +6037,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["CreateProfileInputBody"];
-            };
-        };
-        responses: {
-            /** @description Created */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Profile"];
-                };
-            };
-            /** @description Error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "get-profile": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Profile"];
-                };
-            };
-            /** @description Error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "update-profile": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["UpdateProfileInputBody"];
+                "application/json": components["schemas"]["ImportPoliciesInputBody"];
             };
         };
         responses: {
@@ -4290,7 +6047,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Profile"];
+                    "application/json": components["schemas"]["PolicyImport"];
                 };
             };
             /** @description Error */
@@ -4304,81 +6061,14 @@ export interface operations {
             };
         };
     };
-    "delete-profile": {
-        parameters: {
-            query: {
-                /** @description The version that is removed. */
-                expected_version: number;
-            };
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description No Content */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "list-profile-versions": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ListProfileVersion"];
-                };
-            };
-            /** @description Error */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "check-profile": {
+    "get-policy-yield": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["CheckProfileInputBody"];
-            };
-        };
+        requestBody?: never;
         responses: {
             /** @description OK */
             200: {
@@ -4386,7 +6076,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ProfileCheck"];
+                    "application/json": components["schemas"]["YieldsPolicyYield"];
                 };
             };
             /** @description Error */

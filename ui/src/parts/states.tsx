@@ -39,6 +39,18 @@ export function ProblemAlert({ error, onRetry, title }: { error: unknown; onRetr
             ))}
           </ul>
         )}
+        {p.issues && p.issues.length > 0 && (
+          <ul style={{ margin: 0, paddingInlineStart: 18 }}>
+            {p.issues.map((i) => (
+              <li key={`${i.name ?? ''}${i.line}:${i.column}${i.message}`}>
+                <Text size="sm" className="ob-break">
+                  {i.line > 0 && `Line ${i.line}: `}
+                  {i.message}
+                </Text>
+              </li>
+            ))}
+          </ul>
+        )}
         <Group gap="md">
           <Text size="xs" c="dimmed">
             {p.code}

@@ -38,7 +38,6 @@ export const places: { group?: string; items: Place[] }[] = [
     items: [
       { to: '/policies', label: 'Policies', icon: 'policies', key: 'p' },
       { to: '/detectors', label: 'Detectors', icon: 'detectors', key: 'e' },
-      { to: '/profiles', label: 'Profiles', icon: 'bars', key: 'r' },
     ],
   },
   {

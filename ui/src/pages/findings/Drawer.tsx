@@ -1,6 +1,6 @@
 import { ActionIcon, Button, CopyButton, Group, Tabs, Text, Title, Tooltip } from '@mantine/core';
 import { useDebouncedValue, useFocusTrap, useMediaQuery } from '@mantine/hooks';
-import { useEffect, useRef, type ReactNode } from 'react';
+import { lazy, Suspense, useEffect, useRef, useState, type ReactNode } from 'react';
 
 import { SeverityBadge, StatusBadge } from '../../parts/badges';
 import { Copyable } from '../../parts/copy';
@@ -15,6 +15,9 @@ import { History } from './History';
 import type { Names } from './state';
 import { choicesFor } from './triage';
 import { Why } from './Why';
+import { personOf } from './wording';
+
+const ExceptionDialog = lazy(() => import('../policies/ExceptionDialog'));
 
 export const tabs = ['evidence', 'why', 'history', 'deliveries', 'json'] as const;
 export type Tab = (typeof tabs)[number];
@@ -49,6 +52,7 @@ export function FindingDrawer({ id, listed, names, tab, onTab, onClose, onMove, 
   useEffect(() => {
     focusDrawer();
   }, []);
+  const [excepting, setExcepting] = useState(false);
   const body = useRef<HTMLDivElement>(null);
   useEffect(() => {
     if (body.current) body.current.scrollTop = 0;
@@ -99,6 +103,11 @@ export function FindingDrawer({ id, listed, names, tab, onTab, onClose, onMove, 
                 <Button size="xs" variant={f.status === 'open' ? 'filled' : 'default'} onClick={() => onStatus(f)}>
                   Change status
                 </Button>
+                {can('policies') && detail.data && (
+                  <Button size="xs" variant="subtle" onClick={() => setExcepting(true)}>
+                    Make an exception…
+                  </Button>
+                )}
               </Group>
             )}
           </>
@@ -144,6 +153,17 @@ export function FindingDrawer({ id, listed, names, tab, onTab, onClose, onMove, 
           </Tabs>
         )}
       </div>
+      {excepting && f && (
+        <Suspense fallback={null}>
+          <ExceptionDialog
+            from={{ policy_id: f.policy_id, connection_id: f.connection_id, resource: f.resource, person: personOf(f), instances: detail.data?.instances ?? [] }}
+            onClose={() => {
+              setExcepting(false);
+              void detail.refetch();
+            }}
+          />
+        </Suspense>
+      )}
     </aside>
   );
 }

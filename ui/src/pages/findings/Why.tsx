@@ -147,7 +147,7 @@ function Asked({ why, current }: { why: Schemas['PolicyWhy']; current: number })
 function Confidence({ instances }: { instances: Schemas['Instance'][] }) {
   const best = instances.filter((i) => i.why).sort((a, b) => b.confidence - a.confidence)[0];
   if (!best?.why) return null;
-  const { steps, checks, also, detector_version: version } = best.why;
+  const { steps, checks, also, encoding, detector_version: version } = best.why;
   return (
     <>
       <Table verticalSpacing={4} mt={6} aria-label="How the confidence is made">
@@ -172,6 +172,7 @@ function Confidence({ instances }: { instances: Schemas['Instance'][] }) {
       </Table>
       <Text size="sm" c="dimmed" mt={4} className="ob-break">
         {checks.length > 0 && `Passed: ${checks.join(', ')}. `}
+        {encoding.length > 0 && `Read from text in ${encoding.map((code) => code.replace('_', '-')).join(', within it ')}. `}
         {also.length > 0 && `In the same place, and less specific: ${also.join(', ')}. `}
         Detector version <code>{version}</code>.
       </Text>

@@ -14,6 +14,7 @@ import { Trend } from '../findings/Trend';
 import { bounds, countOf, periods, stepsOf, top, type PeriodName } from './figures';
 import { FirstRun } from './FirstRun';
 import { ConnectionHealth, CoverageSummary, DeliveryHealth } from './Health';
+import { Notices } from './Notices';
 import { SeverityCard } from './SeverityCard';
 import { TopList } from './TopList';
 import classes from './overview.module.css';
@@ -72,6 +73,7 @@ export function Overview() {
       {steps && <FirstRun steps={steps} scans={scans.data!.items} />}
       {steps?.connection && (
         <>
+          <Notices />
           <section aria-label="Findings by severity">
             <div className={classes.cards}>
               {severities.map((s) => (

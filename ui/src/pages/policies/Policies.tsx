@@ -1,4 +1,4 @@
-import { Button, Code, Drawer, Group, List, SegmentedControl, Select, Stack, Table, Text, TextInput, Tooltip } from '@mantine/core';
+import { Alert, Button, Code, Drawer, Group, List, SegmentedControl, Select, Stack, Table, Text, TextInput, Tooltip } from '@mantine/core';
 import { useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
@@ -13,6 +13,8 @@ import { useCan } from '../../session';
 import { countsOf, holds } from './list';
 import { FindingsCount, References, Section } from './rules';
 import classes from './rules.module.css';
+import { Pauses, Sections } from './Sections';
+import { Shadow } from './Shadow';
 
 type Policy = Schemas['Policy'];
 
@@ -25,11 +27,24 @@ export function Policies() {
   const [text, setText] = useState('');
   const [kind, setKind] = useState('all');
   const [open, setOpen] = useState<string>();
+  const can = useCan();
   const counts = countsOf(facets.data, 'policy_id');
   const shown = list.data?.items.filter((p) => (kind === 'all' || p.kind === kind) && holds(text, p.title, p.id, p.description)) ?? [];
   const chosen = list.data?.items.find((p) => p.id === open);
   return (
-    <Page title="Policies" about="A policy makes a finding out of matches, an activity or a setting. All that are on apply to all connections.">
+    <Page
+      title="Policies"
+      about="A policy makes a finding out of matches, an activity or a setting. All that are on apply to all connections."
+      actions={
+        can('policies') && (
+          <Button component={Link} to="/policies/new" leftSection={<Icon name="plus" size={16} />}>
+            New policy
+          </Button>
+        )
+      }
+    >
+      <Sections of="policies" />
+      <Pauses policies={list.data?.items ?? []} />
       <Group>
         <TextInput aria-label="Search policies" placeholder="Search policies" leftSection={<Icon name="search" size={16} />} value={text} onChange={(e) => setText(e.currentTarget.value)} w={280} />
         <SegmentedControl
@@ -89,7 +104,8 @@ export function Policies() {
                         </span>
                       </Tooltip>
                     )}
-                    {p.failures > 0 && <Tag tone="critical">Failing</Tag>}
+                    {p.pause && <Tag tone="medium">{p.pause.paused ? 'Paused' : 'Reported'}</Tag>}
+                    {(p.failures > 0 || p.error !== '') && <Tag tone="critical">Failing</Tag>}
                   </Table.Td>
                   <Table.Td ta="right" className="ob-number">
                     <FindingsCount n={counts.get(p.id) ?? 0} search={{ policy_id: [p.id] }} label={`of ${p.title}`} />
@@ -127,6 +143,25 @@ function Detail({ policy: p, findings }: { policy: Policy; findings: number }) {
   return (
     <Stack>
       <Text>{p.description}</Text>
+      {p.error !== '' && (
+        <Alert color="red" variant="outline" icon={<Icon name="warning" />} title="It rests: it compiles no longer" styles={{ title: { color: 'var(--mantine-color-error)' } }}>
+          <Text size="sm" className="ob-break" style={{ whiteSpace: 'pre-line' }}>
+            {p.error}
+          </Text>
+        </Alert>
+      )}
+      {can('policies') && (
+        <Group gap="xs">
+          {p.source === 'custom' && (
+            <Button component={Link} to={`/policies/${p.id}/edit`} variant="default">
+              Edit
+            </Button>
+          )}
+          <Button component={Link} to={`/policies/new?from=${p.id}`} variant="default" leftSection={<Icon name="copy" size={16} />}>
+            Copy into a new policy
+          </Button>
+        </Group>
+      )}
       <Group gap="lg" align="flex-end">
         <Select
           label="Severity"
@@ -164,7 +199,7 @@ function Detail({ policy: p, findings }: { policy: Policy; findings: number }) {
         )}
       </Group>
       <Text size="xs" c="dimmed">
-        Shadow: the policy is evaluated and counted, and makes no finding. A change holds for what is scanned from now on; findings stay as they are.
+        Shadow: the policy is evaluated, and what it finds is shown here alone. A change holds for what is scanned from now on; findings stay as they are.
       </Text>
       {p.locked && (
         <Text size="xs" c="dimmed">
@@ -172,6 +207,7 @@ function Detail({ policy: p, findings }: { policy: Policy; findings: number }) {
         </Text>
       )}
       {p.failures > 0 && <Tag tone="critical">Failed {p.failures.toLocaleString('en')} times since the start: the expression does not fit what was read</Tag>}
+      {p.mode === 'shadow' && can('evidence') && <Shadow id={p.id} count={p.shadow_findings} />}
       <Section title="Findings">
         {findings > 0 ? (
           <Link to="/findings" search={{ policy_id: [p.id] }}>
@@ -198,6 +234,13 @@ function Detail({ policy: p, findings }: { policy: Policy; findings: number }) {
           {p.when}
         </Code>
       </Section>
+      {p.severity_when !== '' && (
+        <Section title="How severe it is (CEL)">
+          <Code block style={{ whiteSpace: 'pre-wrap' }}>
+            {p.severity_when}
+          </Code>
+        </Section>
+      )}
       <Section title="Tests">
         <Text size="sm">These are part of the policy; it cannot be loaded while one fails.</Text>
         <List size="sm" mt={4}>

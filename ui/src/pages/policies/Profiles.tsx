@@ -12,6 +12,7 @@ import { useCan } from '../../session';
 import { holds } from './list';
 import { thresholds } from './profile';
 import { Section } from './rules';
+import { Sections } from './Sections';
 import classes from './rules.module.css';
 
 const Editor = lazy(() => import('./ProfileEditor').then((m) => ({ default: m.ProfileEditor })));
@@ -29,6 +30,7 @@ export function Profiles() {
   const chosen = list.data?.items.find((p) => p.id === open);
   return (
     <Page title="Profiles" about="A profile is a set of detectors with thresholds: what must stand in a text before it is a record about a person, a list of cards, and so on. Policies ask for profiles, and so does outband scan.">
+      <Sections of="policies" />
       <Group>
         <TextInput aria-label="Search profiles" placeholder="Search profiles" leftSection={<Icon name="search" size={16} />} value={text} onChange={(e) => setText(e.currentTarget.value)} w={280} />
         {can('policies') && (

@@ -1,0 +1,204 @@
+package dlp
+
+import (
+	"bytes"
+	"unicode/utf8"
+)
+
+// around is room for the text on both sides of a candidate and the blanks put into it.
+type around [4*contextRadius + 4]byte
+
+// nearby holds the surroundings of the last candidate: several rules look at the same digits.
+type nearby struct {
+	start, end, size int
+	text             around
+	starts           starts
+}
+
+// starts says which words may begin in a text, by a hash of their first three letters.
+type starts [1 << 12 / 64]uint64
+
+// anyStart stands for a word that does not begin with a letter: starts knows nothing about it.
+const anyStart = 1 << 12
+
+// startOf is the hash of the first three letters of a word; what is no letter in ASCII counts as the end of it.
+func startOf(b []byte) uint16 {
+	if !isLetter(b[0]) && b[0] < utf8.RuneSelf {
+		return anyStart
+	}
+	x := uint32(b[0])
+	if len(b) > 1 {
+		x |= uint32(b[1]) << 8
+	}
+	if len(b) > 2 && isLetter(b[2]) {
+		x |= uint32(b[2]) << 16
+	}
+	return uint16(x * 0x9e3779b1 >> 20)
+}
+
+// read notes the words that begin in a text in lower case.
+func (x *starts) read(text []byte) {
+	clear(x[:])
+	letter := false
+	for i, c := range text {
+		before := letter
+		letter = c-'a' < 26
+		if !before && (letter || c >= utf8.RuneSelf) {
+			h := startOf(text[i:])
+			x[h/64] |= 1 << (h & 63)
+		}
+	}
+}
+
+// has reports whether a word with this hash may be in the text.
+func (x *starts) has(h uint16) bool { return h == anyStart || x[h/64&(anyStart/64-1)]>>(h&63)&1 != 0 }
+
+// surroundings copies up to contextRadius bytes on each side of a candidate in lower case, with a line feed between, and a blank where camelCase
+// starts a word.
+func (s *state) surroundings(start, end int) []byte {
+	n := &s.near
+	if n.size == 0 || n.start != start || n.end != end {
+		out := words(n.text[:0], s.text[max(0, start-contextRadius):start])
+		out = append(out, '\n')
+		out = words(out, s.text[end:min(len(s.text), end+contextRadius)])
+		n.start, n.end, n.size = start, end, len(out)
+		n.starts.read(out)
+	}
+	return n.text[:n.size]
+}
+
+// words appends text in lower case, with blanks where words of a name begin: at a capital, a hyphen, an underscore. Letters beyond ASCII stay.
+func words(out, text []byte) []byte {
+	small := false // the byte before is a small letter
+	for _, b := range text {
+		if b == '_' || b == '-' {
+			b = ' '
+		}
+		if b-'A' < 26 {
+			if small {
+				out = append(out, ' ')
+			}
+			b += 'a' - 'A'
+			small = false
+		} else {
+			small = b-'a' < 26
+		}
+		out = append(out, b)
+	}
+	return out
+}
+
+func lower(b byte) byte {
+	if isUpper(b) {
+		return b + 'a' - 'A'
+	}
+	return b
+}
+
+// hasContext reports whether a context word of the rule stands near [start, end) or in the header of the table.
+func (s *state) hasContext(r *rule, start, end int) bool {
+	text := s.surroundings(start, end)
+	for i, w := range r.context {
+		h := r.contextStarts[i]
+		if s.near.starts.has(h) && hasWord(text, w) || len(s.header) > 0 && s.columnStarts.has(h) && hasWord(s.header, w) {
+			return true
+		}
+	}
+	return false
+}
+
+// weigh adds what the words around a candidate say. It reports false when the candidate cannot be worth keeping.
+func (s *state) weigh(c *candidate) bool {
+	r := c.rule
+	if len(r.context)+len(r.negative) == 0 {
+		return true
+	}
+	text := s.surroundings(c.start, c.end)
+	n := c.near(text, &s.near.starts)
+	if n == 0 && len(s.header) > 0 {
+		n = c.near(s.header, &s.columnStarts)
+	}
+	if n == 0 && (r.RequireContext || c.confidence < floor) {
+		return false
+	}
+	against := false
+	for i, w := range r.negative {
+		if against = s.near.starts.has(r.negativeStarts[i]) && hasWord(text, w) && !idle(text, w); against {
+			c.confidence -= negativeWeight
+			c.marks |= markNegative
+			break
+		}
+	}
+	if n > 0 && (!against || c.formed) { // Else the word against it outweighs those for it: "test card".
+		c.confidence += r.ContextWeight
+		c.marks |= markContext
+	}
+	return true
+}
+
+// idle reports whether a negative word means nothing where it stands: ORDER BY sorts rows, and "in order to" orders nothing.
+func idle(text []byte, w string) bool {
+	count := func(s string) int { return bytes.Count(text, []byte(s)) }
+	return w == "order" && count("order") == count("order by")+count("in order")
+}
+
+// near notes which of the context words stand in text, and returns how many it noted.
+func (c *candidate) near(text []byte, in *starts) (n int) {
+	for i, h := range c.rule.contextStarts {
+		if in.has(h) && hasWord(text, c.rule.context[i]) {
+			c.words[n] = int16(i + 1)
+			if n++; n == len(c.words) {
+				break
+			}
+		}
+	}
+	return n
+}
+
+// headerBytes is how long a line of column names may be.
+const headerBytes = 256
+
+// readHeader takes the first line of a text as the names of its columns if it looks like that: cells of letters, digits, blanks, underscores and
+// hyphens between commas, semicolons, tabs or bars. In a table the word for a number stands at the top of its column, not beside it.
+func (s *state) readHeader() {
+	s.header = nil
+	line, _, ok := bytes.Cut(s.text[:min(len(s.text), headerBytes)], []byte{'\n'})
+	cells := 1
+	for _, b := range line {
+		switch {
+		case b == ',' || b == ';' || b == '\t' || b == '|':
+			cells++
+		case isLetter(b) || b >= '0' && b <= '9' || b == ' ' || b == '_' || b == '-' || b == '"' || b == '\r' || b >= 0x80:
+		default:
+			return
+		}
+	}
+	if ok && cells > 1 {
+		s.header = words(s.names[:0], line)
+		s.columnStarts.read(s.header)
+	}
+}
+
+// hasWord reports whether w starts a word in text; short words must also end one.
+func hasWord(text []byte, w string) bool {
+	for i := 0; ; i++ {
+		n := bytes.Index(text[i:], []byte(w))
+		if n < 0 {
+			return false
+		}
+		i += n
+		end := i + len(w)
+		short := len(w) <= 4 || w[0] >= utf8.RuneSelf && utf8.RuneCountInString(w) <= 4
+		if (i == 0 || !isLetter(text[i-1]) && !alphabetic(text[:i])) && (!short || end >= len(text) || !isLetter(text[end]) && !twoBytes(text[end])) {
+			return true
+		}
+	}
+}
+
+// alphabetic reports whether b ends with a letter of two bytes: of the alphabets of Europe, whose words have blanks between them.
+func alphabetic(b []byte) bool {
+	return len(b) > 1 && b[len(b)-1]&0xc0 == 0x80 && twoBytes(b[len(b)-2])
+}
+
+// twoBytes reports whether c starts a letter of Latin, Greek or Cyrillic beyond ASCII.
+func twoBytes(c byte) bool { return c >= 0xc3 && c <= 0xd4 }

@@ -1,0 +1,88 @@
+package dlp_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/outband/outband/dlp"
+	"github.com/outband/outband/dlp/corpus"
+	fixture "github.com/outband/outband/fixtures/hostile"
+)
+
+const (
+	worstText  = 128 << 10
+	worstSpeed = 5e6             // bytes in a second of one core; the probe wants twice as much, which leaves room for a busy machine
+	worstLoad  = 2 * time.Second // to read and compile a hostile file, or to refuse it
+)
+
+// TestHostileDetectors holds the lint to its promise: a custom detector is refused with its place, or it cannot make a scan slow.
+func TestHostileDetectors(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector makes every speed another")
+	}
+	cases, err := fixture.Detectors()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(cases) < 100 {
+		t.Errorf("%d cases", len(cases))
+	}
+	ran, refused := 0, 0
+	for _, c := range cases {
+		t.Run(c.Name, func(t *testing.T) {
+			ran++
+			start := corpus.CPUTime()
+			detectors, err := dlp.Parse("hostile.yaml", c.Source)
+			var e *dlp.Engine
+			if err == nil {
+				e, err = dlp.New(detectors, dlp.Configuration{})
+			}
+			for i := 0; err == nil && i < len(detectors); i++ {
+				_, err = dlp.Stock{}.Cost(detectors[i])
+			}
+			if took := corpus.CPUTime() - start; took > worstLoad {
+				t.Errorf("loading took %s", took)
+			}
+			if err != nil {
+				refused++
+				var lint *dlp.LintError
+				if !errors.As(err, &lint) || lint.Line < 1 || lint.Column < 1 || lint.Reason == "" {
+					t.Errorf("refused without a place: %v", err)
+				}
+				if len(err.Error()) > 10_000 {
+					t.Errorf("the refusal has %d bytes", len(err.Error()))
+				}
+				return
+			}
+			for _, d := range e.Detectors() {
+				for _, text := range dlp.WorstTexts(d, worstText) {
+					if speed := speedOf(t, e, text); speed < worstSpeed {
+						t.Errorf("%.1f MB/s on a text of %q", speed/1e6, text[:min(len(text), 60)])
+					}
+				}
+			}
+		})
+	}
+	if refused < ran/2 || ran > 1 && refused == ran {
+		t.Errorf("%d of %d are refused", refused, ran)
+	}
+}
+
+// speedOf is the best of a few scans, in bytes in a second of the process's own time.
+func speedOf(t *testing.T, e *dlp.Engine, text []byte) float64 {
+	best := time.Duration(0)
+	for range 4 {
+		start := corpus.CPUTime()
+		if _, err := e.Scan(text, dlp.Keys{}); err != nil {
+			t.Fatal(err)
+		}
+		if took := max(corpus.CPUTime()-start, time.Microsecond); best == 0 || took < best {
+			best = took
+		}
+		if float64(len(text))/best.Seconds() > 2*worstSpeed {
+			break
+		}
+	}
+	return float64(len(text)) / best.Seconds()
+}

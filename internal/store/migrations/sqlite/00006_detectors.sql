@@ -1,0 +1,54 @@
+-- +goose Up
+
+-- Every version of the custom detectors; yaml is empty in the version that removed one.
+CREATE TABLE detectors (
+    workspace_id TEXT NOT NULL,
+    id           TEXT NOT NULL,
+    version      BIGINT NOT NULL,
+    yaml         TEXT NOT NULL,
+    created_at   BIGINT NOT NULL,
+    created_by   TEXT NOT NULL,
+    PRIMARY KEY (workspace_id, id, version)
+);
+
+-- Lists of words. Their text is in stock_chunks, sealed.
+CREATE TABLE dictionaries (
+    workspace_id   TEXT NOT NULL,
+    id             TEXT NOT NULL,
+    title          TEXT NOT NULL,
+    version        BIGINT NOT NULL,
+    digest         TEXT NOT NULL,
+    entries        BIGINT NOT NULL,
+    size           BIGINT NOT NULL,
+    case_sensitive BIGINT NOT NULL,
+    updated_at     BIGINT NOT NULL,
+    updated_by     TEXT NOT NULL,
+    PRIMARY KEY (workspace_id, id)
+);
+
+-- Tables of exact values. Their file, which holds keyed digests, is in stock_chunks, and their key among the credentials. version is 0 before the first file.
+CREATE TABLE exact_tables (
+    workspace_id TEXT NOT NULL,
+    id           TEXT NOT NULL,
+    title        TEXT NOT NULL,
+    version      BIGINT NOT NULL,
+    digest       TEXT NOT NULL,
+    key_id       TEXT NOT NULL,
+    columns      TEXT NOT NULL,
+    rows_n       BIGINT NOT NULL,
+    cells        BIGINT NOT NULL,
+    size         BIGINT NOT NULL,
+    memory       BIGINT NOT NULL,
+    updated_at   BIGINT NOT NULL,
+    updated_by   TEXT NOT NULL,
+    PRIMARY KEY (workspace_id, id)
+);
+
+CREATE TABLE stock_chunks (
+    workspace_id TEXT NOT NULL,
+    owner_id     TEXT NOT NULL,
+    version      BIGINT NOT NULL,
+    n            BIGINT NOT NULL,
+    data         BLOB NOT NULL,
+    PRIMARY KEY (workspace_id, owner_id, version, n)
+);
