@@ -63,8 +63,8 @@ func TestDocsNameTheLanguage(t *testing.T) {
 		}
 	}
 	blocks := regexp.MustCompile("(?s)```(yaml|cel)\n(.*?)```").FindAllStringSubmatch(text, -1)
-	if len(blocks) != 3 {
-		t.Fatalf("%s has %d examples, want 3", docsPath, len(blocks))
+	if len(blocks) != 4 {
+		t.Fatalf("%s has %d examples, want 4", docsPath, len(blocks))
 	}
 	for _, block := range blocks {
 		if strings.Contains(block[2], "\ndetectors: ") {
