@@ -267,7 +267,7 @@ func (r *rule) compilePostcode() error {
 	if err != nil {
 		return err
 	}
-	r.set, r.longest, r.cost = set, info.longest, info.cost
+	r.set, r.longest = set, info.longest
 	r.pattern = info.anchored()
 	return nil
 }
@@ -292,7 +292,7 @@ func scanPostcode(s *state, r *rule, from, to int) {
 			continue
 		}
 		n++
-		if m := r.pattern.FindIndex(t[at:min(len(t), to+behind)]); m != nil && at+m[1] >= to && s.bounded(at, at+m[1]) {
+		if m := r.pattern().FindIndex(t[at:min(len(t), to+behind)]); m != nil && at+m[1] >= to && s.bounded(at, at+m[1]) {
 			s.add(candidate{rule: r, start: at, end: at + m[1], confidence: r.Confidence})
 			return
 		}

@@ -109,7 +109,7 @@ var hostileParts = []string{
 
 // Text that is worst for any one detector ends within the budget of the product, and is cut into blocks without a difference.
 func TestHostileText(t *testing.T) {
-	size := 2 << 10
+	size := 1 << 10
 	if raceEnabled {
 		size = 512
 	}

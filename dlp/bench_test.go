@@ -191,11 +191,18 @@ func TestEngineBeatsTheNaiveLoop(t *testing.T) {
 		t.Skip("the race detector slows the two unequally")
 	}
 	docs := decoded(t, documents(t, 128<<10, false))
-	for name, detectors := range map[string][]dlp.Detector{"all detectors": builtin(t), "secrets only": secrets(t)} {
-		ratio := against(t, detectors, docs, 3)
-		t.Logf("%s: %.0f times the naive loop", name, ratio)
-		if ratio < 60 {
-			t.Errorf("%s: %.1f times the naive loop; at least 60 are wanted", name, ratio)
+	for _, tc := range []struct {
+		name      string
+		detectors []dlp.Detector
+		least     float64
+	}{
+		{"all detectors", builtin(t), 60},
+		{"secrets only", secrets(t), 40}, // The loop does best here: nearly all have a keyword.
+	} {
+		ratio := against(t, tc.detectors, docs, 3)
+		t.Logf("%s: %.0f times the naive loop", tc.name, ratio)
+		if ratio < tc.least {
+			t.Errorf("%s: %.1f times the naive loop; at least %.0f are wanted", tc.name, ratio, tc.least)
 		}
 	}
 }

@@ -27,12 +27,16 @@ var builtin = sync.OnceValues(func() ([]Detector, error) {
 		if err != nil {
 			return nil, err
 		}
+		for i := range d {
+			d[i].builtin = true
+		}
 		all = append(all, d...)
 	}
 	return all, nil
 })
 
-// Builtin returns the detectors that come with the program, also the optional ones. Their examples are checked by tests, not here.
+// Builtin returns the detectors that come with the program, also the optional ones. Their examples and what their expressions cost are
+// checked by tests, not here.
 func Builtin() ([]Detector, error) {
 	all, err := builtin()
 	return slices.Clone(all), err

@@ -1,7 +1,6 @@
 package dlp
 
 import (
-	"bytes"
 	"encoding/binary"
 	"math/bits"
 )
@@ -50,7 +49,7 @@ func (s *state) token(r *rule, from, to int) {
 	if end-to < r.Length.Min || end-to > r.Length.Max || end < len(s.text) && isWord(s.text[end]) {
 		return
 	}
-	if r.value != nil && !r.value.Match(s.text[to:end]) {
+	if r.value != nil && !r.value().Match(s.text[to:end]) {
 		return
 	}
 	s.add(candidate{rule: r, start: from, end: end, confidence: r.Confidence})
@@ -100,7 +99,7 @@ func (s *state) pattern(r *rule, from, to int) {
 		if r.ahead != nil && !s.ahead(r, start, start+len(window)) {
 			continue
 		}
-		if m := r.pattern.FindSubmatchIndex(window); m != nil && start+m[1] >= to {
+		if m := r.pattern().FindSubmatchIndex(window); m != nil && start+m[1] >= to {
 			s.addPattern(r, start, m)
 			return
 		}
@@ -298,7 +297,7 @@ func (s *state) sentence(r *rule, name int) bool {
 			if n == 0 {
 				continue
 			}
-			if bytes.ContainsAny(t[:at], "\n.;,") {
+			if ends(t[:at]) {
 				return read
 			}
 			kept := len(s.cands)
@@ -314,6 +313,16 @@ func (s *state) sentence(r *rule, name int) bool {
 		}
 	}
 	return read
+}
+
+// ends reports whether a sentence, or a part of one, ends in b.
+func ends(b []byte) bool {
+	for _, c := range b {
+		if c == '\n' || c == '.' || c == ';' || c == ',' {
+			return true
+		}
+	}
+	return false
 }
 
 // blanksIn sets the top bit of each of the first eight bytes of b that is a blank.
@@ -333,7 +342,9 @@ func verb(b []byte) int {
 	if len(b) < 4 {
 		return 0
 	}
-	if c := b[1]; c != 'i' && c != 'w' && c != 't' && c != 'e' {
+	switch uint16(b[1])<<8 | uint16(b[2]) {
+	case 'i'<<8 | 's', 'w'<<8 | 'a', 't'<<8 | 'o', 'e'<<8 | 's':
+	default:
 		return 0
 	}
 	for _, v := range verbs {
@@ -375,7 +386,7 @@ func (s *state) value(r *rule, i int) bool {
 	if quote != 0 && end < len(s.text) && s.text[end] != quote && s.text[end] != '\\' || quote == 0 && end < len(s.text) && isWord(s.text[end]) {
 		return false
 	}
-	if r.value != nil && !r.value.Match(s.text[i:end]) {
+	if r.value != nil && !r.value().Match(s.text[i:end]) {
 		return false
 	}
 	s.add(candidate{rule: r, start: i, end: end, confidence: r.Confidence})
@@ -400,7 +411,7 @@ func (s *state) loose(r *rule, from int) {
 			end++
 		}
 		n := end - i
-		if n >= r.Length.Min && n <= r.Length.Max && s.bounded(i, end) && (r.value == nil || r.value.Match(s.text[i:end])) {
+		if n >= r.Length.Min && n <= r.Length.Max && s.bounded(i, end) && (r.value == nil || r.value().Match(s.text[i:end])) {
 			s.add(candidate{rule: r, start: i, end: end, confidence: r.Confidence - 0.1})
 			return
 		}

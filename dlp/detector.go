@@ -67,9 +67,10 @@ type Detector struct {
 
 	Examples Examples `yaml:"examples"`
 
-	file  string
-	nodes func() []*yaml.Node // of the detectors of the file; only an error asks for them
-	place int                 // among these
+	builtin bool // what its expressions cost is known
+	file    string
+	nodes   func() []*yaml.Node // of the detectors of the file; only an error asks for them
+	place   int                 // among these
 }
 
 // Length bounds a run of characters, in bytes.

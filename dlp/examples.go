@@ -22,7 +22,7 @@ func Check(d Detector) []error { return Stock{}.Check(d) }
 
 // Check is the function Check for a detector that may name what is in stock. One that does needs no examples: they would show in clear what is stored sealed.
 func (s Stock) Check(d Detector) []error {
-	d.Optional = false
+	d.Optional, d.builtin = false, false
 	e, err := New([]Detector{d}, Configuration{Stock: s})
 	if err != nil {
 		return []error{err}

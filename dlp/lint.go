@@ -28,8 +28,8 @@ type rule struct {
 	Detector
 	index                         int
 	set                           *charset
-	value                         *regexp.Regexp // whole value of a token or assignment
-	pattern                       *regexp.Regexp
+	value                         func() *regexp.Regexp // whole value of a token or assignment
+	pattern                       func() *regexp.Regexp
 	group                         int // the submatch that is the value
 	longest                       int
 	least, most                   int      // bytes of a match before the keyword
@@ -38,11 +38,10 @@ type rule struct {
 	aheadSize                     int      // of the longest that it finds, bytes
 	slot                          int      // place of what the finder saw last in state.lookouts
 	run                           *charset // of a token or assignment: what a value consists of that is not quoted
-	cost                          int
 	before                        *charset // what may stand just before the keyword of a pattern; nil means anything
 	validator                     validate.Validator
 	allowValues                   map[string]bool
-	allowRegexp                   []*regexp.Regexp
+	allowRegexp                   []func() *regexp.Regexp
 	context                       []string
 	negative                      []string
 	contextStarts, negativeStarts []uint16 // startOf of them
@@ -52,6 +51,7 @@ type rule struct {
 	scan                          scanFunc
 	version                       func() string // see Engine.Why
 	runs                          runs          // of a scanner without keywords
+	steps                         int           // of its expressions, instructions × longest match; 0 for those that are built in
 	words                         *Words        // of a dictionary
 	exact                         *exactRule
 }
@@ -214,7 +214,7 @@ func (r *rule) compileRun(limit int) error {
 	if err != nil {
 		return err
 	}
-	r.value = regexp.MustCompile(`\A(?:` + info.source + `)\z`)
+	r.value = info.whole()
 	return nil
 }
 
@@ -255,7 +255,7 @@ func (r *rule) compilePattern() error {
 		return err
 	}
 	if len(r.Keywords) == 0 {
-		r.Keywords, r.longest, r.cost = info.literals, info.longest, info.cost
+		r.Keywords, r.longest = info.literals, info.longest
 		if r.splitPattern() {
 			return nil
 		}
@@ -273,13 +273,13 @@ func (r *rule) compilePattern() error {
 		info.least, info.most = info.least+slices.Min(off), info.most+slices.Max(off)
 	}
 	r.setPattern(info)
-	return r.checkGroup()
+	return r.checkGroup(info)
 }
 
 func (r *rule) setPattern(info expression) {
-	r.longest, r.cost, r.least, r.most, r.first = info.longest, info.cost, info.least, info.most, info.first
+	r.longest, r.least, r.most, r.first, r.group = info.longest, info.least, info.most, info.first, info.value
 	switch {
-	case info.needs != nil:
+	case info.needs != nil && (len(info.also) == 0 || info.needs.size() < wide):
 		r.ahead, r.aheadSize = classRun{info.needs, info.needed}, info.needed
 	case len(info.also) > 0:
 		r.ahead = newAnyLiteral(info.also)
@@ -288,7 +288,6 @@ func (r *rule) setPattern(info expression) {
 		}
 	}
 	r.pattern = info.anchored()
-	r.group = max(0, r.pattern.SubexpIndex("value"))
 }
 
 // splitPattern makes a part of every alternative of the pattern. A keyword of one then costs a look at that one, and mostly at a fixed place.
@@ -300,7 +299,7 @@ func (r *rule) splitPattern() bool {
 	for _, source := range list {
 		part := &rule{Detector: r.Detector, whole: r}
 		info, err := part.analyse("pattern", flags+source, minKeyword)
-		if err != nil {
+		if err != nil || info.groups > 0 && info.value == 0 {
 			r.parts = nil
 			return false
 		}
@@ -357,11 +356,11 @@ func balanced(list []string) bool {
 }
 
 // checkGroup refuses groups without a meaning, and a value that may be nothing.
-func (r *rule) checkGroup() error {
+func (r *rule) checkGroup(info expression) error {
 	if r.group > 0 && emptyValue(r.Pattern) {
 		return r.fail("pattern", 0, "the group value may be empty")
 	}
-	if r.pattern.NumSubexp() > 0 && r.group == 0 {
+	if info.groups > 0 && r.group == 0 {
 		return r.fail("pattern", 0, "the only group with a meaning is (?P<value>...); write (?:...) otherwise")
 	}
 	return nil
@@ -380,6 +379,18 @@ func firstOf(s string, keywords []string) int {
 
 // charset is a set of bytes.
 type charset [256]bool
+
+// wide is how many bytes a class has that runs of are anywhere: letters and digits.
+const wide = 62
+
+func (c *charset) size() (n int) {
+	for _, in := range c {
+		if in {
+			n++
+		}
+	}
+	return n
+}
 
 var charsets = map[string]string{
 	"hex":       "0-9a-f",

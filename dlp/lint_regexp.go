@@ -5,30 +5,38 @@ import (
 	"regexp/syntax"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 )
 
 // expression is what the compiler knows about a regular expression before it runs.
 type expression struct {
-	source   string
-	longest  int // bytes
-	cost     int // instructions × longest
-	literals []string
-	least    int // bytes before the literal
-	most     int
-	before   *charset
-	first    *charset // what a match begins with
-	needs    *charset // what a match holds a run of needed of; nil: nothing like that
-	needed   int
-	also     []string // other literals, in lower case, of which every match holds one; nil: none
+	source        string
+	longest       int // bytes
+	groups, value int // how many groups there are, and which is the value; 0: none
+	literals      []string
+	least         int // bytes before the literal
+	most          int
+	before        *charset
+	first         *charset // what a match begins with
+	needs         *charset // what a match holds a run of needed of; nil: nothing like that
+	needed        int
+	also          []string // other literals, in lower case, of which every match holds one; nil: none
 }
 
-// compile makes the expression that can run. What analyse let pass compiles.
-func (x expression) compile() *regexp.Regexp { return regexp.MustCompile(x.source) }
+// compile makes the expression that can run, when it is first used: most detectors of an engine never see their keyword. What analyse let pass compiles.
+func (x expression) compile() func() *regexp.Regexp { return lazily(x.source) }
 
 // anchored makes the expression that matches at the start only.
-func (x expression) anchored() *regexp.Regexp { return regexp.MustCompile(`\A(?:` + x.source + `)`) }
+func (x expression) anchored() func() *regexp.Regexp { return lazily(`\A(?:` + x.source + `)`) }
+
+// whole makes the expression that matches nothing but a whole text.
+func (x expression) whole() func() *regexp.Regexp { return lazily(`\A(?:` + x.source + `)\z`) }
+
+func lazily(source string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(source) })
+}
 
 // analyse refuses an expression whose work cannot be bounded: it must have a longest match, stay within the budget, and, for anchor > 0, every
 // match must hold one of a few literals of at least anchor bytes.
@@ -54,13 +62,18 @@ func (r *rule) analyse(field, source string, anchor int) (expression, error) {
 	if x.longest > maxPattern {
 		return expression{}, r.fail(field, 0, "longest match is %d bytes; at most %d are allowed", x.longest, maxPattern)
 	}
-	prog, err := syntax.Compile(tree.Simplify())
-	if err != nil {
-		return expression{}, r.fail(field, 0, "invalid expression")
+	if !r.builtin {
+		prog, err := syntax.Compile(tree.Simplify())
+		if err != nil {
+			return expression{}, r.fail(field, 0, "invalid expression")
+		}
+		cost := len(prog.Inst) * x.longest
+		if cost > maxCost {
+			return expression{}, r.fail(field, 0, "cost %d is over the budget of %d; shorten the repetitions", cost, maxCost)
+		}
+		r.steps = max(r.steps, cost)
 	}
-	if x.cost = len(prog.Inst) * x.longest; x.cost > maxCost {
-		return expression{}, r.fail(field, 0, "cost %d is over the budget of %d; shorten the repetitions", x.cost, maxCost)
-	}
+	x.groups, x.value = tree.MaxCap(), max(0, slices.Index(tree.CapNames(), "value"))
 	if anchor > 1 {
 		l := anchors(tree)
 		if shortest(l.literals) < anchor {

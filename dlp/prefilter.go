@@ -1,7 +1,6 @@
 package dlp
 
 import (
-	"cmp"
 	"encoding/binary"
 	"math/bits"
 	"slices"
@@ -40,14 +39,14 @@ func newPrefilter(rules []*rule) *prefilter {
 	}
 	p := &prefilter{}
 	byText := map[key][]*rule{}
-	var order []key
+	var keys []key
 	add := func(text string, fold bool, r *rule) {
 		if fold {
 			text = strings.ToLower(text)
 		}
 		k := key{text, fold}
 		if _, ok := byText[k]; !ok {
-			order = append(order, k)
+			keys = append(keys, k)
 		}
 		byText[k] = append(byText[k], r)
 	}
@@ -67,7 +66,7 @@ func newPrefilter(rules []*rule) *prefilter {
 		}
 	}
 	held := map[uint32]int{}
-	for _, k := range order {
+	for _, k := range keys {
 		for i := 0; i+4 <= len(k.text); i++ {
 			held[quad(k.text[i:])]++
 		}
@@ -77,7 +76,7 @@ func newPrefilter(rules []*rule) *prefilter {
 		entry entry
 	}
 	var places []place
-	for n, k := range order {
+	for n, k := range keys {
 		l := literal{k.text, k.fold, byText[k]}
 		p.literals = append(p.literals, l)
 		put := func(q string, back int) {
@@ -103,14 +102,18 @@ func newPrefilter(rules []*rule) *prefilter {
 			put(k.text[at+1:], at+1)
 		}
 	}
-	slices.SortStableFunc(places, func(a, b place) int { return cmp.Compare(a.quad, b.quad) })
-	p.entries = make([]entry, len(places))
+	order := make([]uint64, len(places))
 	for i, at := range places {
-		if i == 0 || at.quad != places[i-1].quad {
-			p.quads[at.quad>>6] |= 1 << (at.quad & 63)
+		order[i] = uint64(at.quad)<<32 | uint64(i)
+	}
+	slices.Sort(order)
+	p.entries = make([]entry, len(places))
+	for i, n := range order {
+		if quad := uint32(n >> 32); i == 0 || quad != uint32(order[i-1]>>32) {
+			p.quads[quad>>6] |= 1 << (quad & 63)
 			p.first = append(p.first, uint32(i))
 		}
-		p.entries[i] = at.entry
+		p.entries[i] = places[uint32(n)].entry
 	}
 	p.first = append(p.first, uint32(len(p.entries)))
 	n := uint32(0)
@@ -140,8 +143,8 @@ func quad(s string) uint32 {
 	return quadBit(uint32(s[0]) | uint32(s[1])<<8 | uint32(s[2])<<16 | uint32(s[3])<<24)
 }
 
-// quadBit is a hash of the lower five bits of four bytes.
-func quadBit(x uint32) uint32 { return x & 0x1f1f1f1f * 0x9e3779b1 >> 12 }
+// quadBit is a hash of the lower five bits of four bytes. The factor is one of those under which few quads of texts share a bit with those of keywords.
+func quadBit(x uint32) uint32 { return x & 0x1f1f1f1f * 0x7b9b0793 >> 12 }
 
 // batch is how many bytes are looked at before the quads seen in them are compared. Looking and comparing apart spares the processor from guessing.
 const batch = 1 << 10

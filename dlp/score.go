@@ -71,7 +71,7 @@ func (r *rule) allowed(v []byte) bool {
 		return true
 	}
 	for _, re := range r.allowRegexp {
-		if m := re.FindIndex(v); m != nil {
+		if m := re().FindIndex(v); m != nil {
 			return true
 		}
 	}

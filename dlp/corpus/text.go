@@ -61,7 +61,7 @@ func paragraph(rng *rand.Rand) string {
 // chat writes a conversation as an API would return it.
 func (m *maker) chat(n, size int) error {
 	at := clock(m.rng)
-	m.write(fmt.Sprintf(`{"id":"chat_%08x","name":%q,"created_at":%q,"messages":[`, n*2654435761&0xffffffff, strings.Join(pickWords(m.rng, 4), " "), at.Format(time.RFC3339)))
+	m.write(fmt.Sprintf(`{"id":"chat_%08x","name":%q,"created_at":%q,"messages":[`, uint32(n)*2654435761, strings.Join(pickWords(m.rng, 4), " "), at.Format(time.RFC3339)))
 	for i := 0; len(m.doc.Text) < size; i++ {
 		if i > 0 {
 			m.write(",")

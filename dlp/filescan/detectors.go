@@ -35,7 +35,8 @@ func List(stdout io.Writer) error {
 	return nil
 }
 
-// Test holds the detectors of the files, or the built-in ones when there is no file, to the lint and to their own examples. Complaints go to
+// Test holds the detectors of the files, or the built-in ones when there is no file, to the lint and to their own examples; those of files may not be
+// slow either. Complaints go to
 // stderr with file, line and column. The error is nil when all is green, an *ExitError of code 1 when something is red, of code 2 when a file
 // cannot be read.
 func Test(stdout, stderr io.Writer, files []string) error {
@@ -72,6 +73,11 @@ func Test(stdout, stderr io.Writer, files []string) error {
 	for _, d := range all {
 		examples += len(d.Examples.Match) + len(d.Examples.NoMatch)
 		errs := dlp.Check(d)
+		if len(errs) == 0 && len(files) > 0 {
+			if _, err := (dlp.Stock{}).Cost(d); err != nil {
+				errs = append(errs, err)
+			}
+		}
 		if seen[d.ID] {
 			errs = append(errs, fmt.Errorf("detector %s: id is used twice", d.ID))
 		}
