@@ -100,6 +100,14 @@ func TestAStoredWhyKeepsToItsBytes(t *testing.T) {
 	if err != nil || len(text) > dlp.MaxWhy || len(back.Also) == 0 || len(back.Also) >= 50 {
 		t.Errorf("%d bytes, %d others, %v", len(text), len(back.Also), err)
 	}
+	w = dlp.Why{DetectorVersion: strings.Repeat("a", 14), Encoding: []string{"quoted_printable", "percent", "base64", "gzip"}}
+	for _, step := range []string{"base", "check", "context", "negative", "weak", "cap"} {
+		w.Steps = append(w.Steps, dlp.Summand{Step: step, Delta: -0.123})
+	}
+	w.Checks = []string{strings.Repeat("v", 20), "entropy>=3.25"}
+	if back, err := dlp.DecodeWhy(w.Encode()); err != nil || back == nil || !slices.Equal(back.Encoding, w.Encoding) {
+		t.Errorf("the most that a match can have came back as %+v, %v", back, err)
+	}
 	if none, err := dlp.DecodeWhy(""); none != nil || err != nil {
 		t.Errorf("nothing was kept: %v, %v", none, err)
 	}

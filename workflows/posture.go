@@ -88,7 +88,7 @@ func (j *judges) ask(ctx context.Context, tx *store.Tx, s subject, late bool, be
 		}
 		broken[d.PolicyID] = true
 		f := findings.Detection{
-			PolicyID: d.PolicyID, PolicyVersion: d.Version, Kind: d.Kind, Severity: d.Severity, Shadow: d.Shadow, Graded: d.Graded, Title: d.Title, OccurredAt: at, Actor: what.actor, Asked: j.asked(d), Stream: s.Stream, Scope: s.Scope,
+			PolicyID: d.PolicyID, PolicyVersion: d.Version, Kind: d.Kind, Severity: d.Severity, Shadow: d.Shadow, Graded: d.Graded, Title: d.Title, OccurredAt: at, Actor: what.actor, Stream: s.Stream, Scope: s.Scope,
 			Resource: findings.Resource{Kind: what.resource.Kind, ID: what.resource.ID, Name: j.mask(what.resource.Name), URL: what.resource.URL},
 		}
 		ref := findings.Ref{Kind: s.Kind, ID: s.ID}
@@ -98,6 +98,7 @@ func (j *judges) ask(ctx context.Context, tx *store.Tx, s subject, late bool, be
 		if d, still = j.without(under, d, in, look); !still {
 			continue // What stands of it stays as it is: its cause is still there.
 		}
+		f.Severity, f.Asked = d.Severity, j.asked(d)
 		if posture {
 			path, shown, err := evidence(v.Fields, s.Record)
 			if err != nil {

@@ -91,7 +91,7 @@ func (p *page) detect(ctx context.Context, tx *store.Tx, u *unit, what about) []
 			continue
 		}
 		f := findings.Detection{
-			PolicyID: d.PolicyID, PolicyVersion: d.Version, Kind: d.Kind, Severity: d.Severity, Shadow: d.Shadow, Graded: d.Graded, Title: d.Title, OccurredAt: u.at, Actor: what.actor, Asked: p.asked(d),
+			PolicyID: d.PolicyID, PolicyVersion: d.Version, Kind: d.Kind, Severity: d.Severity, Shadow: d.Shadow, Graded: d.Graded, Title: d.Title, OccurredAt: u.at, Actor: what.actor,
 			Resource: findings.Resource{Kind: what.resource.Kind, ID: what.resource.ID, Name: p.mask(what.resource.Name), URL: what.resource.URL},
 		}
 		if d.About == policy.AboutActor && what.actor.ID != "" {
@@ -104,6 +104,7 @@ func (p *page) detect(ctx context.Context, tx *store.Tx, u *unit, what about) []
 		if d, still = p.without(under, d, in, look); !still {
 			continue
 		}
+		f.Severity, f.Asked = d.Severity, p.asked(d)
 		for _, i := range d.Evidence {
 			f.Instances = append(f.Instances, findings.NewInstance{Resource: ref, Part: u.places[i].Part, Path: u.places[i].Path, At: u.places[i].At, Match: u.matches[i], Why: p.engine.Why(u.matches[i]).Encode()})
 		}

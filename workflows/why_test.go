@@ -53,12 +53,12 @@ func TestAFindingSaysWhy(t *testing.T) {
 func TestAStoredFileKeepsWhy(t *testing.T) {
 	u := &unit{}
 	u.add([]dlp.Match{{Detector: "financial.card", Base: 0.65, Marks: 3, Confidence: 0.95}}, "file", "", testDay)
-	u.add([]dlp.Match{{Detector: "contact.email", Base: 0.6, Confidence: 0.6}}, "file", "", testDay)
+	u.add([]dlp.Match{{Detector: "contact.email", Base: 0.6, Confidence: 0.6, Encoding: []string{"base64", "gzip"}}}, "file", "", testDay)
 	text, err := u.encode(func(s string) string { return s })
 	check(t, err)
 	back, err := decodeUnit(testDay, text)
 	check(t, err)
-	if back.matches[0].Base != 0.65 || back.matches[0].Marks != 3 || !slices.Equal(back.textOf(), []int{1, 2}) {
+	if back.matches[0].Base != 0.65 || back.matches[0].Marks != 3 || !slices.Equal(back.textOf(), []int{1, 2}) || !slices.Equal(back.matches[1].Encoding, u.matches[1].Encoding) {
 		t.Errorf("came back as %+v in the texts %v", back.matches, back.textOf())
 	}
 }

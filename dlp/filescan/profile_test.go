@@ -50,6 +50,34 @@ func TestAProfileReportsFilesThatMeetIt(t *testing.T) {
 	}
 }
 
+// What a detector of one's own finds does not wait for a profile that does not name it.
+func TestDetectorsBesideAProfileAreReported(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "a.txt", "mail ann.meier@brightwater-logistics.com about ACME-271828\n")
+	write(t, dir, "own.yaml", "detectors:\n  - id: custom.ticket\n    title: Ticket of ours\n    kind: pattern\n    severity: high\n    confidence: 0.7\n    pattern: 'ACME-(?P<value>[0-9]{6})'\n"+
+		"    examples: {match: [\"ACME-«123456»\", \"ACME-«223456»\", \"ACME-«323456»\", \"ACME-«423456»\", \"ACME-«523456»\"], no_match: [\"ACME-12345\", \"ACME-\", \"acme-123456\", \"ACME 123456\", \"ACM-123456\"]}\n")
+	write(t, dir, "two.yaml", "profiles:\n  - id: two\n    title: Two tickets\n    detectors: [\"custom.*\"]\n    min_matches: 2\n")
+	for _, tc := range []struct {
+		name string
+		cfg  filescan.Configuration
+		want string
+	}{
+		{"beside a profile that is not met", filescan.Configuration{Profile: "pii"}, "custom.ticket"},
+		{"with all", filescan.Configuration{}, "contact.email custom.ticket"},
+		{"named by a profile that is not met", filescan.Configuration{ProfileFile: filepath.Join(dir, "two.yaml")}, ""},
+	} {
+		tc.cfg.Paths, tc.cfg.Format, tc.cfg.Detectors = []string{filepath.Join(dir, "a.txt")}, "json", []string{filepath.Join(dir, "own.yaml")}
+		r := run(t, tc.cfg, "")
+		var got []string
+		for _, f := range r.findings {
+			got = append(got, f.Detector)
+		}
+		if strings.Join(got, " ") != tc.want || r.err != "" {
+			t.Errorf("%s: found %v, want %s; errors %q", tc.name, got, tc.want, r.err)
+		}
+	}
+}
+
 func TestExplainSaysWhyInJSON(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "card.txt", "visa card number 4111 1111 1111 1111\n")

@@ -39,6 +39,32 @@ func TestAProfileIsAskedForByALiteralThatNamesOne(t *testing.T) {
 	}
 }
 
+func TestASeverityAsksForAProfileToo(t *testing.T) {
+	text := graded(`'profile("own") ? "critical" : "low"'`, "tests:\n  - {name: two, input: {matches: [{detector: financial.card, count: 2}]}, want: true, severity: critical}\n")
+	own := dlp.Profile{ID: "own", Title: "Own", Detectors: []string{"financial.*"}, MinMatches: 2}
+	if v := Check([]byte(text), nil, own); len(v.Issues) > 0 {
+		t.Fatal(v.Issues)
+	}
+	if v := Check([]byte(text), nil); len(v.Issues) != 1 || !errors.Is(v.Issues[0], ErrInvalid) {
+		t.Errorf("a profile that there is not: %v", v.Issues)
+	}
+	set, err := Compile([]*Policy{parse(t, text)}, nil, nil, own)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e := set.Policies()[0]; e.Profiles["own"] != own.Digest() {
+		t.Errorf("profiles %v", e.Profiles)
+	}
+	in := Input{Item: Item{Kind: "message"}}
+	for _, want := range []string{SeverityLow, SeverityCritical} {
+		in.Matches = append(in.Matches, match("financial.card", 0.9, want))
+		decisions, _ := set.Evaluate(in, Lookups{})
+		if len(decisions) != 1 || decisions[0].Severity != want || len(decisions[0].Asked) != 1 || decisions[0].Asked[0].Name != `count("financial.*")` {
+			t.Errorf("%d matches: %+v", len(in.Matches), decisions)
+		}
+	}
+}
+
 func TestTheMatchesOfAProfileAreEvidence(t *testing.T) {
 	set := compiledSet(t, nil, file("content.x", `items: ["*"]`, `profile("pii") || count("secret.*") > 0`))
 	in := Input{Item: Item{Kind: "message"}, Matches: []dlp.Match{
