@@ -3,6 +3,7 @@ module github.com/outband/outband
 go 1.26.8
 
 require (
+	github.com/BurntSushi/toml v1.6.0
 	code.dny.dev/ssrf v0.3.0
 	github.com/alexedwards/argon2id v1.0.0
 	github.com/compose-spec/compose-go/v2 v2.16.2

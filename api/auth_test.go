@@ -33,6 +33,7 @@ var (
 		"list-deliveries": mEvidence, "list-finding-deliveries": mEvidence, "preview-destination": mEvidence, "replay-deliveries": mAdmin, "list-detectors": mAll, "list-policies": mAll, "get-policy": mAll, "get-detector": mAll, "update-policy": "author admin", "create-policy": mAuthor, "replace-policy": mAuthor, "delete-policy": mAuthor, "check-policy": mAuthor,
 		"export-policies": mAuthor, "import-policies": mAuthor, "list-policy-versions": mAuthor, "list-shadow-findings": mEvidence, "get-policy-source": mAuthor, "list-tokens": mAudit,
 		"create-token": mAdmin, "delete-token": mAdmin, "list-audit": mAudit, "get-system": mAll,
+		"list-profiles": mAll, "get-profile": mAll, "list-profile-versions": mAll, "create-profile": "author admin", "check-profile": "author admin", "update-profile": "author admin", "delete-profile": "author admin",
 		"get-setup": Public, "set-up": Public, "create-session": Public, "use-link": Public, "get-session": mAll, "delete-session": Person, "change-password": Person,
 		"list-records": mEvidence, "list-record-history": mEvidence, "list-record-changes": mEvidence,
 		"list-exceptions": mEvidence, "get-exception": mEvidence, "create-exception": "author admin", "update-exception": "author admin", "revoke-exception": "author admin",

@@ -284,6 +284,10 @@ func (a *API) policiesOf(ctx context.Context, id string) (ids []string, err erro
 	if err != nil {
 		return nil, err
 	}
+	profiles, err := workflows.Profiles(ctx, a.d.DB.Read())
+	if err != nil {
+		return nil, err
+	}
 	with := a.d.Detectors.IDs()
 	var without []string
 	for _, x := range with {
@@ -293,10 +297,10 @@ func (a *API) policiesOf(ctx context.Context, id string) (ids []string, err erro
 	}
 	for _, e := range all {
 		alone := []*policy.Policy{e.Policy}
-		if _, err := policy.Compile(alone, nil, without); err == nil {
+		if _, err := policy.Compile(alone, nil, without, profiles...); err == nil {
 			continue
 		}
-		if _, err := policy.Compile(alone, nil, with); err == nil {
+		if _, err := policy.Compile(alone, nil, with, profiles...); err == nil {
 			ids = append(ids, e.Policy.ID)
 		}
 	}

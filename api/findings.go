@@ -62,7 +62,24 @@ func (a *API) getFinding(ctx context.Context, in *IDInput) (*Output[findings.Fin
 	if err := a.auditRead(ctx, "finding.read", in.ID, nil); err != nil {
 		return nil, err
 	}
+	if x.Why != nil {
+		if x.Why.Expression, err = a.expression(ctx, x.PolicyID, x.Why.PolicyVersion); err != nil {
+			return nil, err
+		}
+	}
 	return &Output[findings.Finding]{x}, nil
+}
+
+// expression is that of the version of a policy that made a finding; empty where the policy is of another version by now, or gone.
+func (a *API) expression(ctx context.Context, policyID string, version int) (string, error) {
+	e, err := a.policy(ctx, policyID)
+	switch {
+	case errors.Is(err, store.ErrNotFound) || err == nil && e.Policy.Version != version:
+		return "", nil
+	case err != nil:
+		return "", err
+	}
+	return e.Policy.When, nil
 }
 
 // InstancesInput is a question for a finding's instances or history.

@@ -27,8 +27,6 @@ import (
 	"github.com/outband/outband/internal/secret"
 	"github.com/outband/outband/internal/store"
 	"github.com/outband/outband/internal/vault"
-	"github.com/outband/outband/workflows"
-	"github.com/outband/outband/workflows/authoring"
 )
 
 // Secrets of the tests, made up. None of them may ever come back (TestCanary).
@@ -234,16 +232,6 @@ func newKit(t *testing.T, cfg Configuration) *kit {
 	k.server = httptest.NewServer(k.api.Handler())
 	t.Cleanup(k.server.Close)
 	return k
-}
-
-// author saves custom policies over the real built-in ones, with no file beside them.
-func (k *kit) author(db *store.DB) *authoring.Author {
-	k.t.Helper()
-	a, err := authoring.New(db, func() []string { return []string{"secret.example", "card.example"} }, nil)
-	if err != nil {
-		k.t.Fatal(err)
-	}
-	return a
 }
 
 // run runs a subtest whose failures are its own.

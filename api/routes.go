@@ -126,6 +126,14 @@ func (a *API) routes() []route {
 		patch("update-exception", "/exceptions/{id}", authors, "Extend an exception, or change its owner or reason", a.updateException),
 		post("revoke-exception", "/exceptions/{id}/revoke", authors, http.StatusOK, "End an exception; it stays in the list", a.revokeException),
 
+		get("list-profiles", "/profiles", anyone, "List profiles: sets of detectors with thresholds", a.listProfiles),
+		post("create-profile", "/profiles", authors, http.StatusCreated, "Make a profile", a.createProfile),
+		post("check-profile", "/profiles/check", authors, http.StatusOK, "Check a profile without saving it", a.checkProfile),
+		get("get-profile", "/profiles/{id}", anyone, "Get a profile", a.getProfile),
+		put("update-profile", "/profiles/{id}", authors, "Replace a profile, or put a changed copy in the place of a built-in one", a.updateProfile),
+		remove("delete-profile", "/profiles/{id}", authors, "Remove a profile, or bring the built-in one back", a.deleteProfile),
+		get("list-profile-versions", "/profiles/{id}/versions", anyone, "List the newest 100 versions of a profile, the newest first", a.profileVersions),
+
 		get("list-users", "/users", auditors, "List users", a.listUsers),
 		post("create-user", "/users", admins, http.StatusCreated, "Invite a person; the link is shown once", a.createUser),
 		patch("update-user", "/users/{id}", admins, "Change a user's name or role, disable or enable them", a.updateUser),

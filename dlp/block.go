@@ -57,6 +57,8 @@ type candidate struct {
 	validated  bool
 	formed     bool     // its form alone says what it may be, so that a word against it does not outweigh those for it
 	words      [3]int16 // indices of context words + 1
+	base       float64  // confidence before anything was added or taken away
+	marks      Marks    // what was
 	raw        []byte   // hidden characters, which are not in the view; else nil
 }
 

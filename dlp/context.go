@@ -125,11 +125,13 @@ func (s *state) weigh(c *candidate) bool {
 	for i, w := range r.negative {
 		if against = s.near.starts.has(r.negativeStarts[i]) && hasWord(text, w) && !idle(text, w); against {
 			c.confidence -= negativeWeight
+			c.marks |= markNegative
 			break
 		}
 	}
 	if n > 0 && (!against || c.formed) { // Else the word against it outweighs those for it: "test card".
 		c.confidence += r.ContextWeight
+		c.marks |= markContext
 	}
 	return true
 }

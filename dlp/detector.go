@@ -176,13 +176,19 @@ var yamlLine = regexp.MustCompile(`line (\d{1,9}): ([^\n]{1,200})`)
 
 // yamlError keeps the first complaint of the YAML reader and its line. The reader gives no column, and no line for the first.
 func yamlError(file string, err error) error {
-	out := &LintError{File: file, Line: 1, Column: 1, Detector: "-", Reason: "invalid YAML: " + clip(strings.TrimPrefix(err.Error(), "yaml: "))}
+	line, reason := yamlComplaint(err)
+	return &LintError{File: file, Line: line, Column: 1, Detector: "-", Reason: reason}
+}
+
+// yamlComplaint is the first complaint of the YAML reader and its line, 1 where it tells none.
+func yamlComplaint(err error) (line int, reason string) {
+	line, reason = 1, "invalid YAML: "+clip(strings.TrimPrefix(err.Error(), "yaml: "))
 	if m := yamlLine.FindStringSubmatch(err.Error()); m != nil {
 		// The expression admits digits only, and no more than fit.
-		_, _ = fmt.Sscanf(m[1], "%d", &out.Line)
-		out.Reason = m[2]
+		_, _ = fmt.Sscanf(m[1], "%d", &line)
+		reason = m[2]
 	}
-	return out
+	return line, reason
 }
 
 // clip shortens what an error repeats of a file.

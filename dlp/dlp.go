@@ -30,6 +30,8 @@ type Match struct {
 	// Encoding names what was undone to read it, the outermost first: base64, hex, gzip, zlib, percent, html, quoted_printable. Start and End are
 	// those of the encoded characters that hold the match; of compressed text, of all of it.
 	Encoding []string `json:"encoding,omitempty"`
+	Base     float64  `json:"-"` // confidence by the form alone; Engine.Why says what the rest is made of
+	Marks    Marks    `json:"-"`
 }
 
 // Confidence bands.

@@ -209,6 +209,9 @@ func TestEncoded(t *testing.T) {
 				if !slices.Equal(m.Encoding, c.encoding) {
 					t.Errorf("encoding %v, want %v", m.Encoding, c.encoding)
 				}
+				if why := e.Why(m); !slices.Equal(why.Encoding, c.encoding) || m.Base == 0 || len(why.Steps) == 0 || why.Steps[0].Delta != m.Base {
+					t.Errorf("it says why as %+v", why)
+				}
 				if m.Line != 1+strings.Count(text[:m.Start], "\n") {
 					t.Errorf("line %d", m.Line)
 				}

@@ -98,6 +98,7 @@ func New(detectors []Detector, cfg Configuration) (*Engine, error) {
 			return nil, d.fail("id", 0, "id is used twice")
 		}
 		r.index = len(e.rules)
+		r.version = sync.OnceValue(r.digest)
 		for _, x := range append([]*rule{r}, r.parts...) {
 			x.slot = e.slots
 			e.slots++
@@ -150,16 +151,21 @@ func rulesetHash(rules []*rule) (string, error) {
 	h := sha256.New()
 	h.Write([]byte(engineVersion))
 	for _, r := range sorted {
-		d := r.Detector
-		d.Examples, d.Description, d.References = Examples{}, "", nil // They change nothing that is found.
-		b, err := json.Marshal(d)
+		b, err := r.decides()
 		if err != nil {
-			return "", fmt.Errorf("hash detector %s: %w", d.ID, err)
+			return "", fmt.Errorf("hash detector %s: %w", r.ID, err)
 		}
 		h.Write(b)
 		h.Write([]byte(r.stored()))
 	}
 	return hex.EncodeToString(h.Sum(nil)[:8]), nil
+}
+
+// decides is all of a detector by which it finds something.
+func (r *rule) decides() ([]byte, error) {
+	d := r.Detector
+	d.Examples, d.Description, d.References = Examples{}, "", nil // They change nothing that is found.
+	return json.Marshal(d)
 }
 
 // Ruleset names this set of detectors: two engines with the same name find the same in the same text. 16 hexadecimal digits.

@@ -171,6 +171,9 @@ var macroSets = map[string]string{
 	"letters":   "abcdefghijklmnopqrstuvwxyz",
 }
 
+// MacroSet returns the characters of which a macro of examples draws, or nothing for a macro that is no run of one class.
+func MacroSet(name string) string { return macroSets[name] }
+
 // Expand replaces the macros of an example: {hex:32} is 32 hexadecimal digits drawn from the seed, {github:0} the 36 characters of a token with
 // its checksum, {jwt:0} a signed token, {pem:n} n lines of base64, {discord:0} a bot's id in base64, {mnemonic:12} a recovery phrase of so many
 // words, {wif:0}, {xprv:0} and the like the keys of wallets (walletExample). The same seed gives the same text. Fixtures use it too, so that no file holds a string in the shape of a secret.

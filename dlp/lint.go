@@ -49,9 +49,10 @@ type rule struct {
 	parts                         []*rule // alternatives of a pattern, each with its own keywords; they find matches of whole
 	whole                         *rule
 	scan                          scanFunc
-	runs                          runs   // of a scanner without keywords
-	steps                         int    // of its expressions, instructions × longest match; 0 for those that are built in
-	words                         *Words // of a dictionary
+	version                       func() string // see Engine.Why
+	runs                          runs          // of a scanner without keywords
+	steps                         int           // of its expressions, instructions × longest match; 0 for those that are built in
+	words                         *Words        // of a dictionary
 	exact                         *exactRule
 }
 

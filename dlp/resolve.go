@@ -120,7 +120,7 @@ func (s *state) addressList(r *rule) (Match, bool) {
 		return Match{}, false
 	}
 	m := Match{
-		Detector: r.ID, Start: first.Start, End: last.End, Line: first.Line, Confidence: r.Confidence, Masked: first.Masked,
+		Detector: r.ID, Start: first.Start, End: last.End, Line: first.Line, Confidence: r.Confidence, Base: r.Confidence, Masked: first.Masked,
 		Before: first.Before, After: last.After,
 	}
 	slices.Sort(values)
@@ -137,7 +137,7 @@ func (s *state) match(i, base, line int) found {
 		v = c.raw
 	}
 	f := found{rule: r, Match: Match{
-		Detector: r.ID, Start: base + c.from, End: base + c.to, Line: line, Confidence: round(c.confidence), Validated: c.validated,
+		Detector: r.ID, Start: base + c.from, End: base + c.to, Line: line, Confidence: round(c.confidence), Validated: c.validated, Base: c.base, Marks: c.marks,
 		Masked: mask(v, r.Mask == "head"),
 		Before: s.shape(i, max(0, c.start-shapeRadius), c.start),
 		After:  s.shape(i, c.end, min(len(s.text), c.end+shapeRadius)),

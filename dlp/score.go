@@ -26,6 +26,7 @@ func (s *state) add(c candidate) {
 	}
 	s.tried[r.index]++
 	v := s.text[c.start:c.end]
+	c.base = c.confidence
 	if r.validator.Check != nil {
 		switch r.validator.Check(v) {
 		case validate.Reject:
@@ -33,6 +34,7 @@ func (s *state) add(c candidate) {
 		case validate.Pass:
 			c.validated = !r.validator.Soft
 			c.confidence += r.validator.Weight
+			c.marks |= markCheck
 		case validate.Unknown:
 		}
 	}
@@ -44,6 +46,7 @@ func (s *state) add(c candidate) {
 	}
 	if slices.ContainsFunc(r.Weak, func(w string) bool { return indexFold(v, w) >= 0 }) {
 		c.confidence -= weakWeight
+		c.marks |= markWeak
 	}
 	if secret(r) && validate.Filler(v) {
 		c.confidence = min(c.confidence, filler)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/outband/outband/dlp"
+	"github.com/outband/outband/dlp/policy"
 	"github.com/outband/outband/internal/store"
 )
 
@@ -40,8 +41,9 @@ type Detection struct {
 	Title         string
 	Resource      Resource // Name is masked by the caller
 	Actor         Actor
-	OccurredAt    time.Time     // the source's time, where an instance has none
-	Instances     []NewInstance // at least one
+	OccurredAt    time.Time      // the source's time, where an instance has none
+	Instances     []NewInstance  // at least one
+	Asked         []policy.Asked // what the policy's expression asked for; foreign words masked by the caller
 
 	// Exception is the id of the exception that the detection falls under; empty: none. Such a one is counted there, and makes and changes nothing.
 	Exception string
@@ -59,6 +61,7 @@ type NewInstance struct {
 	Path     string
 	At       time.Time
 	Match    dlp.Match
+	Why      string // dlp.Why, encoded; empty: there is no match, or nothing is known
 }
 
 // Result counts what a commit changed.
@@ -180,10 +183,16 @@ func commitFinding(ctx context.Context, tx *store.Tx, keys Keys, c Commit, id st
 		if rec.bookkeeping() == before.bookkeeping() {
 			return nil
 		}
-		return save(ctx, tx, rec)
+		if err := save(ctx, tx, rec); err != nil {
+			return err
+		}
+	} else {
+		res.LogRows++
+		if err := record(ctx, tx, rec, typ, "", ""); err != nil {
+			return err
+		}
 	}
-	res.LogRows++
-	return record(ctx, tx, rec, typ, "", "")
+	return explain(ctx, tx, id, detections[len(detections)-1])
 }
 
 // apply takes over what a detection says about the finding itself. What a person decided is not among it.

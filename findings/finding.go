@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/outband/outband/dlp"
 	"github.com/outband/outband/internal/store"
 )
 
@@ -140,6 +141,7 @@ type Finding struct {
 	Sequence       int64      `json:"sequence"`       // grows with every logged change of this finding
 	Link           string     `json:"link,omitempty"` // the finding's page; in events only
 	Instances      []Instance `json:"instances,omitempty"`
+	Why            *PolicyWhy `json:"why,omitempty"` // of a single finding only
 }
 
 // Location says where in its resource an instance is. Start and End are bytes in the part, end exclusive.
@@ -169,6 +171,7 @@ type Instance struct {
 	Count       int64    `json:"count"`
 	OccurredAt  Time     `json:"occurred_at"`
 	FirstSeenAt Time     `json:"first_seen_at"`
+	Why         *dlp.Why `json:"why,omitempty"` // of a single finding and of its instances only
 }
 
 // Snapshot is what a log row keeps: the public finding after the change, without instances, with the actor's key in place of the actor.
@@ -181,7 +184,7 @@ type Snapshot struct {
 const maxSnapshot = 8 << 10
 
 func (s Snapshot) encode() ([]byte, error) {
-	s.Actor, s.Instances, s.Link = Person{}, nil, ""
+	s.Actor, s.Instances, s.Link, s.Why = Person{}, nil, "", nil
 	for _, shorten := range []func(){
 		func() {},
 		func() { s.Detectors = s.Detectors[:min(len(s.Detectors), 16)] },

@@ -53,6 +53,8 @@ func fires(t *testing.T, d *Detectors, text string) []string {
 func TestADetectorThatAnotherProcessSavedIsFollowed(t *testing.T) {
 	b := newBench(t)
 	d := b.Detectors
+	check(t, d.Reload(t.Context())) // The engine of the bench leaves no test data out.
+	d.asked = time.Time{}
 	told := 0
 	d.d.Changed = func(ctx context.Context, ids []string) error {
 		told++
@@ -108,7 +110,7 @@ func TestDetectorsAreSwitched(t *testing.T) {
 		}))
 		check(t, d.Reload(t.Context()))
 	}
-	const card = "pay with 4111 1111 1111 1111"
+	const card = "pay with 4539 5787 6362 1486"
 	mode("financial.card", DetectorOff)
 	if got := fires(t, d, card); slices.Contains(got, "financial.card") || state(d, "financial.card").On {
 		t.Errorf("found %v", got)

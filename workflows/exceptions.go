@@ -144,10 +144,11 @@ func (p *page) without(x excepted, d policy.Decision, in policy.Input, look poli
 	}
 	var kept []int
 	all := in.Matches
-	in.Matches = nil
+	texts := in.Texts
+	in.Matches, in.Texts = nil, nil
 	for i, m := range all {
 		if x.matches[i] == "" {
-			kept, in.Matches = append(kept, i), append(in.Matches, m)
+			kept, in.Matches, in.Texts = append(kept, i), append(in.Matches, m), append(in.Texts, texts[i])
 		}
 	}
 	left, still := p.rules.Ask(d.PolicyID, in, look)

@@ -2,9 +2,12 @@ package workflows
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
+	"github.com/outband/outband/dlp"
+	"github.com/outband/outband/dlp/policy"
 	"github.com/outband/outband/findings"
 	"github.com/outband/outband/internal/store"
 )
@@ -119,6 +122,28 @@ func TestAValueThatIsExceptedLeavesTheOthers(t *testing.T) {
 	check(t, b.live("chats"))
 	if n := b.count(`SELECT COUNT(*) FROM findings WHERE policy_id = 'content.email_list'`); n != 0 {
 		t.Errorf("%d findings of a list whose addresses are excepted", n)
+	}
+}
+
+// Within of a profile is about one text, and each match that is left stays in its own.
+func TestWhatAnExceptionLeavesStandsInItsTexts(t *testing.T) {
+	b := newBench(t)
+	check(t, b.DB.Write(t.Context(), func(tx *store.Tx) error {
+		return store.SaveProfile(t.Context(), tx, 0, store.Profile{ID: "pci", By: "usr_1", YAML: "id: pci\ntitle: Two near each other\ndetectors: [\"financial.card\", \"financial.iban\"]\nmin_kinds: 2\nwithin: 100\n"})
+	}))
+	check(t, b.Rules.Reload(t.Context()))
+	p := &page{Activities: b.Activities, rules: b.Rules.Current()}
+	matches := []dlp.Match{{Detector: "secret.aws_key"}, {Detector: "financial.card", Confidence: 0.9, Value: "a"}, {Detector: "financial.iban", Confidence: 0.9, Value: "b"}}
+	x := excepted{matches: map[int]string{0: "exc_1"}}
+	for _, tc := range []struct {
+		texts []int
+		want  bool
+	}{{[]int{1, 1, 1}, true}, {[]int{1, 2, 2}, true}, {[]int{1, 1, 2}, false}, {[]int{2, 1, 2}, false}} {
+		in := policy.Input{Item: policy.Item{Kind: "message"}, Matches: matches, Texts: tc.texts}
+		d, still := p.without(x, policy.Decision{PolicyID: cardPolicy}, in, policy.Lookups{})
+		if still != tc.want || still && !slices.Equal(d.Evidence, []int{1, 2}) {
+			t.Errorf("texts %v: %v with the evidence %v", tc.texts, still, d.Evidence)
+		}
 	}
 }
 

@@ -64,7 +64,7 @@ func (j *judges) ask(ctx context.Context, tx *store.Tx, s subject, late bool, be
 		at = s.From
 	}
 	what := s.what
-	u := &unit{ref: s.unit.ref, at: at, matches: s.unit.matches}
+	u := &unit{ref: s.unit.ref, at: at, matches: s.unit.matches, places: s.unit.places}
 	in := j.input(tx, u, what)
 	in.Item.Kind, in.Record = connectors.KindRecord, policy.Record{Kind: s.Kind, Fields: s.fields, Before: before}
 	look := j.lookups(ctx, tx, u, what)
@@ -98,6 +98,7 @@ func (j *judges) ask(ctx context.Context, tx *store.Tx, s subject, late bool, be
 		if d, still = j.without(under, d, in, look); !still {
 			continue // What stands of it stays as it is: its cause is still there.
 		}
+		f.Severity, f.Asked = d.Severity, j.asked(d)
 		if posture {
 			path, shown, err := evidence(v.Fields, s.Record)
 			if err != nil {
@@ -107,7 +108,7 @@ func (j *judges) ask(ctx context.Context, tx *store.Tx, s subject, late bool, be
 		}
 		for _, i := range d.Evidence {
 			if !posture {
-				f.Instances = append(f.Instances, findings.NewInstance{Resource: ref, Part: s.unit.places[i].Part, Path: s.unit.places[i].Path, At: at, Match: s.unit.matches[i]})
+				f.Instances = append(f.Instances, findings.NewInstance{Resource: ref, Part: s.unit.places[i].Part, Path: s.unit.places[i].Path, At: at, Match: s.unit.matches[i], Why: j.engine.Why(s.unit.matches[i]).Encode()})
 			}
 		}
 		if len(f.Instances) > 0 {

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/outband/outband/dlp"
 	"github.com/outband/outband/dlp/policy"
 	"github.com/outband/outband/internal/store"
 )
@@ -44,15 +45,19 @@ const followEvery = 5 * time.Second
 func NewRules(ctx context.Context, db *store.DB, dir string, detectors []string) (*Rules, error) {
 	r := &Rules{db: db, detectors: detectors, failures: map[string]int64{}}
 	r.watch.limits = DefaultLimits()
-	var err error
-	if r.files, err = PolicyFiles(dir, detectors); err != nil {
+	profiles, err := Profiles(ctx, db.Read())
+	if err != nil {
+		return nil, err
+	}
+	if r.files, err = PolicyFiles(dir, detectors, profiles...); err != nil {
 		return nil, err
 	}
 	return r, r.Reload(ctx)
 }
 
-// PolicyFiles reads the policies of the folder policies.dir; there are none if dir is "". A file that does not compile is an error that names it.
-func PolicyFiles(dir string, detectors []string) (out []*policy.Policy, err error) {
+// PolicyFiles reads the policies of the folder policies.dir; there are none if dir is "". A file that does not compile is an error that names it; detectors and
+// profiles are as in policy.Compile.
+func PolicyFiles(dir string, detectors []string, profiles ...dlp.Profile) (out []*policy.Policy, err error) {
 	if dir == "" {
 		return nil, nil
 	}
@@ -70,7 +75,7 @@ func PolicyFiles(dir string, detectors []string) (out []*policy.Policy, err erro
 		}
 		p, err := policy.Parse(data)
 		if err == nil {
-			_, err = policy.Compile([]*policy.Policy{p}, nil, detectors)
+			_, err = policy.Compile([]*policy.Policy{p}, nil, detectors, profiles...)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("policy file %s: %w", e.Name(), err)
@@ -139,6 +144,7 @@ type storedRules struct {
 	custom    []store.Policy
 	overrides []store.Override
 	paused    []string // ids
+	profiles  []store.Profile
 }
 
 func (r *Rules) stored(ctx context.Context) (s storedRules, err error) {
@@ -146,6 +152,9 @@ func (r *Rules) stored(ctx context.Context) (s storedRules, err error) {
 		return s, err
 	}
 	if s.overrides, err = store.Overrides(ctx, r.db.Read()); err != nil {
+		return s, err
+	}
+	if s.profiles, err = store.Profiles(ctx, r.db.Read()); err != nil {
 		return s, err
 	}
 	pauses, err := store.Pauses(ctx, r.db.Read())
@@ -165,6 +174,10 @@ func (s storedRules) digest() [sha256.Size]byte {
 }
 
 func (r *Rules) compile(stored storedRules) error {
+	profiles, err := profilesWith(stored.profiles)
+	if err != nil {
+		return fmt.Errorf("read the profiles: %w", err)
+	}
 	all, err := policy.Builtin()
 	if err != nil {
 		return fmt.Errorf("read the built-in policies: %w", err)
@@ -174,7 +187,7 @@ func (r *Rules) compile(stored storedRules) error {
 	for _, c := range stored.custom {
 		p, err := policy.Parse([]byte(c.YAML))
 		if err == nil {
-			_, err = policy.Compile([]*policy.Policy{p}, nil, r.detectors)
+			_, err = policy.Compile([]*policy.Policy{p}, nil, r.detectors, profiles...)
 		}
 		if slices.ContainsFunc(all, func(have *policy.Policy) bool { return have.ID == c.ID }) {
 			err = fmt.Errorf("policy %s: a policy that is built in or in policies.dir has the id of a custom one, which rests: save that under another id and delete it", c.ID)
@@ -189,7 +202,7 @@ func (r *Rules) compile(stored storedRules) error {
 		sketch.ID, sketch.Version = c.ID, int(c.Version)
 		broken = append(broken, policy.Effective{Policy: sketch, Severity: sketch.Severity, Mode: policy.ModeOff, Err: err})
 	}
-	set, err := policy.Compile(all, admitted(all, stored), r.detectors)
+	set, err := policy.Compile(all, admitted(all, stored), r.detectors, profiles...)
 	if err != nil {
 		return err
 	}

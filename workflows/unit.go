@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/outband/outband/connectors"
@@ -22,6 +23,7 @@ type unit struct {
 	matches []dlp.Match
 	places  []matchPlace // of each match
 	texts   int          // that were scanned
+	given   int          // texts that matches were added of
 	skipped string       // why the app has no content for it, if it has none
 	unread  string       // why its file was not scanned, though its name was
 	again   bool         // every part of it was given, and counted, before
@@ -33,15 +35,26 @@ func (u *unit) empty() bool { return u.skipped != "" && u.texts == 0 }
 type matchPlace struct {
 	Part, Path string
 	At         time.Time
+	text       int // of the unit, from 1
 }
 
 func (u *unit) add(matches []dlp.Match, part, path string, at time.Time) {
 	if u.at.IsZero() {
 		u.at = at
 	}
+	u.given++
 	for _, m := range matches {
-		u.matches, u.places = append(u.matches, m), append(u.places, matchPlace{part, path, at})
+		u.matches, u.places = append(u.matches, m), append(u.places, matchPlace{part, path, at, u.given})
 	}
+}
+
+// textOf says in which text of the unit each match stands.
+func (u *unit) textOf() []int {
+	out := make([]int, len(u.places))
+	for i := range u.places {
+		out[i] = u.places[i].text
+	}
+	return out
 }
 
 // about is what a finding points to, with foreign strings masked.
@@ -91,13 +104,23 @@ func (p *page) detect(ctx context.Context, tx *store.Tx, u *unit, what about) []
 		if d, still = p.without(under, d, in, look); !still {
 			continue
 		}
+		f.Severity, f.Asked = d.Severity, p.asked(d)
 		for _, i := range d.Evidence {
-			f.Instances = append(f.Instances, findings.NewInstance{Resource: ref, Part: u.places[i].Part, Path: u.places[i].Path, At: u.places[i].At, Match: u.matches[i]})
+			f.Instances = append(f.Instances, findings.NewInstance{Resource: ref, Part: u.places[i].Part, Path: u.places[i].Path, At: u.places[i].At, Match: u.matches[i], Why: p.engine.Why(u.matches[i]).Encode()})
 		}
 		if len(f.Instances) == 0 {
 			f.Instances = []findings.NewInstance{{Resource: ref, At: u.at}}
 		}
 		out = append(out, f)
+	}
+	return out
+}
+
+// asked is what the expression of a decision asked for, with the words of the source masked (invariant 4).
+func (a *Activities) asked(d policy.Decision) []policy.Asked {
+	out := slices.Clone(d.Asked)
+	for i := range out {
+		out[i].Value = a.mask(out[i].Value)
 	}
 	return out
 }
@@ -109,7 +132,7 @@ func (p *page) input(tx *store.Tx, u *unit, what about) policy.Input {
 		Resource:   policy.Resource{Kind: what.resource.Kind, ID: what.resource.ID, Name: what.resource.Name, Owner: what.resource.Owner, Visibility: what.resource.Visibility, Project: what.resource.Project},
 		Actor:      policy.Actor{ID: what.actor.ID, Email: what.actor.Email, Type: what.actor.Type, Role: what.actor.Role, Groups: what.groups, External: what.external},
 		Connection: policy.Connection{ID: p.connection.ID, Name: p.connection.Name, Connector: p.connection.Connector},
-		File:       u.file, Activity: what.activity, Now: tx.Now(), Matches: u.matches,
+		File:       u.file, Activity: what.activity, Now: tx.Now(), Matches: u.matches, Texts: u.textOf(),
 	}
 }
 
@@ -179,6 +202,9 @@ type storedMatch struct {
 	Part        string   `json:"p"`
 	Path        string   `json:"t,omitempty"`
 	AtMicros    int64    `json:"u,omitempty"`
+	Text        int      `json:"y,omitempty"`
+	Base        float64  `json:"q,omitempty"`
+	Marks       int      `json:"w,omitempty"`
 }
 
 func (u *unit) encode(mask func(string) string) (string, error) {
@@ -187,7 +213,7 @@ func (u *unit) encode(mask func(string) string) (string, error) {
 	for i, m := range u.matches {
 		at := u.places[i]
 		s.Matches = append(s.Matches, storedMatch{
-			m.Detector, m.Start, m.End, m.Line, m.Confidence, m.Validated, m.Masked, m.Before, m.After, m.Context, m.Value, m.Fingerprint, m.Also, m.Encoding, at.Part, at.Path, store.Micros(at.At),
+			m.Detector, m.Start, m.End, m.Line, m.Confidence, m.Validated, m.Masked, m.Before, m.After, m.Context, m.Value, m.Fingerprint, m.Also, m.Encoding, at.Part, at.Path, store.Micros(at.At), at.text, m.Base, int(m.Marks),
 		})
 	}
 	b, err := json.Marshal(s)
@@ -206,9 +232,10 @@ func decodeUnit(at time.Time, result string) (*unit, error) {
 	for _, m := range s.Matches {
 		u.matches = append(u.matches, dlp.Match{
 			Detector: m.Detector, Start: m.Start, End: m.End, Line: m.Line, Confidence: m.Confidence, Validated: m.Validated, Masked: m.Masked, Before: m.Before, After: m.After,
-			Context: m.Context, Value: m.Value, Fingerprint: m.Fingerprint, Also: m.Also, Encoding: m.Encoding,
+			Context: m.Context, Value: m.Value, Fingerprint: m.Fingerprint, Also: m.Also, Encoding: m.Encoding, Base: m.Base, Marks: dlp.Marks(m.Marks),
 		})
-		u.places = append(u.places, matchPlace{m.Part, m.Path, store.FromMicros(m.AtMicros)})
+		u.places = append(u.places, matchPlace{m.Part, m.Path, store.FromMicros(m.AtMicros), m.Text})
+		u.given = max(u.given, m.Text)
 	}
 	return u, nil
 }

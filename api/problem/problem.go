@@ -45,6 +45,8 @@ const (
 	CodePolicyReadOnly  = "OB-4097" // 409
 	CodeRevoked         = "OB-4098" // 409
 	CodeNotPaused       = "OB-4099" // 409
+	CodeProfileChanged  = "OB-4100" // 409
+	CodeProfileUsed     = "OB-4101" // 409
 	CodeChanged         = "OB-4110" // 409
 	CodeInUse           = "OB-4111" // 409
 	CodeBuiltIn         = "OB-4112" // 409
@@ -53,6 +55,7 @@ const (
 	CodeMediaType       = "OB-4150" // 415
 	CodeTestFailed      = "OB-4220" // 422, where a failed test has no code of its own
 	CodePolicy          = "OB-4221" // 422
+	CodeProfile         = "OB-4225" // 422
 	CodeDetector        = "OB-4230" // 422
 	CodeWords           = "OB-4231" // 422
 	CodeTable           = "OB-4232" // 422

@@ -114,7 +114,8 @@ func (in *instance) parts(ctx context.Context) (p *parts, err error) {
 	if p.rules, err = workflows.NewRules(ctx, in.db, in.cfg.Policies.Dir, p.detectors.IDs()); err != nil {
 		return p, err
 	}
-	if p.author, err = authoring.New(in.db, p.detectors.IDs, p.rules.Files()); err != nil {
+	profiles := func(ctx context.Context) ([]dlp.Profile, error) { return workflows.Profiles(ctx, in.db.Read()) }
+	if p.author, err = authoring.New(in.db, p.detectors.IDs, profiles, p.rules.Files()); err != nil {
 		return p, err
 	}
 	p.rules.Limit(workflows.Limits{Flood: in.cfg.Policies.FloodLimit, Cost: in.cfg.Policies.CostLimit})

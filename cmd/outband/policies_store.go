@@ -61,11 +61,16 @@ func authorOf(ctx context.Context, cfg config.Config, db *store.DB) (*authoring.
 	for _, d := range custom {
 		ids = append(ids, d.ID)
 	}
-	files, err := workflows.PolicyFiles(cfg.Policies.Dir, ids)
+	profiles := func(ctx context.Context) ([]dlp.Profile, error) { return workflows.Profiles(ctx, db.Read()) }
+	known, err := profiles(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return authoring.New(db, func() []string { return ids }, files)
+	files, err := workflows.PolicyFiles(cfg.Policies.Dir, ids, known...)
+	if err != nil {
+		return nil, err
+	}
+	return authoring.New(db, func() []string { return ids }, profiles, files)
 }
 
 func policiesExportCommand() *cobra.Command {

@@ -48,11 +48,13 @@ func (e *ExitError) Unwrap() error { return e.Err }
 type Configuration struct {
 	Paths         []string // "-" is Stdin
 	Format        string   // text, json or sarif
-	Profile       string
+	Profile       string   // its id; empty: all, or the only one of ProfileFile
+	ProfileFile   string   // a file of profiles that are used in place of those of the same id; empty: none
 	Detectors     []string // files of detectors that are used beside the profile's
 	MinConfidence float64  // 0 means that of the profile
 	Workers       int      // 0 means one for each processor
 	MaxFileBytes  int64    // what is behind it in a file is not scanned; 0 means 1 GiB
+	Explain       bool     // say why of each finding; of format json
 	Version       string   // of the program, for SARIF
 
 	LeaveOutTestData bool // values that are published for tests, in the groups that are on as shipped
@@ -94,6 +96,13 @@ type Finding struct {
 	Validated  bool     `json:"validated"`
 	Masked     string   `json:"masked"`
 	Encoding   []string `json:"encoding,omitempty"`
+	Why        *Why     `json:"why,omitempty"` // with Configuration.Explain
+}
+
+// Why is dlp.Why, with the detector's words that stood near.
+type Why struct {
+	dlp.Why
+	Context []string `json:"context"`
 }
 
 type scanner struct {
@@ -101,7 +110,8 @@ type scanner struct {
 	deps   Dependencies
 	engine *dlp.Engine
 	keys   dlp.Keys
-	least  float64
+	prof   dlp.Profile
+	beside map[string]bool // detectors of Configuration.Detectors that the profile does not name
 	titles map[string]dlp.Detector
 }
 
@@ -131,46 +141,42 @@ func Run(ctx context.Context, cfg Configuration, deps Dependencies) error {
 }
 
 func newScanner(cfg Configuration, deps Dependencies) (*scanner, error) {
-	profiles, err := dlp.Profiles()
-	if err != nil {
-		return nil, err
-	}
-	if cfg.Profile == "" {
-		cfg.Profile = "all"
-	}
-	at := slices.IndexFunc(profiles, func(p dlp.Profile) bool { return p.ID == cfg.Profile })
-	if at < 0 {
-		names := make([]string, len(profiles))
-		for i, p := range profiles {
-			names[i] = p.ID
-		}
-		return nil, fmt.Errorf("unknown profile %q; known are %s", cfg.Profile, strings.Join(names, ", "))
-	}
-	if len(cfg.Paths) == 0 {
-		return nil, errors.New("nothing to scan; give a file, a folder or - for standard input")
-	}
 	all, err := dlp.Builtin()
 	if err != nil {
 		return nil, err
 	}
-	s := &scanner{cfg: cfg, deps: deps, least: cfg.MinConfidence, titles: map[string]dlp.Detector{}}
-	if s.least == 0 {
-		s.least = profiles[at].MinConfidence
+	var own []dlp.Detector
+	for _, name := range cfg.Detectors {
+		more, err := load(name)
+		if err != nil {
+			return nil, err
+		}
+		own = append(own, more...)
 	}
+	prof, err := chooseProfile(cfg, slices.Concat(all, own))
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Explain && cfg.Format != "json" {
+		return nil, errors.New("--explain goes with --format json")
+	}
+	if len(cfg.Paths) == 0 {
+		return nil, errors.New("nothing to scan; give a file, a folder or - for standard input")
+	}
+	if cfg.MinConfidence != 0 {
+		prof.MinConfidence = cfg.MinConfidence
+	}
+	s := &scanner{cfg: cfg, deps: deps, prof: prof, beside: map[string]bool{}, titles: map[string]dlp.Detector{}}
 	if s.cfg.Workers <= 0 {
 		s.cfg.Workers = runtime.GOMAXPROCS(0)
 	}
 	if s.cfg.MaxFileBytes <= 0 {
 		s.cfg.MaxFileBytes = defaultMaxFileBytes
 	}
-	use := profiles[at].Select(all)
-	for _, name := range cfg.Detectors {
-		own, err := load(name)
-		if err != nil {
-			return nil, err
-		}
-		use = append(use, own...)
+	for _, d := range own {
+		s.beside[d.ID] = !prof.Has(d.ID)
 	}
+	use := append(prof.Select(all), own...)
 	if s.engine, err = dlp.New(use, dlp.DefaultConfiguration()); err != nil {
 		return nil, err
 	}
@@ -322,13 +328,20 @@ func (s *scanner) truncation(r io.Reader) string {
 	return reasonTruncated
 }
 
+// findings are the matches of a file that meets the profile; of any other, those of the detectors beside it.
 func (s *scanner) findings(path string, res dlp.Result) []Finding {
+	met := len(s.prof.Meets(res.Matches, nil)) > 0
 	var out []Finding
 	for _, m := range res.Matches {
-		if m.Confidence < s.least {
+		if m.Confidence < s.prof.MinConfidence || !met && !s.beside[m.Detector] {
 			continue
 		}
+		var why *Why
+		if s.cfg.Explain {
+			why = &Why{s.engine.Why(m), append([]string{}, m.Context...)}
+		}
 		out = append(out, Finding{
+			Why:  why,
 			Path: path, Location: fmt.Sprintf("line %d", m.Line), Detector: m.Detector, Title: s.titles[m.Detector].Title,
 			Start: m.Start, End: m.End, Line: m.Line, Confidence: m.Confidence, Validated: m.Validated, Masked: m.Masked, Encoding: m.Encoding,
 		})

@@ -23,6 +23,7 @@ func Builtin() ([]*Policy, error) {
 		if err != nil {
 			return nil, fmt.Errorf("parse built-in policy %s: %w", name, err)
 		}
+		p.builtIn = true
 		out = append(out, p)
 	}
 	return out, nil

@@ -21,9 +21,13 @@ type Result struct {
 	Err      error  `json:"-"`      // why the evaluation failed
 }
 
-// RunTests compiles one policy and runs the tests in its file. The error is why it does not compile; red tests are in the results.
-func RunTests(p *Policy, detectors []string) ([]Result, error) {
-	prog, err := compileAll(p, detectors)
+// RunTests compiles one policy and runs the tests in its file; detectors and profiles are as in Compile. The error is why it does not compile; red tests are in the results.
+func RunTests(p *Policy, detectors []string, profiles ...dlp.Profile) ([]Result, error) {
+	profiles, err := known(profiles)
+	if err != nil {
+		return nil, err
+	}
+	prog, err := compileAll(p, detectors, profiles)
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +49,7 @@ func runTests(prog *program) []Result {
 		}
 		if admitted {
 			look := t.lookups()
-			u, small := &unit{in: &t.input, look: &look}, t.input.withinHints()
+			u, small := &unit{in: &t.input, look: &look, shipped: prog.policy.builtIn}, t.input.withinHints()
 			got, err := run.run(u, small)
 			r.Got, r.Err = fmt.Sprint(got), err
 			if err == nil && got && t.Severity != "" {

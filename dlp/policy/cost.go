@@ -50,6 +50,8 @@ func (estimator) EstimateCallCost(function, _ string, _ *checker.AstNode, _ []ch
 	switch function {
 	case fnCount, fnDistinct, fnKinds, fnConfidence:
 		return &checker.CallEstimate{CostEstimate: checker.CostEstimate{Min: 1, Max: 1 + hintMatches/matchFactor}}
+	case fnProfile:
+		return &checker.CallEstimate{CostEstimate: checker.CostEstimate{Min: 1, Max: 1 + hintMatches}}
 	case fnTotal, fnRecent, fnStanding:
 		return &checker.CallEstimate{CostEstimate: checker.FixedCostEstimate(lookupCost)}
 	case fnField, fnText, fnOldValue, fnNewValue:
@@ -69,6 +71,10 @@ func (estimator) CallCost(function, _ string, args []ref.Val, _ ref.Val) *uint64
 	case fnCount, fnDistinct, fnKinds, fnConfidence:
 		if u, ok := args[0].(*unit); ok {
 			cost += uint64(len(u.in.Matches) / matchFactor)
+		}
+	case fnProfile:
+		if u, ok := args[0].(*unit); ok {
+			cost += uint64(len(u.in.Matches))
 		}
 	case fnTotal, fnRecent, fnStanding:
 		cost = lookupCost

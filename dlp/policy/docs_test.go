@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/outband/outband/dlp"
 )
 
 var update = flag.Bool("update", false, "rewrite the table of built-in policies in docs/policies.md")
@@ -55,16 +57,22 @@ func TestDocsNameTheLanguage(t *testing.T) {
 			t.Errorf("%s does not name the variable %s", docsPath, v.name)
 		}
 	}
-	for _, f := range []string{fnCount, fnDistinct, fnKinds, fnConfidence, fnTotal, fnRecent, fnField, fnText, fnEntries, fnOlder, fnStanding, fnUpdated, fnOldValue, fnNewValue} {
+	for _, f := range []string{fnCount, fnDistinct, fnKinds, fnConfidence, fnProfile, fnTotal, fnRecent, fnField, fnText, fnEntries, fnOlder, fnStanding, fnUpdated, fnOldValue, fnNewValue} {
 		if !strings.Contains(text, "`"+strings.TrimPrefix(f, "@")+"(") {
 			t.Errorf("%s does not name the function %s", docsPath, f)
 		}
 	}
 	blocks := regexp.MustCompile("(?s)```(yaml|cel)\n(.*?)```").FindAllStringSubmatch(text, -1)
-	if len(blocks) != 3 {
-		t.Fatalf("%s has %d examples, want 3", docsPath, len(blocks))
+	if len(blocks) != 4 {
+		t.Fatalf("%s has %d examples, want 4", docsPath, len(blocks))
 	}
 	for _, block := range blocks {
+		if strings.Contains(block[2], "\ndetectors: ") {
+			if _, err := dlp.ParseProfile(docsPath, []byte(block[2])); err != nil {
+				t.Error(err)
+			}
+			continue
+		}
 		if severity, ok := strings.CutPrefix(block[2], "severity: "); ok {
 			compiledSet(t, nil, graded(strings.TrimSpace(severity), ""))
 			continue

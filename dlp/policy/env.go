@@ -31,6 +31,7 @@ const (
 	fnDistinct   = "@distinct"
 	fnKinds      = "@kinds"
 	fnConfidence = "@confidence"
+	fnProfile    = "@profile"
 	fnTotal      = "@total"
 	fnRecent     = "@recent"
 	fnField      = "@field"
@@ -101,12 +102,13 @@ func newEnvironment() (*cel.Env, error) {
 		cel.Macros(append(append(recordMacros(), updateMacros()...),
 			selectorMacro("count", fnCount), selectorMacro("distinct", fnDistinct), selectorMacro("kinds", fnKinds),
 			selectorMacro("confidence", fnConfidence),
-			cel.GlobalMacro("total", 1, totalMacro), cel.GlobalMacro("recent", 3, recentMacro), cel.GlobalMacro("field", 1, unitMacro(fnField)),
+			cel.GlobalMacro("profile", 1, profileMacro), cel.GlobalMacro("total", 1, totalMacro), cel.GlobalMacro("recent", 3, recentMacro), cel.GlobalMacro("field", 1, unitMacro(fnField)),
 		)...),
 		function(fnCount, countMatches, cel.IntType, text, number),
 		function(fnDistinct, distinctValues, cel.IntType, text, number),
 		function(fnKinds, distinctDetectors, cel.IntType, text, number),
 		function(fnConfidence, bestConfidence, cel.DoubleType, text, number),
+		function(fnProfile, meetsProfile, cel.BoolType, text),
 		function(fnTotal, askTotal, cel.IntType, text),
 		function(fnRecent, askRecent, cel.IntType, text, text, cel.DurationType),
 		function(fnField, activityField, cel.StringType, text),

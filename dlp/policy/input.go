@@ -78,7 +78,7 @@ func (d *decoder) object(n *yaml.Node) map[string]any {
 	return out
 }
 
-// matches reads made-up matches. Each entry stands for count different values, or for count times the same one if value is set.
+// matches reads made-up matches, all of one text. Each entry stands for count different values, or for count times the same one if value is set.
 func (d *decoder) matches(n *yaml.Node) []dlp.Match {
 	var out []dlp.Match
 	d.sequence(n, maxList, func(n *yaml.Node) {
@@ -89,6 +89,7 @@ func (d *decoder) matches(n *yaml.Node) []dlp.Match {
 			"confidence": func(n *yaml.Node) { m.Confidence = d.fraction(n) },
 			"count":      func(n *yaml.Node) { count = d.integer(n, 1, maxMatchesTest) },
 			"value":      func(n *yaml.Node) { m.Value = "value " + d.str(n) },
+			"start":      func(n *yaml.Node) { m.Start = d.integer(n, 0, 1<<30) },
 		})
 		if seen == nil {
 			return
@@ -100,6 +101,7 @@ func (d *decoder) matches(n *yaml.Node) []dlp.Match {
 			d.fail(n, "the test has more than %d matches", maxMatchesTest)
 			return
 		}
+		m.End = m.Start + 1
 		for range count {
 			next := m
 			if next.Value == "" {

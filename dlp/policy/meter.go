@@ -115,9 +115,10 @@ func (c *compiled) decide(u *unit, small bool) (d Decision, decided bool, err er
 	if err != nil && len(evidence) == 0 {
 		return d, false, err
 	}
+	asked := c.asked(u) // Before the severity is asked for, which begins anew.
 	severity, ungraded := c.grade(u, small)
 	return Decision{
 		PolicyID: c.policy.ID, Version: c.policy.Version, Kind: c.policy.Kind, Severity: severity, Graded: c.graded != nil, Title: c.policy.Title,
-		About: c.policy.About, Evidence: evidence, Shadow: c.shadow, Paused: c.paused, Failed: err != nil,
+		About: c.policy.About, Asked: asked, Evidence: evidence, Shadow: c.shadow, Paused: c.paused, Failed: err != nil,
 	}, true, cmp.Or(err, ungraded)
 }

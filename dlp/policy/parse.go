@@ -54,6 +54,7 @@ type Policy struct {
 	source     []byte
 	when       place
 	severityAt place // of SeverityWhen
+	builtIn    bool
 }
 
 // Closing says which activities take back what an activity policy found: one about the same resource, later than all that broke the policy, closes

@@ -42,6 +42,7 @@ type Input struct {
 	Record     Record
 	Now        time.Time
 	Matches    []dlp.Match
+	Texts      []int // in which text of the unit each match stands; nil: all stand in one
 }
 
 // Item is the variable group item.*; Kind is also the variable kind.
@@ -102,9 +103,10 @@ type Decision struct {
 	Severity string
 	Graded   bool // the severity is that of this unit alone: another one of the same finding may have another
 	Title    string
-	About    string // as in Policy: AboutActor, or empty
-	Evidence []int  // indices into Input.Matches that belong to the finding, those the expression's globs name
-	Shadow   bool   // mode shadow: no finding
-	Paused   bool   // the policy was paused by itself: counted, no finding
-	Failed   bool   // the expression failed and, having a match, keeps the finding
+	About    string  // as in Policy: AboutActor, or empty
+	Asked    []Asked // what the expression asked for, in its order
+	Evidence []int   // indices into Input.Matches that belong to the finding, those the expression's globs and profiles name
+	Shadow   bool    // mode shadow: no finding
+	Paused   bool    // the policy was paused by itself: counted, no finding
+	Failed   bool    // the expression failed and, having a match, keeps the finding
 }

@@ -13,6 +13,8 @@ import (
 	"github.com/google/cel-go/common/types"
 	"github.com/google/cel-go/common/types/ref"
 	"github.com/google/cel-go/interpreter"
+
+	"github.com/outband/outband/dlp"
 )
 
 // program is a compiled policy. It is not changed after compile, so that any number of goroutines may run it.
@@ -22,6 +24,9 @@ type program struct {
 	free      cel.Program // nil: every evaluation has a limit
 	info      *ast.SourceInfo
 	selectors []namedSelector
+	profiles  []dlp.Profile // that it asks for
+	shipped   []dlp.Profile // the same as they come with Outband; those that do not, as in profiles
+	questions []question
 	standing  []string // kinds of records that it counts, sorted
 	fields    []string // of records, that it names, in its order
 	asks      bool     // it has questions to the store
@@ -37,8 +42,9 @@ type namedSelector struct {
 	selector
 }
 
-// compile checks and plans the expression of one policy, which must give want. With the ids of the known detectors it also refuses globs that name none.
-func compile(p *Policy, detectors []string, want *cel.Type) (out *program, err error) {
+// compile checks and plans the expression of one policy, which may ask for these profiles and must give want. With the ids of the known detectors it also
+// refuses globs that name none.
+func compile(p *Policy, detectors []string, profiles []dlp.Profile, want *cel.Type) (out *program, err error) {
 	defer func() {
 		// An author's text must not end the process, whatever the library makes of it.
 		if r := recover(); r != nil {
@@ -74,7 +80,8 @@ func compile(p *Policy, detectors []string, want *cel.Type) (out *program, err e
 	if at, problem := checkPatterns(tree); problem != "" {
 		return nil, p.fault(out.at(at), ErrInvalid, "%s", problem)
 	}
-	if err := out.collect(tree, detectors); err != nil {
+	out.questions = questions(tree)
+	if err := out.collect(tree, detectors, profiles); err != nil {
 		return nil, err
 	}
 	cost, err := env.EstimateCost(checked, estimator{})
@@ -100,10 +107,10 @@ func compile(p *Policy, detectors []string, want *cel.Type) (out *program, err e
 }
 
 // compileAll compiles the expression of one policy, that of its severity and that of its closed_by. The error joins the problems of all.
-func compileAll(p *Policy, detectors []string) (*program, error) {
-	out, err := compile(p, detectors, cel.BoolType)
+func compileAll(p *Policy, detectors []string, profiles []dlp.Profile) (*program, error) {
+	out, err := compile(p, detectors, profiles, cel.BoolType)
 	if p.SeverityWhen != "" {
-		grades, failed := compileSeverity(p, detectors)
+		grades, failed := compileSeverity(p, detectors, profiles)
 		if err = errors.Join(err, failed); err == nil {
 			out.grades, out.cost = grades, out.cost+grades.cost
 			out.standing = slices.Compact(slices.Sorted(slices.Values(slices.Concat(out.standing, grades.standing))))
@@ -117,7 +124,7 @@ func compileAll(p *Policy, detectors []string) (*program, error) {
 	if c.When == "" {
 		c.When = "true"
 	}
-	closing, failed := compile(&c, detectors, cel.BoolType)
+	closing, failed := compile(&c, detectors, profiles, cel.BoolType)
 	if failed == nil && closing.asks {
 		failed = c.fault(nil, ErrInvalid, "closed_by: asks the store; it may look at its activity alone")
 	}
@@ -130,7 +137,7 @@ func compileAll(p *Policy, detectors []string) (*program, error) {
 
 // collect gathers the selectors of the expression: they count, and they say which matches are a finding's evidence. It gathers the kinds of records
 // that the expression counts, and the fields of a record that it names, too.
-func (p *program) collect(tree *ast.AST, detectors []string) error {
+func (p *program) collect(tree *ast.AST, detectors []string, profiles []dlp.Profile) error {
 	var failed error
 	ast.PreOrderVisit(tree.Expr(), ast.NewExprVisitor(func(e ast.Expr) {
 		if name := namedField(e); name != "" && !slices.Contains(p.fields, name) {
@@ -153,6 +160,9 @@ func (p *program) collect(tree *ast.AST, detectors []string) error {
 				failed = p.policy.fault(p.at(e.ID()), ErrInvalid, "total() counts by the resource, and this policy is about the actor")
 				return
 			}
+		case fnProfile:
+			failed = p.ask(call.Args()[1], profiles)
+			return
 		case fnStanding:
 			kind, _ := literal(call.Args()[1]).(types.String)
 			p.standing = append(p.standing, string(kind))
@@ -179,7 +189,7 @@ func (p *program) collect(tree *ast.AST, detectors []string) error {
 	return failed
 }
 
-// evidence returns the matches that the expression's selectors choose.
+// evidence returns the matches that the expression's selectors choose, and those by which a profile is met.
 func (p *program) evidence(in *Input) []int {
 	var out []int
 	for i := range in.Matches {
@@ -188,6 +198,11 @@ func (p *program) evidence(in *Input) []int {
 				out = append(out, i)
 				break
 			}
+		}
+	}
+	for i := range p.profiles {
+		if met := p.profiles[i].Meets(in.Matches, in.Texts); len(met) > 0 {
+			out = union(out, met)
 		}
 	}
 	return out
@@ -207,7 +222,7 @@ func (p *program) run(u *unit, small bool) (bool, error) {
 }
 
 func (p *program) eval(u *unit, small bool) (value ref.Val, err error) {
-	u.prog, u.err = p, nil
+	u.prog, u.err, u.answers = p, nil, nil
 	if p.free != nil && small {
 		value, _, err = p.free.Eval(u)
 	} else {

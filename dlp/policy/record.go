@@ -76,7 +76,7 @@ func askStanding(u *unit, args []ref.Val) ref.Val {
 	}
 	began := time.Now()
 	n, err := u.look.Standing(string(kind), string(field), string(value))
-	return u.answer(began, n, err)
+	return u.answer(began, n, err, fnStanding, []ref.Val{args[0], args[1], nil})
 }
 
 // recordText is text("x"): the field as text, and no text where it is missing, null, a list or a mapping.
@@ -136,16 +136,21 @@ func namedField(e ast.Expr) string {
 
 // ofRecord reports whether an expression is record.fields or record.before.
 func ofRecord(e ast.Expr) bool {
+	path := pathOf(e)
+	return path == "record.fields" || path == "record.before"
+}
+
+// pathOf is the dotted name that an expression is; empty: it is none.
+func pathOf(e ast.Expr) string {
 	path := ""
 	for e.Kind() == ast.SelectKind {
 		path = "." + e.AsSelect().FieldName() + path
 		e = e.AsSelect().Operand()
 	}
 	if e.Kind() != ast.IdentKind {
-		return false
+		return ""
 	}
-	path = e.AsIdent() + path
-	return path == "record.fields" || path == "record.before"
+	return e.AsIdent() + path
 }
 
 // recordEntries is entries("x"): the entries of a list as text, those that are lists or mappings left out; no entries where it is no list.

@@ -31,6 +31,9 @@ type Effective struct {
 	// Standing are the kinds of records that the policy counts with standing(), sorted: it has an answer only once all of them were read.
 	Standing []string `json:"standing"`
 
+	// Profiles are the profiles that the policy asks for, by id, with what they decide (dlp.Profile.Digest).
+	Profiles map[string]string `json:"profiles,omitempty"`
+
 	// Fields are the fields of a record that the policy's expression names, in its order.
 	Fields []string `json:"fields"`
 
@@ -60,14 +63,17 @@ func (e Effective) Decides() (string, error) {
 
 func (e Effective) line() ([]byte, error) {
 	p := e.Policy
-	all := []any{p.ID, p.Version, p.Title, p.Kind, p.On, p.About, p.When, p.ClosedBy, e.Severity, e.Mode}
+	decides := []any{p.ID, p.Version, p.Title, p.Kind, p.On, p.About, p.When, p.ClosedBy, e.Severity, e.Mode}
 	if e.SeverityWhen() != "" {
-		all = append(all, p.SeverityWhen)
+		decides = append(decides, p.SeverityWhen)
 	}
 	if e.Paused {
-		all = append(all, "paused") // Else the line is as it was before: what was judged needs no second look.
+		decides = append(decides, "paused") // Else the line is as it was before: what was judged needs no second look.
 	}
-	line, err := json.Marshal(all)
+	if len(e.Profiles) > 0 {
+		decides = append(decides, e.Profiles)
+	}
+	line, err := json.Marshal(decides)
 	if err != nil {
 		return nil, fmt.Errorf("hash policy %s: %w", p.ID, err)
 	}
@@ -137,10 +143,16 @@ func CheckOverride(p *Policy, o Override) error {
 	return nil
 }
 
-// Compile compiles the policies and runs their tests. detectors are the ids that a glob may name; nil skips that check. Overrides of policies
+// Compile compiles the policies and runs their tests. detectors are the ids that a glob may name; nil skips that check. profiles are those that a policy
+// may ask for; none: the built-in ones. The tests of a built-in policy are run with the profiles as they come with Outband, so that changing one breaks
+// none. Overrides of policies
 // that are not there have no effect; one that CheckOverride refuses is an error. On any error there is no Set: an *Error of kind ErrInvalid names the place in the policy's file, one of
 // kind ErrRed the test that failed, one of kind ErrLocked the override that is refused; several are joined.
-func Compile(policies []*Policy, overrides []Override, detectors []string) (*Set, error) {
+func Compile(policies []*Policy, overrides []Override, detectors []string, profiles ...dlp.Profile) (*Set, error) {
+	profiles, err := known(profiles)
+	if err != nil {
+		return nil, err
+	}
 	byID := make(map[string]Override, len(overrides))
 	var errs []error
 	for _, o := range overrides {
@@ -153,7 +165,7 @@ func Compile(policies []*Policy, overrides []Override, detectors []string) (*Set
 			errs = append(errs, p.fault(nil, ErrInvalid, "two policies have this id"))
 			continue
 		}
-		prog, err := compileAll(p, detectors)
+		prog, err := compileAll(p, detectors, profiles)
 		if err == nil {
 			err = red(p, runTests(prog))
 		}
@@ -166,7 +178,7 @@ func Compile(policies []*Policy, overrides []Override, detectors []string) (*Set
 			errs = append(errs, err)
 			continue
 		}
-		e := Effective{Policy: p, Severity: cmp.Or(o.Severity, p.Severity), Mode: cmp.Or(o.Mode, p.Mode), Paused: o.Paused, Standing: prog.standing, Fields: prog.fields, overridden: o.Severity != ""}
+		e := Effective{Policy: p, Severity: cmp.Or(o.Severity, p.Severity), Mode: cmp.Or(o.Mode, p.Mode), Paused: o.Paused, Standing: prog.standing, Profiles: prog.digests(), Fields: prog.fields, overridden: o.Severity != ""}
 		if prog.grades != nil {
 			e.Levels = prog.grades.levels
 		}

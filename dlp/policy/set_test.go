@@ -187,6 +187,9 @@ func TestDecision(t *testing.T) {
 				w.PolicyID, w.Version, w.Kind, w.Title = "content.case", 3, KindContent, "Title of content.case"
 			}
 			got, failures := compiledSet(t, tc.overrides, file("content.case", tc.on, tc.when)).Evaluate(in, Lookups{})
+			for i := range got {
+				got[i].Asked = nil // It has a test of its own.
+			}
 			if diff := cmp.Diff(tc.want, got); diff != "" || len(failures) > 0 {
 				t.Errorf("Evaluate (-want +got):\n%s%v", diff, failures)
 			}

@@ -9,6 +9,8 @@ import (
 	"github.com/google/cel-go/common/operators"
 	"github.com/google/cel-go/common/types"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/outband/outband/dlp"
 )
 
 // severityForm says what an expression for a severity must look like. With it, what a policy can give is known when it is saved.
@@ -70,10 +72,10 @@ func severityLevels(e ast.Expr) (levels []string, wrong ast.Expr) {
 }
 
 // compileSeverity compiles the expression that gives the severity.
-func compileSeverity(p *Policy, detectors []string) (*program, error) {
+func compileSeverity(p *Policy, detectors []string, profiles []dlp.Profile) (*program, error) {
 	c := *p
 	c.When, c.when = p.SeverityWhen, p.severityAt
-	return compile(&c, detectors, cel.StringType)
+	return compile(&c, detectors, profiles, cel.StringType)
 }
 
 // grade evaluates an expression that gives a severity.

@@ -20,7 +20,9 @@ type unit struct {
 	prog *program
 	err  error // the first error of a lookup
 
-	asked time.Duration // that lookups took
+	asked   time.Duration    // that lookups took
+	answers map[string]int64 // of the store, by the question as it is written
+	shipped bool             // profiles are as they come with Outband
 }
 
 var _ cel.Activation = (*unit)(nil)
@@ -190,7 +192,7 @@ func askTotal(u *unit, args []ref.Val) ref.Val {
 	}
 	began := time.Now()
 	n, err := u.look.Total(u.prog.policy.ID, string(glob))
-	return u.answer(began, n, err)
+	return u.answer(began, n, err, fnTotal, args)
 }
 
 func askRecent(u *unit, args []ref.Val) ref.Val {
@@ -205,11 +207,12 @@ func askRecent(u *unit, args []ref.Val) ref.Val {
 	}
 	began := time.Now()
 	n, err := u.look.Recent(string(glob), string(scope), time.Duration(within.Duration))
-	return u.answer(began, n, err)
+	return u.answer(began, n, err, fnRecent, args)
 }
 
-// answer keeps the store's error beside the evaluation, so that the failure can wrap it, and the time that it took since it was asked.
-func (u *unit) answer(began time.Time, n int64, err error) ref.Val {
+// answer keeps the store's error beside the evaluation, so that the failure can wrap it, its answer, so that a decision can tell of it, and the time that it
+// took since it was asked.
+func (u *unit) answer(began time.Time, n int64, err error, function string, args []ref.Val) ref.Val {
 	u.asked += time.Since(began)
 	if err != nil {
 		if u.err == nil {
@@ -217,6 +220,10 @@ func (u *unit) answer(began time.Time, n int64, err error) ref.Val {
 		}
 		return types.NewErr("lookup")
 	}
+	if u.answers == nil {
+		u.answers = map[string]int64{}
+	}
+	u.answers[written(function, args)] = n
 	return types.Int(n)
 }
 

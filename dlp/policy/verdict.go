@@ -3,6 +3,8 @@ package policy
 import (
 	"errors"
 	"fmt"
+
+	"github.com/outband/outband/dlp"
 )
 
 // Verdict is all there is to say about the file of a policy before it is saved.
@@ -14,8 +16,8 @@ type Verdict struct {
 	Levels []string // the severities that it can give, the worst first
 }
 
-// Check reads the file of a policy, compiles it and runs its tests. detectors are the ids that a glob may name; nil skips that check.
-func Check(data []byte, detectors []string) Verdict {
+// Check reads the file of a policy, compiles it and runs its tests; detectors and profiles are as in Compile.
+func Check(data []byte, detectors []string, profiles ...dlp.Profile) Verdict {
 	var v Verdict
 	p, err := Parse(data)
 	if err != nil {
@@ -23,7 +25,10 @@ func Check(data []byte, detectors []string) Verdict {
 		return v
 	}
 	v.Policy, v.Levels = p, []string{p.Severity}
-	prog, err := compileAll(p, detectors)
+	prog, err := (*program)(nil), error(nil)
+	if profiles, err = known(profiles); err == nil {
+		prog, err = compileAll(p, detectors, profiles)
+	}
 	if err != nil {
 		v.Issues = issues(err)
 		return v

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/outband/outband/dlp"
 	"github.com/outband/outband/findings"
 	"github.com/outband/outband/findings/cursor"
 	"github.com/outband/outband/findings/filter"
@@ -207,8 +208,9 @@ func pageSize(limit int) int {
 // Get returns a finding with its first DetailInstances instances, or findings.ErrNotFound.
 func (r *Reader) Get(ctx context.Context, id string) (findings.Finding, error) {
 	var actor findings.Person
-	s, err := findings.ScanFinding(r.db.Read().QueryRowContext(ctx, `SELECT `+findings.Columns+`, COALESCE(a.vendor_id, ''), COALESCE(a.email, '')
-		FROM findings f LEFT JOIN actors a ON a.workspace_id = f.workspace_id AND a.key = f.actor_key WHERE f.workspace_id = $1 AND f.id = $2`, store.Workspace, id), &actor.ID, &actor.Email)
+	var why string
+	s, err := findings.ScanFinding(r.db.Read().QueryRowContext(ctx, `SELECT `+findings.Columns+`, COALESCE(a.vendor_id, ''), COALESCE(a.email, ''), f.explanation
+		FROM findings f LEFT JOIN actors a ON a.workspace_id = f.workspace_id AND a.key = f.actor_key WHERE f.workspace_id = $1 AND f.id = $2`, store.Workspace, id), &actor.ID, &actor.Email, &why)
 	if errors.Is(err, sql.ErrNoRows) {
 		return findings.Finding{}, findings.ErrNotFound
 	}
@@ -216,6 +218,9 @@ func (r *Reader) Get(ctx context.Context, id string) (findings.Finding, error) {
 		return findings.Finding{}, fmt.Errorf("read finding: %w", err)
 	}
 	s.Actor = actor
+	if s.Why, err = findings.DecodeWhy(why); err != nil {
+		return findings.Finding{}, err
+	}
 	s.Instances, err = r.instances(ctx, id, cursor.Place{}, DetailInstances)
 	return s.Finding, err
 }
@@ -264,14 +269,18 @@ func (r *Reader) exists(ctx context.Context, findingID string) error {
 }
 
 func (r *Reader) instances(ctx context.Context, findingID string, after cursor.Place, limit int) ([]findings.Instance, error) {
-	rows, err := r.db.Read().QueryContext(ctx, `SELECT `+findings.InstanceColumns+` FROM instances
+	rows, err := r.db.Read().QueryContext(ctx, `SELECT `+findings.InstanceColumns+`, explanation FROM instances
 		WHERE workspace_id = $1 AND finding_id = $2 AND (first_seen_at, id) > ($3, $4) ORDER BY first_seen_at, id LIMIT $5`, store.Workspace, findingID, after.Number, after.ID, limit)
 	if err != nil {
 		return nil, fmt.Errorf("list instances: %w", err)
 	}
 	out := []findings.Instance{}
 	err = findings.Each(rows, func() error {
-		in, err := findings.ScanInstance(rows)
+		var why string
+		in, err := findings.ScanInstance(rows, &why)
+		if err == nil {
+			in.Why, err = dlp.DecodeWhy(why)
+		}
 		out = append(out, in)
 		return err
 	})

@@ -17,6 +17,7 @@ const pages = [
   ['/policies/exceptions', 'Exceptions'],
   ['/policies/yield', 'Yield and cost of policies'],
   ['/policies/test-data', 'Test data'],
+  ['/profiles', 'Profiles'],
   ['/detectors', 'Detectors'],
   ['/detectors/yield', 'Yield and cost of detectors'],
   ['/detectors/new', 'New detector'],
@@ -70,6 +71,7 @@ test('the demo’s pages, light and dark', async (t) => {
     for (const [path, first] of [
       ['/policies', /./],
       ['/detectors', /./],
+      ['/profiles', /./],
     ]) {
       await t.test(`the drawer of ${path}, ${scheme}`, async () => {
         await page.goto(url + path);

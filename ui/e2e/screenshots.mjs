@@ -28,6 +28,7 @@ const pages = [
   ['destination', 'destination', []],
   ['policies', '/policies', []],
   ['detectors', '/detectors', []],
+  ['profiles', '/profiles', []],
   ['settings', '/settings', []],
   ['users', '/users', []],
   ['tokens', '/tokens', []],

@@ -51,6 +51,7 @@ const policyYield = page('/policies/yield', () => import('./pages/policies/Yield
 const testData = page('/policies/test-data', () => import('./pages/policies/TestData'), 'TestData');
 const detectorYield = page('/detectors/yield', () => import('./pages/policies/Yield'), 'DetectorYield');
 const detectors = page('/detectors', () => import('./pages/policies/Detectors'), 'Detectors');
+const profiles = page('/profiles', () => import('./pages/policies/Profiles'), 'Profiles');
 const detectorNew = createRoute({ getParentRoute: () => shell, path: '/detectors/new', validateSearch: newDetectorSearch, component: lazyRouteComponent(() => import('./pages/detectors/Editor'), 'NewDetector') });
 // The id stands behind the question mark: with its full stop, a path would be taken for a file's.
 const detector = createRoute({ getParentRoute: () => shell, path: '/detectors/edit', validateSearch: editDetectorSearch, component: lazyRouteComponent(() => import('./pages/detectors/Editor'), 'EditDetector') });
@@ -75,7 +76,7 @@ const finding = createRoute({
 const tree = root.addChildren([
   signIn,
   setUp,
-  shell.addChildren([overview, connections, connectionNew, connection, records, coverage, findings, finding, destinations, destinationNew, destination, policies, policyNew, policyEdit, exceptions, policyYield, testData, detectors, detectorNew, detector, dictionaries, exactTables, detectorYield, settings, users, tokens, audit]),
+  shell.addChildren([overview, connections, connectionNew, connection, records, coverage, findings, finding, destinations, destinationNew, destination, policies, policyNew, policyEdit, exceptions, policyYield, testData, profiles, detectors, detectorNew, detector, dictionaries, exactTables, detectorYield, settings, users, tokens, audit]),
 ]);
 
 export function makeRouter(queries: QueryClient) {

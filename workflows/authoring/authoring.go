@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/outband/outband/dlp"
 	"github.com/outband/outband/dlp/policy"
 	"github.com/outband/outband/findings"
 	"github.com/outband/outband/internal/store"
@@ -59,17 +60,18 @@ type Change struct {
 type Author struct {
 	db        *store.DB
 	detectors func() []string
+	profiles  func(ctx context.Context) ([]dlp.Profile, error)
 	readOnly  map[string]*policy.Policy
 }
 
-// New makes an Author. detectors returns the ids that globs may name, nil for any; files are the policies of policies.dir, which, like the built-in ones, are
-// read-only, and whose ids no custom policy may take.
-func New(db *store.DB, detectors func() []string, files []*policy.Policy) (*Author, error) {
+// New makes an Author. detectors returns the ids that globs may name, nil for any; profiles returns those that policies may ask for, none for the built-in
+// ones; files are the policies of policies.dir, which, like the built-in ones, are read-only, and whose ids no custom policy may take.
+func New(db *store.DB, detectors func() []string, profiles func(ctx context.Context) ([]dlp.Profile, error), files []*policy.Policy) (*Author, error) {
 	builtIn, err := policy.Builtin()
 	if err != nil {
 		return nil, err
 	}
-	a := &Author{db: db, detectors: detectors, readOnly: map[string]*policy.Policy{}}
+	a := &Author{db: db, detectors: detectors, profiles: profiles, readOnly: map[string]*policy.Policy{}}
 	for _, p := range append(builtIn, files...) {
 		a.readOnly[p.ID] = p
 	}
@@ -81,9 +83,9 @@ func (a *Author) ReadOnly(id string) *policy.Policy { return a.readOnly[id] }
 
 // Check says what is wrong with the file of a policy and saves nothing. id is the custom policy that it is to be a version of; empty: it is to be a new one.
 func (a *Author) Check(ctx context.Context, data []byte, id string) (policy.Verdict, error) {
-	v := policy.Check(data, a.detectors())
-	if v.Policy == nil {
-		return v, nil
+	v, err := a.check(ctx, data)
+	if err != nil || v.Policy == nil {
+		return v, err
 	}
 	switch {
 	case id != "" && v.Policy.ID != id:
@@ -101,6 +103,15 @@ func (a *Author) Check(ctx context.Context, data []byte, id string) (policy.Verd
 	return v, nil
 }
 
+// check looks at the file alone.
+func (a *Author) check(ctx context.Context, data []byte) (policy.Verdict, error) {
+	profiles, err := a.profiles(ctx)
+	if err != nil {
+		return policy.Verdict{}, err
+	}
+	return policy.Check(data, a.detectors(), profiles...), nil
+}
+
 // current returns the newest version of a custom policy, or store.ErrNotFound, also where it is retired.
 func current(ctx context.Context, q store.Querier, id string) (store.PolicyVersion, error) {
 	have, err := store.GetPolicyVersion(ctx, q, id, 0)
@@ -112,7 +123,10 @@ func current(ctx context.Context, q store.Querier, id string) (store.PolicyVersi
 
 // Create saves a new custom policy and returns its version. Its id may be that of a retired one, whose versions it continues. Errors: *Refused, ErrTaken.
 func (a *Author) Create(ctx context.Context, data []byte, c Change) (store.PolicyVersion, error) {
-	v := policy.Check(data, a.detectors())
+	v, err := a.check(ctx, data)
+	if err != nil {
+		return store.PolicyVersion{}, err
+	}
 	if len(v.Issues) > 0 {
 		return store.PolicyVersion{}, &Refused{[]policy.Verdict{v}}
 	}

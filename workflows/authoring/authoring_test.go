@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/outband/outband/dlp"
 	"github.com/outband/outband/dlp/policy"
 	"github.com/outband/outband/internal/store"
 	"github.com/outband/outband/internal/testserver"
@@ -41,7 +42,9 @@ func newBench(t *testing.T) bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := New(testserver.Open(t), func() []string { return []string{"financial.card"} }, []*policy.Policy{file})
+	a, err := New(testserver.Open(t), func() []string { return []string{"financial.card"} }, func(context.Context) ([]dlp.Profile, error) {
+		return []dlp.Profile{{ID: "ours", Title: "Ours", Detectors: []string{"financial.card"}}}, nil
+	}, []*policy.Policy{file})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,6 +199,8 @@ func TestCheckKnowsTheOtherPolicies(t *testing.T) {
 		{"the id of a file", strings.Replace(card, "custom.card", "file.card", 1), "", "policies.dir"},
 		{"another id", strings.Replace(card, "custom.card", "custom.new", 1), "custom.card", "the id of a policy stays"},
 		{"a red test", red, "custom.card", `test "a card" gave false, want true`},
+		{"a profile that an author made", strings.Replace(card, `count("financial.card") > 0`, `profile("ours")`, 1), "custom.card", ""},
+		{"a profile that there is not", strings.Replace(card, `count("financial.card") > 0`, `profile("theirs")`, 1), "custom.card", `there is no profile "theirs"; there are ours`},
 	} {
 		v, err := b.Check(t.Context(), []byte(tc.text), tc.id)
 		b.is(err, nil)

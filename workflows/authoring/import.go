@@ -39,7 +39,10 @@ func (a *Author) Import(ctx context.Context, files [][]byte, dry bool, c Change)
 	out := make([]Imported, 0, len(files))
 	seen := map[string]bool{}
 	for _, data := range files {
-		v := policy.Check(data, a.detectors())
+		v, err := a.check(ctx, data)
+		if err != nil {
+			return nil, err
+		}
 		i := Imported{Verdict: v}
 		if v.Policy != nil {
 			i.ID = v.Policy.ID

@@ -67,6 +67,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.DB) {
 		{"a link works once", links},
 		{"values of the installation", meta},
 		{"overrides", overrides},
+		{"profiles", profiles},
 		{"an override is dropped alone", overrideDropped},
 		{"versions of a custom policy", policyVersions},
 		{"a policy that changed meanwhile is not saved over", policyChanged},

@@ -993,6 +993,77 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/profiles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List profiles: sets of detectors with thresholds */
+        get: operations["list-profiles"];
+        put?: never;
+        /** Make a profile */
+        post: operations["create-profile"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/profiles/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get a profile */
+        get: operations["get-profile"];
+        /** Replace a profile, or put a changed copy in the place of a built-in one */
+        put: operations["update-profile"];
+        post?: never;
+        /** Remove a profile, or bring the built-in one back */
+        delete: operations["delete-profile"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/profiles/{id}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the newest 100 versions of a profile, the newest first */
+        get: operations["list-profile-versions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/profiles/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Check a profile without saving it */
+        post: operations["check-profile"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/records": {
         parameters: {
             query?: never;
@@ -1322,6 +1393,10 @@ export interface components {
             /** @description Whole values. */
             values: string[];
         };
+        Asked: {
+            name: string;
+            value: string;
+        };
         AuditRow: {
             action: string;
             /** @description A usr_ or tok_ id, cli or system. */
@@ -1478,6 +1553,41 @@ export interface components {
             id?: string;
             /** @description The policy's file, at most 64 KiB. */
             yaml: string;
+        };
+        CheckProfileInputBody: {
+            /** @description Ids of groups of each of which there is a match. */
+            all_of: string[];
+            description: string;
+            /** @description Globs of detector ids. */
+            detectors: string[];
+            /** @description Globs of detector ids that are left out. */
+            except: string[];
+            /** @description Detectors that count as one kind. The first group that names a detector has it; a detector in none is a kind of its own. */
+            groups: components["schemas"]["ProfileGroup"][];
+            id: string;
+            /**
+             * Format: double
+             * @description Matches below are not counted.
+             */
+            min_confidence: number;
+            /**
+             * Format: int64
+             * @description Different values.
+             */
+            min_distinct: number;
+            /**
+             * Format: int64
+             * @description Different kinds: groups, and detectors that are in none.
+             */
+            min_kinds: number;
+            /** Format: int64 */
+            min_matches: number;
+            title: string;
+            /**
+             * Format: int64
+             * @description Bytes of one text in which all that is counted stands, at least 16; 0: anywhere in the unit.
+             */
+            within: number;
         };
         Connection: {
             /** @description The organisation behind the key. */
@@ -1754,6 +1864,41 @@ export interface components {
             reason?: string;
             /** @description The policy's file, at most 64 KiB. Its tests must pass. Its version becomes the next one where it is not higher. */
             yaml: string;
+        };
+        CreateProfileInputBody: {
+            /** @description Ids of groups of each of which there is a match. */
+            all_of: string[];
+            description: string;
+            /** @description Globs of detector ids. */
+            detectors: string[];
+            /** @description Globs of detector ids that are left out. */
+            except: string[];
+            /** @description Detectors that count as one kind. The first group that names a detector has it; a detector in none is a kind of its own. */
+            groups: components["schemas"]["ProfileGroup"][];
+            id: string;
+            /**
+             * Format: double
+             * @description Matches below are not counted.
+             */
+            min_confidence: number;
+            /**
+             * Format: int64
+             * @description Different values.
+             */
+            min_distinct: number;
+            /**
+             * Format: int64
+             * @description Different kinds: groups, and detectors that are in none.
+             */
+            min_kinds: number;
+            /** Format: int64 */
+            min_matches: number;
+            title: string;
+            /**
+             * Format: int64
+             * @description Bytes of one text in which all that is counted stands, at least 16; 0: anywhere in the unit.
+             */
+            within: number;
         };
         CreateTokenInputBody: {
             /** @description RFC 3339. Absent: in 90 days; null: never. */
@@ -2235,6 +2380,7 @@ export interface components {
             /** @enum {string} */
             status: "open" | "acknowledged" | "in_progress" | "resolved" | "accepted_risk" | "false_positive" | "closed";
             title: string;
+            why?: components["schemas"]["PolicyWhy"];
         };
         FindingDelivery: {
             created_at: string;
@@ -2337,6 +2483,7 @@ export interface components {
             occurred_at: string;
             resource: components["schemas"]["Ref"];
             validated: boolean;
+            why?: components["schemas"]["Why"];
         };
         Interval: {
             /** Format: date-time */
@@ -2493,6 +2640,16 @@ export interface components {
         };
         ListPolicyVersion: {
             items: components["schemas"]["PolicyVersion"][];
+            /** @description Empty on the last page. */
+            next_cursor: string;
+        };
+        ListProfile: {
+            items: components["schemas"]["Profile"][];
+            /** @description Empty on the last page. */
+            next_cursor: string;
+        };
+        ListProfileVersion: {
+            items: components["schemas"]["ProfileVersion"][];
             /** @description Empty on the last page. */
             next_cursor: string;
         };
@@ -2794,6 +2951,12 @@ export interface components {
             /** Format: int64 */
             version: number;
         };
+        PolicyWhy: {
+            asked: components["schemas"]["Asked"][];
+            expression?: string;
+            /** Format: int64 */
+            policy_version: number;
+        };
         PolicyWork: {
             /**
              * Format: int64
@@ -2885,6 +3048,88 @@ export interface components {
             title: string;
             /** @description Always about:blank: the code says which problem it is. */
             type: string;
+        };
+        Profile: {
+            /** @description Ids of groups of each of which there is a match. */
+            all_of: string[];
+            description: string;
+            /** @description Globs of detector ids. */
+            detectors: string[];
+            /** @description Globs of detector ids that are left out. */
+            except: string[];
+            /** @description Detectors that count as one kind. The first group that names a detector has it; a detector in none is a kind of its own. */
+            groups: components["schemas"]["ProfileGroup"][];
+            id: string;
+            /**
+             * Format: double
+             * @description Matches below are not counted.
+             */
+            min_confidence: number;
+            /**
+             * Format: int64
+             * @description Different values.
+             */
+            min_distinct: number;
+            /**
+             * Format: int64
+             * @description Different kinds: groups, and detectors that are in none.
+             */
+            min_kinds: number;
+            /** Format: int64 */
+            min_matches: number;
+            /**
+             * Format: int64
+             * @description How many detectors its globs name.
+             */
+            selected: number;
+            /**
+             * @description Comes with Outband; comes with Outband and was changed; was made here.
+             * @enum {string}
+             */
+            source: "built-in" | "changed" | "custom";
+            title: string;
+            /** @description Policies that ask for it, by id. */
+            used_by: string[];
+            /**
+             * Format: int64
+             * @description The newest that an author made, also one that removed it; 0: none. What expected_version is compared to.
+             */
+            version: number;
+            /**
+             * Format: int64
+             * @description Bytes of one text in which all that is counted stands, at least 16; 0: anywhere in the unit.
+             */
+            within: number;
+            /** @description The same as a file holds it. */
+            yaml: string;
+        };
+        ProfileCheck: {
+            /** @description None: it can be saved. */
+            problems: components["schemas"]["Field"][];
+            /**
+             * Format: int64
+             * @description How many detectors its globs name.
+             */
+            selected: number;
+            /** @description The same as a file holds it. */
+            yaml: string;
+        };
+        ProfileGroup: {
+            /** @description Globs of detector ids. */
+            detectors: string[];
+            id: string;
+        };
+        ProfileVersion: {
+            /** Format: date-time */
+            at: string;
+            /** @description Id of the user or token. */
+            by: string;
+            /** @description This version removed the profile, or brought the built-in one back. */
+            removed: boolean;
+            /** Format: int64 */
+            version: number;
+            /** @description Empty where it was removed. */
+            yaml: string;
         };
         Recipient: {
             id: string;
@@ -3224,6 +3469,12 @@ export interface components {
             title: string;
             unseen?: string;
         };
+        Summand: {
+            /** Format: double */
+            delta: number;
+            note: string;
+            step: string;
+        };
         System: {
             checks: {
                 [key: string]: components["schemas"]["Check"];
@@ -3366,6 +3617,45 @@ export interface components {
             /** @enum {string|null} */
             severity?: "critical" | "high" | "medium" | "low" | "info" | null;
         };
+        UpdateProfileInputBody: {
+            /** @description Ids of groups of each of which there is a match. */
+            all_of: string[];
+            description: string;
+            /** @description Globs of detector ids. */
+            detectors: string[];
+            /** @description Globs of detector ids that are left out. */
+            except: string[];
+            /**
+             * Format: int64
+             * @description The version that was changed; 0: the built-in profile, which no author has changed yet.
+             */
+            expected_version: number;
+            /** @description Detectors that count as one kind. The first group that names a detector has it; a detector in none is a kind of its own. */
+            groups: components["schemas"]["ProfileGroup"][];
+            /**
+             * Format: double
+             * @description Matches below are not counted.
+             */
+            min_confidence: number;
+            /**
+             * Format: int64
+             * @description Different values.
+             */
+            min_distinct: number;
+            /**
+             * Format: int64
+             * @description Different kinds: groups, and detectors that are in none.
+             */
+            min_kinds: number;
+            /** Format: int64 */
+            min_matches: number;
+            title: string;
+            /**
+             * Format: int64
+             * @description Bytes of one text in which all that is counted stands, at least 16; 0: anywhere in the unit.
+             */
+            within: number;
+        };
         UpdateUserInputBody: {
             /** @description true ends the user's sessions and links. */
             disabled?: boolean;
@@ -3403,6 +3693,13 @@ export interface components {
             token: string;
             /** @description The page that takes the link. It is shown this once. */
             url: string;
+        };
+        Why: {
+            also: string[];
+            checks: string[];
+            detector_version: string;
+            encoding: string[];
+            steps: components["schemas"]["Summand"][];
         };
         YieldsDetectorYield: {
             items: components["schemas"]["DetectorYield"][];
@@ -6077,6 +6374,235 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["YieldsPolicyYield"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-profiles": {
+        parameters: {
+            query?: {
+                /** @description The next_cursor of the page before. */
+                cursor?: string;
+                /** @description Items of one page. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListProfile"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "create-profile": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateProfileInputBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Profile"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-profile": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Profile"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "update-profile": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdateProfileInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Profile"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-profile": {
+        parameters: {
+            query: {
+                /** @description The version that is removed. */
+                expected_version: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-profile-versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListProfileVersion"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "check-profile": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CheckProfileInputBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProfileCheck"];
                 };
             };
             /** @description Error */

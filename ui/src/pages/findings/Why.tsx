@@ -1,13 +1,14 @@
-import { Anchor, Group, Stack, Text, Title } from '@mantine/core';
+import { Anchor, Group, Stack, Table, Text, Title } from '@mantine/core';
 import { Fragment } from 'react';
 
+import type { Schemas } from '../../api/client';
 import { SeverityBadge, Tag, words } from '../../parts/badges';
 import { ProblemAlert, Rows } from '../../parts/states';
 import { useNames, type Finding } from './data';
 import { Facts } from './Drawer';
 import classes from './drawer.module.css';
 import { safeHref, type Names } from './state';
-import { confidenceWord, contextWords, guideParts, lookedAt } from './wording';
+import { confidenceWord, contextWords, guideParts, lookedAt, signed } from './wording';
 
 /** Why tells why a finding was made: the policy, its condition, what matched, and what to do. */
 export function Why({ finding: f, names }: { finding: Finding; names: Names }) {
@@ -55,6 +56,7 @@ export function Why({ finding: f, names }: { finding: Finding; names: Names }) {
               </Text>
               <pre className={classes.code}>{policy.when}</pre>
             </div>
+            {f.why && f.why.asked.length > 0 && <Asked why={f.why} current={policy.version} />}
             <Links urls={policy.references} />
           </Stack>
         ) : (
@@ -93,6 +95,7 @@ export function Why({ finding: f, names }: { finding: Finding; names: Names }) {
                     {best > 0 && ` · ${confidenceWord(best).toLowerCase()} confidence (${best.toFixed(2)})`}
                     {d?.validator && ` · checked by ${d.validator}`}
                   </Text>
+                  <Confidence instances={its} />
                   <Links urls={d?.references ?? []} />
                 </article>
               );
@@ -115,6 +118,70 @@ export function Why({ finding: f, names }: { finding: Finding; names: Names }) {
       )}
     </>
   );
+}
+
+/** Asked is what the expression of the policy asked for when it made the finding, with the answers. */
+function Asked({ why, current }: { why: Schemas['PolicyWhy']; current: number }) {
+  return (
+    <div>
+      <Text size="sm" c="dimmed" mb={4}>
+        What it asked for, and the answers{why.policy_version !== current && ` (version ${why.policy_version})`}:
+      </Text>
+      <Table verticalSpacing={4} aria-label="What the policy asked for">
+        <Table.Tbody>
+          {why.asked.map((a) => (
+            <Table.Tr key={a.name}>
+              <Table.Td className="ob-break">
+                <code>{a.name}</code>
+              </Table.Td>
+              <Table.Td ta="right">{a.value}</Table.Td>
+            </Table.Tr>
+          ))}
+        </Table.Tbody>
+      </Table>
+    </div>
+  );
+}
+
+/** Confidence is how the confidence of the surest instance is made. */
+function Confidence({ instances }: { instances: Schemas['Instance'][] }) {
+  const best = instances.filter((i) => i.why).sort((a, b) => b.confidence - a.confidence)[0];
+  if (!best?.why) return null;
+  const { steps, checks, also, encoding, detector_version: version } = best.why;
+  return (
+    <>
+      <Table verticalSpacing={4} mt={6} aria-label="How the confidence is made">
+        <Table.Tbody>
+          {steps.map((s) => (
+            <Table.Tr key={s.step}>
+              <Table.Td>{words(s.step)}</Table.Td>
+              <Table.Td c="dimmed">{s.note}</Table.Td>
+              <Table.Td ta="right" className="ob-number">
+                {signed(s.delta)}
+              </Table.Td>
+            </Table.Tr>
+          ))}
+          <Table.Tr>
+            <Table.Td fw={600}>Confidence</Table.Td>
+            <Table.Td c="dimmed">{masked(best)}</Table.Td>
+            <Table.Td ta="right" fw={600} className="ob-number">
+              {best.confidence.toFixed(2)}
+            </Table.Td>
+          </Table.Tr>
+        </Table.Tbody>
+      </Table>
+      <Text size="sm" c="dimmed" mt={4} className="ob-break">
+        {checks.length > 0 && `Passed: ${checks.join(', ')}. `}
+        {encoding.length > 0 && `Read from text in ${encoding.map((code) => code.replace('_', '-')).join(', within it ')}. `}
+        {also.length > 0 && `In the same place, and less specific: ${also.join(', ')}. `}
+        Detector version <code>{version}</code>.
+      </Text>
+    </>
+  );
+}
+
+function masked(i: Schemas['Instance']): string {
+  return i.masked ? `of ${i.masked}` : '';
 }
 
 function Links({ urls }: { urls: string[] }) {

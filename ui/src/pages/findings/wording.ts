@@ -99,3 +99,8 @@ export function counted(n: number, noun: string): string {
 export function guideParts(guide: string): string[] {
   return guide.split('{resource.url}');
 }
+
+/** signed writes a summand of a confidence with its sign: +0.20, −0.35. */
+export function signed(delta: number): string {
+  return `${delta < 0 ? '−' : '+'}${Math.abs(delta).toFixed(2)}`;
+}

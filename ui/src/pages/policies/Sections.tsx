@@ -12,6 +12,7 @@ import classes from './rules.module.css';
 
 const ofPolicies = [
   ['/policies', 'All policies'],
+  ['/profiles', 'Profiles'],
   ['/policies/exceptions', 'Exceptions'],
   ['/policies/yield', 'Yield and cost'],
   ['/policies/test-data', 'Test data'],

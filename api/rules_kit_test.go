@@ -9,6 +9,7 @@ import (
 	"github.com/outband/outband/internal/store"
 	"github.com/outband/outband/internal/vault"
 	"github.com/outband/outband/workflows"
+	"github.com/outband/outband/workflows/authoring"
 )
 
 // detectors are those of a process that scans nothing, so that they need not compile.
@@ -55,4 +56,14 @@ func (k *kit) policies(ctx context.Context) ([]policy.Effective, error) {
 		out = append(out, e)
 	}
 	return out, nil
+}
+
+// author saves custom policies over the real built-in ones, with no file beside them.
+func (k *kit) author(db *store.DB) *authoring.Author {
+	k.t.Helper()
+	a, err := authoring.New(db, func() []string { return []string{"secret.example", "card.example"} }, func(ctx context.Context) ([]dlp.Profile, error) { return workflows.Profiles(ctx, db.Read()) }, nil)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	return a
 }
