@@ -29,15 +29,20 @@ export function Profiles() {
   const shown = list.data?.items.filter((p) => holds(text, p.title, p.id, p.description)) ?? [];
   const chosen = list.data?.items.find((p) => p.id === open);
   return (
-    <Page title="Profiles" about="A profile is a set of detectors with thresholds: what must stand in a text before it is a record about a person, a list of cards, and so on. Policies ask for profiles, and so does outband scan.">
-      <Sections of="policies" />
-      <Group>
-        <TextInput aria-label="Search profiles" placeholder="Search profiles" leftSection={<Icon name="search" size={16} />} value={text} onChange={(e) => setText(e.currentTarget.value)} w={280} />
-        {can('policies') && (
+    <Page
+      title="Profiles"
+      about="A profile is a set of detectors with thresholds: what must stand in a text before it is a record about a person, a list of cards, and so on. Policies ask for profiles, and so does outband scan."
+      actions={
+        can('policies') && (
           <Button leftSection={<Icon name="plus" size={16} />} onClick={() => setMaking(true)}>
             New profile
           </Button>
-        )}
+        )
+      }
+    >
+      <Sections of="policies" />
+      <Group>
+        <TextInput aria-label="Search profiles" placeholder="Search profiles" leftSection={<Icon name="search" size={16} />} value={text} onChange={(e) => setText(e.currentTarget.value)} w={280} />
       </Group>
       {list.error && <ProblemAlert error={list.error} onRetry={() => void list.refetch()} />}
       <section className="ob-surface" style={{ overflowX: 'auto' }}>
