@@ -164,30 +164,6 @@ func longest(re *syntax.Regexp) int {
 	return min(n, ceiling)
 }
 
-// shortestMatch returns the length of the shortest match in bytes.
-func shortestMatch(re *syntax.Regexp) (n int) {
-	switch re.Op {
-	case syntax.OpLiteral:
-		return len(re.Rune)
-	case syntax.OpCharClass, syntax.OpAnyChar, syntax.OpAnyCharNotNL:
-		return 1
-	case syntax.OpRepeat:
-		return re.Min * shortestMatch(re.Sub[0])
-	case syntax.OpPlus, syntax.OpCapture:
-		return shortestMatch(re.Sub[0])
-	case syntax.OpConcat:
-		for _, s := range re.Sub {
-			n += shortestMatch(s)
-		}
-	case syntax.OpAlternate:
-		n = shortestMatch(re.Sub[0])
-		for _, s := range re.Sub[1:] {
-			n = min(n, shortestMatch(s))
-		}
-	}
-	return n
-}
-
 // emptyValue reports whether the group value of an expression that parses can match nothing.
 func emptyValue(source string) bool {
 	tree, err := syntax.Parse(source, syntax.Perl)
@@ -196,7 +172,7 @@ func emptyValue(source string) bool {
 	}
 	var look func(re *syntax.Regexp) bool
 	look = func(re *syntax.Regexp) bool {
-		return re.Op == syntax.OpCapture && re.Name == "value" && shortestMatch(re) == 0 || slices.ContainsFunc(re.Sub, look)
+		return re.Op == syntax.OpCapture && re.Name == "value" && least(re) == 0 || slices.ContainsFunc(re.Sub, look)
 	}
 	return look(tree)
 }
