@@ -12,7 +12,7 @@ import (
 
 const (
 	worstText  = 128 << 10
-	worstSpeed = 5e6             // bytes in a second of one core; the probe wants twice as much, which leaves room for a busy machine
+	worstSpeed = 2.5e6           // bytes in a second of one core; the probe wants twice as much, which leaves room for a busy machine
 	worstLoad  = 2 * time.Second // to read and compile a hostile file, or to refuse it
 )
 

@@ -14,7 +14,7 @@ import (
 // worst for it.
 const (
 	probeText   = 64 << 10                    // bytes of each text
-	probeRate   = 10_000_000                  // bytes in a second of one core that it must manage
+	probeRate   = 5_000_000                   // bytes in a second of one core that it must manage
 	probeTime   = probeText * 1e9 / probeRate // nanoseconds
 	probeTries  = 5                           // the clock is coarse, and the garbage of others is collected meanwhile
 	probeBudget = 500 * time.Millisecond      // of the wall, when all else fails
