@@ -2,23 +2,49 @@ package dlp
 
 import (
 	"bytes"
+	"math"
 	"math/rand/v2"
 	"regexp/syntax"
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
 // Bounds of the probe. A custom detector shares a core with hundreds of others, so it may not need more than a fraction of it even for the text that is
-// worst for it.
+// worst for it. It is compared with a plain detector on the same machine: machines differ, and so do builds.
 const (
-	probeText   = 64 << 10                    // bytes of each text
-	probeRate   = 5_000_000                   // bytes in a second of one core that it must manage
-	probeTime   = probeText * 1e9 / probeRate // nanoseconds
-	probeTries  = 5                           // the clock is coarse, and the garbage of others is collected meanwhile
-	probeBudget = 500 * time.Millisecond      // of the wall, when all else fails
+	probeText   = 64 << 10        // bytes of each text
+	probeTimes  = 4               // how many times as long as the plain detector it may take
+	probeTries  = 5               // the clock is coarse, and the garbage of others is collected meanwhile
+	probeBudget = 5 * time.Second // of the wall, when all else fails
 )
+
+// plain is what other detectors are compared with: a word and six digits.
+var plain = Detector{ID: "custom.plain", Title: "Plain", Kind: KindPattern, Severity: "info", Pattern: "PLAIN-(?P<value>[0-9]{6})", Confidence: 0.6}
+
+// plainTime is how long plain takes for the text that is the worst for it.
+var plainTime = sync.OnceValues(func() (worstTime time.Duration, err error) {
+	e, err := New([]Detector{plain}, DefaultConfiguration())
+	if err != nil {
+		return 0, err
+	}
+	runtime.LockOSThread() // Its time is counted.
+	defer runtime.UnlockOSThread()
+	for _, text := range worst(e.rules[0].Detector, probeText) {
+		best := time.Duration(math.MaxInt64)
+		for range probeTries {
+			start := threadTime()
+			if _, err := e.Scan(text, Keys{}); err != nil {
+				return 0, err
+			}
+			best = min(best, threadTime()-start)
+		}
+		worstTime = max(worstTime, best)
+	}
+	return worstTime, nil
+})
 
 // Cost is what a detector costs.
 type Cost struct {
@@ -28,7 +54,7 @@ type Cost struct {
 }
 
 // Cost measures a detector that compiles, on texts that are made to be the worst for it: what a pattern costs in the end shows only when it runs. One that is
-// too slow for one of them is refused with a *LintError. It takes some milliseconds.
+// too slow for one of them is refused with a *LintError. It takes some tens of milliseconds.
 func (s Stock) Cost(d Detector) (Cost, error) {
 	d.Optional, d.builtin = false, false
 	cfg := DefaultConfiguration()
@@ -44,12 +70,17 @@ func (s Stock) Cost(d Detector) (Cost, error) {
 			c.Steps = max(c.Steps, p.steps)
 		}
 	}
+	limit, err := plainTime()
+	if err != nil {
+		return c, err
+	}
+	limit *= probeTimes
 	runtime.LockOSThread() // Its time is counted.
 	defer runtime.UnlockOSThread()
 	for _, text := range worst(e.rules[0].Detector, probeText) {
-		took, ok := e.quick(text)
+		took, ok := e.quick(text, limit)
 		if !ok {
-			return c, d.fail(d.body(), 0, "too slow: there are texts of which it scans less than %d MB in a second; make the keyword longer, and the repetitions and lists shorter", probeRate/1_000_000)
+			return c, d.fail(d.body(), 0, "too slow: there are texts that take it more than %d times as long as the plainest pattern; make the keyword longer, and the repetitions and lists shorter", probeTimes)
 		}
 		if rate := float64(len(text)) / 1e6 / max(took.Seconds(), 1e-9); c.Rate == 0 || rate < c.Rate {
 			c.Rate = rate
@@ -58,17 +89,17 @@ func (s Stock) Cost(d Detector) (Cost, error) {
 	return c, nil
 }
 
-// quick reports whether the text is scanned in time, in one of some tries, and how long that took.
-func (e *Engine) quick(text []byte) (time.Duration, bool) {
+// quick reports whether the text is scanned within limit, in one of some tries, and how long that took.
+func (e *Engine) quick(text []byte, limit time.Duration) (time.Duration, bool) {
 	for range probeTries {
 		start := threadTime()
 		_, err := e.Scan(text, Keys{})
 		took := threadTime() - start
-		if err == nil && took <= probeTime {
+		if err == nil && took <= limit {
 			return took, true
 		}
-		if took > 4*probeTime {
-			return took, false
+		if took > 4*limit {
+			break
 		}
 	}
 	return 0, false
