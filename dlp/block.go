@@ -86,6 +86,7 @@ type state struct {
 	kept          []int        // matches kept so far, by rule
 	forms         [][]codeLine // lines of code, by rule of engine.codes
 	runs          []charRun    // by rule
+	judged        []judged     // by rule
 	lookouts      []lookout    // by rule.slot
 	blocks        int          // number of the block, counted over all scans
 	deadline      time.Time
@@ -113,7 +114,7 @@ type found struct {
 func newState(e *Engine) *state {
 	n := len(e.rules)
 	s := &state{
-		engine: e, kept: make([]int, n), tried: make([]int64, n), runs: make([]charRun, n), lookouts: make([]lookout, e.slots),
+		engine: e, kept: make([]int, n), tried: make([]int64, n), runs: make([]charRun, n), judged: make([]judged, n), lookouts: make([]lookout, e.slots),
 		forms: make([][]codeLine, len(e.codes)),
 	}
 	s.nested.root, s.nested.kept = s, make([]int, n)
