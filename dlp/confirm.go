@@ -87,7 +87,6 @@ func (s *state) runEnd(r *rule, from, limit int) (end int, crowded bool) {
 }
 
 func (s *state) pattern(r *rule, from, to int) {
-	const slack = 4 // one character, so that \b sees its neighbour
 	if r.before != nil && (from == 0 || !r.before[s.text[from-1]]) {
 		return
 	}
@@ -95,15 +94,53 @@ func (s *state) pattern(r *rule, from, to int) {
 		if !r.first[s.text[start]] || r.group == 0 && start > 0 && isWord(s.text[start-1]) && isWord(s.text[start]) {
 			continue // The second is what bounded would say of the match, before the expression runs.
 		}
-		window := s.text[start:min(len(s.text), start+r.longest+slack)]
-		if r.ahead != nil && !s.ahead(r, start, start+len(window)) {
-			continue
-		}
-		if m := r.pattern().FindSubmatchIndex(window); m != nil && start+m[1] >= to {
+		if m := s.expression(r, start, to); m != nil {
 			s.addPattern(r, start, m)
 			return
 		}
 	}
+}
+
+// attempts are the places where the expression of a rule ran last, and where the matches there ended; 0: there was none. Several keywords have a place in
+// their reach, for the beginning of a match is that of another, too.
+type attempts struct {
+	block int
+	n     int // the next is put at n modulo the size
+	last  [8]span
+}
+
+// expression runs the expression of the rule at start, and returns the groups of a match that ends at to or behind it; nil: there is none.
+func (s *state) expression(r *rule, start, to int) []int {
+	const slack = 4 // one character, so that \b sees its neighbour
+	var done *attempts
+	if r.most > r.least {
+		done = &s.attempts[r.wanders]
+		if done.block != s.blocks {
+			*done = attempts{block: s.blocks}
+		}
+		for i := range done.last[:min(done.n, len(done.last))] {
+			if a := &done.last[i]; a.start == start && a.end < to {
+				return nil
+			}
+		}
+	}
+	window := s.text[start:min(len(s.text), start+r.longest+slack)]
+	var m []int
+	if r.ahead == nil || s.ahead(r, start, start+len(window)) {
+		m = r.pattern().FindSubmatchIndex(window)
+	}
+	end := 0
+	if m != nil {
+		end = start + m[1]
+	}
+	if done != nil {
+		done.last[done.n%len(done.last)] = span{start, end}
+		done.n++
+	}
+	if end < to {
+		return nil
+	}
+	return m
 }
 
 func (s *state) addPattern(r *rule, base int, m []int) {

@@ -33,6 +33,7 @@ type rule struct {
 	group                         int // the submatch that is the value
 	longest                       int
 	least, most                   int      // bytes of a match before the keyword
+	wanders                       int      // place in state.attempts, when they are not the same
 	first                         *charset // what a match begins with
 	ahead                         finder   // what every match holds; nil: nothing like that
 	aheadSize                     int      // of the longest that it finds, bytes
