@@ -28,8 +28,8 @@ type rule struct {
 	Detector
 	index                         int
 	set                           *charset
-	value                         func() *regexp.Regexp // whole value of a token or assignment
-	pattern                       func() *regexp.Regexp
+	value                         *matcher // whole value of a token or assignment; nil: any
+	pattern                       *matcher
 	group                         int // the submatch that is the value
 	longest                       int
 	least, most                   int      // bytes of a match before the keyword
