@@ -292,8 +292,8 @@ func scanPostcode(s *state, r *rule, from, to int) {
 			continue
 		}
 		n++
-		if m := r.pattern().FindIndex(t[at:min(len(t), to+behind)]); m != nil && at+m[1] >= to && s.bounded(at, at+m[1]) {
-			s.add(candidate{rule: r, start: at, end: at + m[1], confidence: r.Confidence})
+		if end, _ := r.pattern.find(t[at:min(len(t), to+behind)]); at+end >= to && s.bounded(at, at+end) {
+			s.add(candidate{rule: r, start: at, end: at + end, confidence: r.Confidence})
 			return
 		}
 	}

@@ -86,7 +86,9 @@ type state struct {
 	kept          []int        // matches kept so far, by rule
 	forms         [][]codeLine // lines of code, by rule of engine.codes
 	runs          []charRun    // by rule
+	judged        []judged     // by rule
 	lookouts      []lookout    // by rule.slot
+	attempts      []attempts   // by rule.wanders
 	blocks        int          // number of the block, counted over all scans
 	deadline      time.Time
 	steps         int
@@ -113,8 +115,8 @@ type found struct {
 func newState(e *Engine) *state {
 	n := len(e.rules)
 	s := &state{
-		engine: e, kept: make([]int, n), tried: make([]int64, n), runs: make([]charRun, n), lookouts: make([]lookout, e.slots),
-		forms: make([][]codeLine, len(e.codes)),
+		engine: e, kept: make([]int, n), tried: make([]int64, n), runs: make([]charRun, n), judged: make([]judged, n), lookouts: make([]lookout, e.slots),
+		attempts: make([]attempts, e.wander), forms: make([][]codeLine, len(e.codes)),
 	}
 	s.nested.root, s.nested.kept = s, make([]int, n)
 	return s

@@ -49,7 +49,7 @@ func (s *state) token(r *rule, from, to int) {
 	if end-to < r.Length.Min || end-to > r.Length.Max || end < len(s.text) && isWord(s.text[end]) {
 		return
 	}
-	if r.value != nil && !r.value().Match(s.text[to:end]) {
+	if r.value != nil && !r.value.matches(s.text[to:end]) {
 		return
 	}
 	s.add(candidate{rule: r, start: from, end: end, confidence: r.Confidence})
@@ -87,7 +87,6 @@ func (s *state) runEnd(r *rule, from, limit int) (end int, crowded bool) {
 }
 
 func (s *state) pattern(r *rule, from, to int) {
-	const slack = 4 // one character, so that \b sees its neighbour
 	if r.before != nil && (from == 0 || !r.before[s.text[from-1]]) {
 		return
 	}
@@ -95,28 +94,51 @@ func (s *state) pattern(r *rule, from, to int) {
 		if !r.first[s.text[start]] || r.group == 0 && start > 0 && isWord(s.text[start-1]) && isWord(s.text[start]) {
 			continue // The second is what bounded would say of the match, before the expression runs.
 		}
-		window := s.text[start:min(len(s.text), start+r.longest+slack)]
-		if r.ahead != nil && !s.ahead(r, start, start+len(window)) {
-			continue
-		}
-		if m := r.pattern().FindSubmatchIndex(window); m != nil && start+m[1] >= to {
-			s.addPattern(r, start, m)
+		if value, ok := s.expression(r, start, to); ok {
+			if r.whole != nil {
+				r = r.whole
+			}
+			if s.bounded(value.start, value.end) {
+				s.add(candidate{rule: r, start: value.start, end: value.end, confidence: r.Confidence})
+			}
 			return
 		}
 	}
 }
 
-func (s *state) addPattern(r *rule, base int, m []int) {
-	g := 2 * r.group
-	if m[g] < 0 {
-		g = 0 // This alternative has no group: all of it is the value.
+// attempts are the places where the expression of a rule ran last, and where the matches there ended; where they began: there was none. Several keywords have a place in
+// their reach, for the beginning of a match is that of another, too.
+type attempts struct {
+	block int
+	n     int // the next is put at n modulo the size
+	last  [8]span
+}
+
+// expression runs the expression of the rule at start, and returns the value of a match that ends at to or behind it.
+func (s *state) expression(r *rule, start, to int) (value span, ok bool) {
+	const slack = 4 // one character, so that \b sees its neighbour
+	var done *attempts
+	if r.most > r.least {
+		done = &s.attempts[r.wanders]
+		if done.block != s.blocks {
+			*done = attempts{block: s.blocks}
+		}
+		for i := range done.last[:min(done.n, len(done.last))] {
+			if a := &done.last[i]; a.start == start && a.end < to {
+				return span{}, false
+			}
+		}
 	}
-	if r.whole != nil {
-		r = r.whole
+	window := s.text[start:min(len(s.text), start+r.longest+slack)]
+	end := 0
+	if r.ahead == nil || s.ahead(r, start, start+len(window)) {
+		end, value = r.pattern.find(window)
 	}
-	if start, end := base+m[g], base+m[g+1]; s.bounded(start, end) {
-		s.add(candidate{rule: r, start: start, end: end, confidence: r.Confidence})
+	if done != nil {
+		done.last[done.n%len(done.last)] = span{start, start + end}
+		done.n++
 	}
+	return span{start + value.start, start + value.end}, end > 0 && start+end >= to
 }
 
 // assignment reads name, operator and value behind a keyword.
@@ -386,7 +408,7 @@ func (s *state) value(r *rule, i int) bool {
 	if quote != 0 && end < len(s.text) && s.text[end] != quote && s.text[end] != '\\' || quote == 0 && end < len(s.text) && isWord(s.text[end]) {
 		return false
 	}
-	if r.value != nil && !r.value().Match(s.text[i:end]) {
+	if r.value != nil && !r.value.matches(s.text[i:end]) {
 		return false
 	}
 	s.add(candidate{rule: r, start: i, end: end, confidence: r.Confidence})
@@ -411,7 +433,7 @@ func (s *state) loose(r *rule, from int) {
 			end++
 		}
 		n := end - i
-		if n >= r.Length.Min && n <= r.Length.Max && s.bounded(i, end) && (r.value == nil || r.value().Match(s.text[i:end])) {
+		if n >= r.Length.Min && n <= r.Length.Max && s.bounded(i, end) && (r.value == nil || r.value.matches(s.text[i:end])) {
 			s.add(candidate{rule: r, start: i, end: end, confidence: r.Confidence - 0.1})
 			return
 		}

@@ -45,6 +45,7 @@ type Engine struct {
 	cfg     Configuration
 	rules   []*rule
 	slots   int // rules and their parts
+	wander  int // those of them whose keyword is not at a fixed place of a match
 	byID    map[string]*rule
 	filter  *prefilter
 	numbers numberIndex
@@ -102,6 +103,10 @@ func New(detectors []Detector, cfg Configuration) (*Engine, error) {
 		for _, x := range append([]*rule{r}, r.parts...) {
 			x.slot = e.slots
 			e.slots++
+			if x.most > x.least {
+				x.wanders = e.wander
+				e.wander++
+			}
 		}
 		e.byID[d.ID] = r
 		e.rules = append(e.rules, r)

@@ -28,11 +28,12 @@ type rule struct {
 	Detector
 	index                         int
 	set                           *charset
-	value                         func() *regexp.Regexp // whole value of a token or assignment
-	pattern                       func() *regexp.Regexp
+	value                         *matcher // whole value of a token or assignment; nil: any
+	pattern                       *matcher
 	group                         int // the submatch that is the value
 	longest                       int
 	least, most                   int      // bytes of a match before the keyword
+	wanders                       int      // place in state.attempts, when they are not the same
 	first                         *charset // what a match begins with
 	ahead                         finder   // what every match holds; nil: nothing like that
 	aheadSize                     int      // of the longest that it finds, bytes

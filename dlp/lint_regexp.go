@@ -28,11 +28,11 @@ type expression struct {
 // compile makes the expression that can run, when it is first used: most detectors of an engine never see their keyword. What analyse let pass compiles.
 func (x expression) compile() func() *regexp.Regexp { return lazily(x.source) }
 
-// anchored makes the expression that matches at the start only.
-func (x expression) anchored() func() *regexp.Regexp { return lazily(`\A(?:` + x.source + `)`) }
+// anchored makes what matches at the start only.
+func (x expression) anchored() *matcher { return newMatcher(x.source, x.value, false) }
 
-// whole makes the expression that matches nothing but a whole text.
-func (x expression) whole() func() *regexp.Regexp { return lazily(`\A(?:` + x.source + `)\z`) }
+// whole makes what matches nothing but a whole text.
+func (x expression) whole() *matcher { return newMatcher(x.source, 0, true) }
 
 func lazily(source string) func() *regexp.Regexp {
 	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(source) })

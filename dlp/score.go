@@ -15,7 +15,14 @@ const (
 	filler         = 0.15          // the most that a value with a filler word is worth
 )
 
-// add scores a confirmed candidate and keeps it. The validator speaks first: most candidates end there, without an allocation.
+// judged is the last candidate of a rule and what became of it: several keywords of a name lead to one value.
+type judged struct {
+	block, start, end int
+	confidence        float64 // as it was confirmed
+	kept              int     // its place in state.cands, plus one; 0: it was dropped
+}
+
+// add scores a confirmed candidate and keeps it.
 func (s *state) add(c candidate) {
 	if s.overdue() {
 		return
@@ -25,12 +32,28 @@ func (s *state) add(c candidate) {
 		s.touched = append(s.touched, r.index)
 	}
 	s.tried[r.index]++
+	last := &s.judged[r.index]
+	if last.block == s.blocks && last.start == c.start && last.end == c.end && last.confidence == c.confidence && c.raw == nil {
+		if last.kept > 0 {
+			s.cands = append(s.cands, s.cands[last.kept-1])
+		}
+		return
+	}
+	*last = judged{block: s.blocks, start: c.start, end: c.end, confidence: c.confidence}
+	if kept := len(s.cands); s.score(c) {
+		last.kept = kept + 1
+	}
+}
+
+// score keeps a candidate that is worth it. The validator speaks first: most candidates end there, without an allocation.
+func (s *state) score(c candidate) bool {
+	r := c.rule
 	v := s.text[c.start:c.end]
 	c.base = c.confidence
 	if r.validator.Check != nil {
 		switch r.validator.Check(v) {
 		case validate.Reject:
-			return
+			return false
 		case validate.Pass:
 			c.validated = !r.validator.Soft
 			c.confidence += r.validator.Weight
@@ -39,10 +62,10 @@ func (s *state) add(c candidate) {
 		}
 	}
 	if r.Entropy > 0 && validate.Entropy(v) < r.Entropy {
-		return
+		return false
 	}
 	if !s.weigh(&c) {
-		return
+		return false
 	}
 	if slices.ContainsFunc(r.Weak, func(w string) bool { return indexFold(v, w) >= 0 }) {
 		c.confidence -= weakWeight
@@ -55,10 +78,11 @@ func (s *state) add(c candidate) {
 		c.confidence = min(c.confidence, example)
 	}
 	if c.confidence < floor {
-		return
+		return false
 	}
 	c.confidence = min(c.confidence, 0.99)
 	s.cands = append(s.cands, c)
+	return true
 }
 
 // secret reports whether values of the rule are drawn at random, so that words within them mean something. A copy of a built-in detector says it by its id too.

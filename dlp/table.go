@@ -187,7 +187,7 @@ func (s *state) cellValue(r *rule, from, to int) {
 			return
 		}
 	}
-	if r.value == nil || r.value().Match(t[from:to]) {
+	if r.value == nil || r.value.matches(t[from:to]) {
 		s.add(candidate{rule: r, start: from, end: to, confidence: r.Confidence})
 	}
 }

@@ -2,6 +2,7 @@ package validate
 
 import (
 	"bytes"
+	"math/bits"
 	"unicode"
 
 	"golang.org/x/crypto/sha3"
@@ -9,21 +10,52 @@ import (
 
 // decode58 decodes b into out, which it fills from the end; false when a character is none or the number is too large.
 func decode58(b []byte, alphabet string, out []byte) bool {
-	for _, c := range b {
-		carry := bytes.IndexByte([]byte(alphabet), c)
-		if carry < 0 {
-			return false
+	digits := &base58Digits
+	if alphabet == rippleBase58 {
+		digits = &rippleDigits
+	}
+	var words [(maxBase58 + 7) / 8]uint64 // of the number, the lowest first
+	used, size := 0, (len(out)+7)/8
+	for len(b) > 0 {
+		carry, scale := uint64(0), uint64(1)
+		n := min(10, len(b)) // 58 to the power of ten still fits.
+		for _, c := range b[:n] {
+			d := digits[c]
+			if d == 0 {
+				return false
+			}
+			carry = carry*58 + uint64(d-1)
+			scale *= 58
 		}
-		for i := len(out) - 1; i >= 0; i-- {
-			carry += 58 * int(out[i])
-			out[i] = byte(carry)
-			carry >>= 8
+		b = b[n:]
+		for i := range words[:used] {
+			high, low := bits.Mul64(words[i], scale)
+			sum, over := bits.Add64(low, carry, 0)
+			words[i], carry = sum, high+over
 		}
 		if carry != 0 {
-			return false
+			if used == size {
+				return false
+			}
+			words[used] = carry
+			used++
 		}
 	}
-	return true
+	for i := range out {
+		out[len(out)-1-i] = byte(words[i/8] >> (8 * (i % 8)))
+	}
+	spare := len(out) % 8
+	return spare == 0 || words[size-1]>>(8*spare) == 0
+}
+
+// base58Digits and rippleDigits are the values of the characters of the alphabets, plus one; 0: not one of them.
+var base58Digits, rippleDigits = digitsOf(base58), digitsOf(rippleBase58)
+
+func digitsOf(alphabet string) (digits [256]byte) {
+	for i, c := range []byte(alphabet) {
+		digits[c] = byte(i + 1)
+	}
+	return digits
 }
 
 // check58 decodes an address of base58check and returns its version; false when the checksum of two rounds of SHA-256 is another.
