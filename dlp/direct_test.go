@@ -61,3 +61,40 @@ func matchers(r *rule) (all []*matcher) {
 	}
 	return all
 }
+
+// The steps of an expression that nobody thought of find what the regexp package finds.
+func FuzzDirect(f *testing.F) {
+	detectors, err := Builtin()
+	if err != nil {
+		f.Fatal(err)
+	}
+	rng := rand.New(rand.NewPCG(1, 2))
+	for i, d := range detectors {
+		if d.Pattern == "" || i%4 > 0 {
+			continue
+		}
+		for _, v := range d.values(rng) {
+			f.Add(d.Pattern, []byte(v))
+		}
+	}
+	f.Fuzz(func(t *testing.T, pattern string, text []byte) {
+		if len(pattern) > 200 || len(text) > 1000 {
+			return
+		}
+		r := &rule{Detector: Detector{ID: "custom.fuzz", Kind: KindPattern, Pattern: pattern}}
+		if err := r.compilePattern(); err != nil {
+			return
+		}
+		for _, m := range matchers(r) {
+			if m.direct() == nil {
+				continue
+			}
+			slow := *m
+			slow.direct = func() *direct { return nil }
+			end, value := m.find(text)
+			if wantEnd, wantValue := slow.find(text); end != wantEnd || value != wantValue {
+				t.Fatalf("%s in %q: %d %v, want %d %v", m.source, text, end, value, wantEnd, wantValue)
+			}
+		}
+	})
+}
