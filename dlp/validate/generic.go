@@ -10,16 +10,26 @@ func Entropy(b []byte) float64 {
 	if len(b) == 0 {
 		return 0
 	}
-	var n [256]int
+	var n [256]int32
 	for _, c := range b {
 		n[c]++
 	}
+	var terms [16]float64 // of the counts that are common, once each
 	h := 0.0
 	for _, c := range n {
-		if c > 0 {
-			p := float64(c) / float64(len(b))
-			h -= p * math.Log2(p)
+		if c == 0 {
+			continue
 		}
+		if int(c) < len(terms) && terms[c] != 0 {
+			h -= terms[c]
+			continue
+		}
+		p := float64(c) / float64(len(b))
+		term := p * math.Log2(p)
+		if int(c) < len(terms) {
+			terms[c] = term
+		}
+		h -= term
 	}
 	return h
 }
