@@ -15,6 +15,8 @@ type shape struct {
 	plain      bool // digits and nothing else: a run of just that length has the form
 	even       int  // length of the groups when all are equal and few: more of them before or behind make another number
 	confidence float64
+	care       uint32 // the bytes behind lead of which it is known whether they are digits
+	digits     uint32 // those of them that are
 }
 
 type numberRef struct {
@@ -153,6 +155,14 @@ func (r *rule) compileShapes() error {
 			return r.fail("shapes", 0, "shape %d has an X just before its first digit or behind 40 characters", i+1)
 		}
 		c.plain, c.even = group(c.form) == len(c.form), even(c.form)
+		for n, f := range []byte(c.form[c.lead:min(len(c.form), c.lead+32)]) {
+			if f != 'X' {
+				c.care |= 1 << n
+			}
+			if f == '#' || isDigit(f) {
+				c.digits |= 1 << n
+			}
+		}
 		r.shapes = append(r.shapes, c)
 		r.longest = max(r.longest, len(c.form))
 	}
@@ -194,8 +204,17 @@ func (s *state) digits() {
 
 // numbers looks for the numbers of a list whose first run of digits is [i, end); glued: a word goes on into it.
 func (s *state) numbers(l *numberList, i, end int, glued bool) {
+	digits := uint32(0) // where those of the next bytes are: most shapes fail by it
+	if len(l.shapes) > 0 {
+		for n, c := range s.text[i:min(len(s.text), i+32)] {
+			if isDigit(c) {
+				digits |= 1 << n
+			}
+		}
+	}
 	for k := range l.shapes {
-		if ref := &l.shapes[k]; (!glued || ref.shape.lead > 0) && s.number(ref, i) && s.over {
+		ref := &l.shapes[k]
+		if digits&ref.shape.care == ref.shape.digits && (!glued || ref.shape.lead > 0) && s.number(ref, i) && s.over {
 			return
 		}
 	}
