@@ -1,6 +1,7 @@
 package dlp
 
 import (
+	"encoding/binary"
 	"math/bits"
 	"slices"
 	"strings"
@@ -204,13 +205,9 @@ func (s *state) digits() {
 
 // numbers looks for the numbers of a list whose first run of digits is [i, end); glued: a word goes on into it.
 func (s *state) numbers(l *numberList, i, end int, glued bool) {
-	digits := uint32(0) // where those of the next bytes are: most shapes fail by it
+	digits := uint32(0) // most shapes fail by them
 	if len(l.shapes) > 0 {
-		for n, c := range s.text[i:min(len(s.text), i+32)] {
-			if isDigit(c) {
-				digits |= 1 << n
-			}
-		}
+		digits = digitsIn(s.text[i:])
 	}
 	for k := range l.shapes {
 		ref := &l.shapes[k]
@@ -232,6 +229,22 @@ func (s *state) numbers(l *numberList, i, end int, glued bool) {
 		}
 	}
 	s.current = nil
+}
+
+// digitsIn sets the bit of each of the first 32 bytes of b that is a digit.
+func digitsIn(b []byte) (digits uint32) {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	if len(b) < 32 {
+		var end [32]byte
+		copy(end[:], b)
+		b = end[:]
+	}
+	for n := 0; n < 32; n += 8 {
+		x := binary.LittleEndian.Uint64(b[n:]) ^ ones*'0'
+		is := ^(x&^tops + ones*(0x80-10)) &^ x & tops
+		digits |= uint32(is>>7*0x0102040810204080>>56) << n // The factor brings the bits of eight bytes together.
+	}
+	return digits
 }
 
 // nearAny reports whether a word that a number of the list needs may stand near [i, end) or in the header of the table.
