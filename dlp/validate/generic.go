@@ -67,7 +67,7 @@ func fillerWord(low, b []byte) bool {
 		}
 		for _, f := range fillers {
 			end := i + len(f)
-			if end > len(low) || string(low[i:end]) != f {
+			if low[i] != f[0] || end > len(low) || string(low[i:end]) != f {
 				continue
 			}
 			if len(f) > 4 || !letter(f[0]) || f[0] == 'x' || wordAt(b, i, end) || len(b) < randomLength || Entropy(b) < randomEntropy {
