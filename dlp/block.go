@@ -174,7 +174,8 @@ func (s *state) block(buf []byte, base, own, end, skip int, enc view.Encoding, l
 	if base == 0 && own == 0 {
 		s.readHeader()
 	}
-	s.cands, s.near = s.cands[:0], nearby{}
+	s.cands = s.cands[:0]
+	s.near.forget()
 	s.engine.filter.find(s)
 	s.digits()
 	s.ats()

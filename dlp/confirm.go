@@ -1,6 +1,7 @@
 package dlp
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math/bits"
 )
@@ -91,6 +92,13 @@ func (s *state) pattern(r *rule, from, to int) {
 		return
 	}
 	for start := max(0, from-r.most); start <= from-r.least; start++ {
+		if r.most > r.least && r.lead != 0 {
+			n := bytes.IndexByte(s.text[start:from-r.least+1], r.lead)
+			if n < 0 {
+				return
+			}
+			start += n
+		}
 		if !r.first[s.text[start]] || r.group == 0 && start > 0 && isWord(s.text[start-1]) && isWord(s.text[start]) {
 			continue // The second is what bounded would say of the match, before the expression runs.
 		}

@@ -8,11 +8,62 @@ import (
 // around is room for the text on both sides of a candidate and the blanks put into it.
 type around [4*contextRadius + 4]byte
 
+// foldedBytes is how much of the text is kept as it was made for the last surroundings: those of neighbours overlap.
+const foldedBytes = 512
+
 // nearby holds the surroundings of the last candidate: several rules look at the same digits.
 type nearby struct {
 	start, end, size int
 	text             around
 	starts           starts
+
+	from, to int                     // the part of the text that is folded
+	at       [foldedBytes]uint16     // where its bytes stand in folded
+	folded   [2 * foldedBytes]byte   // see words
+	length   int                     // of folded
+	heads    [2 * foldedBytes]uint16 // startOf the words that begin at a byte of folded, noStart elsewhere
+	known    int                     // of heads
+}
+
+// forget makes it those of no candidate, of another text.
+func (n *nearby) forget() { n.size, n.from, n.to, n.length, n.known = 0, 0, 0, 0, 0 }
+
+// fold makes text[from:to] a part of what is folded.
+func (n *nearby) fold(text []byte, from, to int) {
+	if from < n.from || from > n.to+contextRadius || to-n.from > foldedBytes {
+		n.from, n.to, n.length, n.known = from, from, 0, 0
+	}
+	for ; n.to < to; n.to++ {
+		b := text[n.to]
+		if b-'A' < 26 && n.to > n.from && text[n.to-1]-'a' < 26 {
+			n.folded[n.length] = ' '
+			n.length++
+		}
+		n.at[n.to-n.from] = uint16(n.length)
+		n.folded[n.length] = wordFold[b]
+		n.length++
+	}
+	for ; n.known+2 < n.length; n.known++ { // A hash is that of three bytes.
+		n.heads[n.known] = noStart
+		if wordAt(n.folded[:], n.known) {
+			n.heads[n.known] = startOf(n.folded[n.known:n.length])
+		}
+	}
+}
+
+// add appends text[from:to] as it is folded. The words at its edges are cut: of those that begin with its first byte and its last two, nothing is noted.
+func (n *nearby) add(text []byte, from, to int) {
+	if from == to {
+		return
+	}
+	n.fold(text, from, to)
+	a, b := int(n.at[from-n.from]), int(n.at[to-1-n.from])+1
+	n.size += copy(n.text[n.size:], n.folded[a:b])
+	for i := a + 1; i < b-2; i++ {
+		if h := n.heads[i]; h != noStart {
+			n.starts.put(h)
+		}
+	}
 }
 
 // starts says which words may begin in a text, by a hash of their first three letters.
@@ -20,6 +71,9 @@ type starts [1 << 12 / 64]uint64
 
 // anyStart stands for a word that does not begin with a letter: starts knows nothing about it.
 const anyStart = 1 << 12
+
+// noStart stands for no word.
+const noStart = anyStart + 1
 
 // startOf is the hash of the first three letters of a word; what is no letter in ASCII counts as the end of it.
 func startOf(b []byte) uint16 {
@@ -36,19 +90,41 @@ func startOf(b []byte) uint16 {
 	return uint16(x * 0x9e3779b1 >> 20)
 }
 
+// startBytes tells the letters in lower case, and what characters beyond ASCII begin with.
+var startBytes = func() (kinds [256]byte) {
+	for c := range kinds {
+		switch {
+		case c >= 'a' && c <= 'z':
+			kinds[c] = startLetter
+		case c >= 0xc0:
+			kinds[c] = startWide
+		}
+	}
+	return kinds
+}()
+
+const (
+	startLetter = iota + 1
+	startWide
+)
+
+// wordAt reports whether a word may begin at text[i], which is in lower case.
+func wordAt(text []byte, i int) bool {
+	kind := startBytes[text[i]]
+	return kind != 0 && (i == 0 || startBytes[text[i-1]] != startLetter)
+}
+
 // read notes the words that begin in a text in lower case.
 func (x *starts) read(text []byte) {
 	clear(x[:])
-	letter := false
-	for i, c := range text {
-		before := letter
-		letter = c-'a' < 26
-		if !before && (letter || c >= utf8.RuneSelf) {
-			h := startOf(text[i:])
-			x[h/64] |= 1 << (h & 63)
+	for i := range text {
+		if wordAt(text, i) {
+			x.put(startOf(text[i:]))
 		}
 	}
 }
+
+func (x *starts) put(h uint16) { x[h/64&(anyStart/64-1)] |= 1 << (h & 63) }
 
 // has reports whether a word with this hash may be in the text.
 func (x *starts) has(h uint16) bool { return h == anyStart || x[h/64&(anyStart/64-1)]>>(h&63)&1 != 0 }
@@ -58,32 +134,41 @@ func (x *starts) has(h uint16) bool { return h == anyStart || x[h/64&(anyStart/6
 func (s *state) surroundings(start, end int) []byte {
 	n := &s.near
 	if n.size == 0 || n.start != start || n.end != end {
-		out := words(n.text[:0], s.text[max(0, start-contextRadius):start])
-		out = append(out, '\n')
-		out = words(out, s.text[end:min(len(s.text), end+contextRadius)])
-		n.start, n.end, n.size = start, end, len(out)
-		n.starts.read(out)
+		n.start, n.end, n.size = start, end, 0
+		clear(n.starts[:])
+		n.add(s.text, max(0, start-contextRadius), start)
+		middle := n.size
+		n.text[middle] = '\n'
+		n.size++
+		n.add(s.text, end, min(len(s.text), end+contextRadius))
+		text := n.text[:n.size]
+		for _, i := range [6]int{0, middle - 2, middle - 1, middle + 1, n.size - 2, n.size - 1} {
+			if i >= 0 && i < n.size && wordAt(text, i) {
+				n.starts.put(startOf(text[i:]))
+			}
+		}
 	}
 	return n.text[:n.size]
 }
+
+// wordFold makes capitals small, and blanks of what joins the words of a name.
+var wordFold = func() (fold [256]byte) {
+	for c := range fold {
+		fold[c] = lower(byte(c))
+	}
+	fold['_'], fold['-'] = ' ', ' '
+	return fold
+}()
 
 // words appends text in lower case, with blanks where words of a name begin: at a capital, a hyphen, an underscore. Letters beyond ASCII stay.
 func words(out, text []byte) []byte {
 	small := false // the byte before is a small letter
 	for _, b := range text {
-		if b == '_' || b == '-' {
-			b = ' '
+		if small && b-'A' < 26 {
+			out = append(out, ' ')
 		}
-		if b-'A' < 26 {
-			if small {
-				out = append(out, ' ')
-			}
-			b += 'a' - 'A'
-			small = false
-		} else {
-			small = b-'a' < 26
-		}
-		out = append(out, b)
+		out = append(out, wordFold[b])
+		small = b-'a' < 26
 	}
 	return out
 }

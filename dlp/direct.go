@@ -61,13 +61,13 @@ func valueOf(end int, value span) span {
 	return value
 }
 
-// direct is an expression that can be run byte by byte: no character can belong to a repetition and to what follows it, so that nothing is tried twice but at a
-// few forks.
+// direct is an expression that can be run byte by byte: seldom can a character belong to a repetition and to what follows it, so that little is tried twice.
 type direct struct {
 	steps []directStep
 	first int // where it begins
 	whole bool
 	forks int
+	loose int // in how many ways its loose runs may end
 }
 
 type stepKind byte
@@ -92,6 +92,7 @@ type directStep struct {
 	kind        stepKind
 	wide        byte     // run
 	sure        bool     // fork: a byte of set decides
+	loose       bool     // run: it may have to give back what it took
 	set         *charset // run: the characters; of all bytes beyond ASCII when wide says so. Fork: what next begins with
 	least, most int      // run: characters
 	next, other int      // other: of a fork, when next does not match
@@ -103,9 +104,10 @@ const (
 	undecided = -2 // a character beyond ASCII in a place where that is not known
 )
 
-// maxForks and maxSteps bound a direct expression: every fork doubles the work that it may be.
+// Bounds of a direct expression. Every fork doubles the work that it may be.
 const (
 	maxForks = 4
+	maxLoose = 512
 	maxSteps = 1024
 )
 
@@ -115,9 +117,9 @@ func newDirect(source string, whole bool) *direct {
 	if err != nil {
 		return nil // It would not have compiled.
 	}
-	d := &direct{whole: whole, steps: []directStep{{kind: stepEnd}}}
+	d := &direct{whole: whole, loose: 1, steps: []directStep{{kind: stepEnd}}}
 	first, ok := d.add(tree, 0)
-	if !ok || d.forks > maxForks {
+	if !ok || d.forks > maxForks || d.loose > maxLoose {
 		return nil
 	}
 	d.first = first
@@ -230,16 +232,20 @@ func (d *direct) addRepeat(re *syntax.Regexp, least, most, next int) (at int, ok
 }
 
 func (d *direct) addRun(set *charset, wide byte, least, most, next int) (int, bool) {
+	loose := false
 	if least < most {
 		follows := charset{}
 		d.begins(next, &follows)
 		for c, in := range set {
-			if in && follows[c] {
-				return 0, false
-			}
+			loose = loose || in && follows[c]
 		}
 	}
-	return d.put(directStep{kind: stepRun, set: set, wide: wide, least: least, most: most, next: next})
+	if loose {
+		if d.loose *= most - least + 1; wide != wideNone || d.loose > maxLoose {
+			return 0, false
+		}
+	}
+	return d.put(directStep{kind: stepRun, set: set, wide: wide, least: least, most: most, loose: loose, next: next})
 }
 
 func (d *direct) addFork(next, other int) (int, bool) {
@@ -352,6 +358,15 @@ func (d *direct) run(text []byte, at, i int, value *span) int {
 			}
 			if n < s.least {
 				return noMatch
+			}
+			if s.loose {
+				before := *value
+				for ; n > s.least; n, i = n-1, i-1 {
+					if end := d.run(text, s.next, i, value); end != noMatch {
+						return end
+					}
+					*value = before
+				}
 			}
 		case stepFork:
 			switch {

@@ -35,6 +35,7 @@ type rule struct {
 	least, most                   int      // bytes of a match before the keyword
 	wanders                       int      // place in state.attempts, when they are not the same
 	first                         *charset // what a match begins with
+	lead                          byte     // the only byte of first; 0: it has more
 	ahead                         finder   // what every match holds; nil: nothing like that
 	aheadSize                     int      // of the longest that it finds, bytes
 	slot                          int      // place of what the finder saw last in state.lookouts
@@ -279,6 +280,11 @@ func (r *rule) compilePattern() error {
 
 func (r *rule) setPattern(info expression) {
 	r.longest, r.least, r.most, r.first, r.group = info.longest, info.least, info.most, info.first, info.value
+	for c, in := range info.first {
+		if in && info.first.size() == 1 {
+			r.lead = byte(c)
+		}
+	}
 	switch {
 	case info.needs != nil && (len(info.also) == 0 || info.needs.size() < wide):
 		r.ahead, r.aheadSize = classRun{info.needs, info.needed}, info.needed

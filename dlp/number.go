@@ -1,6 +1,7 @@
 package dlp
 
 import (
+	"encoding/binary"
 	"math/bits"
 	"slices"
 	"strings"
@@ -15,6 +16,8 @@ type shape struct {
 	plain      bool // digits and nothing else: a run of just that length has the form
 	even       int  // length of the groups when all are equal and few: more of them before or behind make another number
 	confidence float64
+	care       uint32 // the bytes behind lead of which it is known whether they are digits
+	digits     uint32 // those of them that are
 }
 
 type numberRef struct {
@@ -153,6 +156,14 @@ func (r *rule) compileShapes() error {
 			return r.fail("shapes", 0, "shape %d has an X just before its first digit or behind 40 characters", i+1)
 		}
 		c.plain, c.even = group(c.form) == len(c.form), even(c.form)
+		for n, f := range []byte(c.form[c.lead:min(len(c.form), c.lead+32)]) {
+			if f != 'X' {
+				c.care |= 1 << n
+			}
+			if f == '#' || isDigit(f) {
+				c.digits |= 1 << n
+			}
+		}
 		r.shapes = append(r.shapes, c)
 		r.longest = max(r.longest, len(c.form))
 	}
@@ -194,8 +205,13 @@ func (s *state) digits() {
 
 // numbers looks for the numbers of a list whose first run of digits is [i, end); glued: a word goes on into it.
 func (s *state) numbers(l *numberList, i, end int, glued bool) {
+	digits := uint32(0) // most shapes fail by them
+	if len(l.shapes) > 0 {
+		digits = digitsIn(s.text[i:])
+	}
 	for k := range l.shapes {
-		if ref := &l.shapes[k]; (!glued || ref.shape.lead > 0) && s.number(ref, i) && s.over {
+		ref := &l.shapes[k]
+		if digits&ref.shape.care == ref.shape.digits && (!glued || ref.shape.lead > 0) && s.number(ref, i) && s.over {
 			return
 		}
 	}
@@ -213,6 +229,22 @@ func (s *state) numbers(l *numberList, i, end int, glued bool) {
 		}
 	}
 	s.current = nil
+}
+
+// digitsIn sets the bit of each of the first 32 bytes of b that is a digit.
+func digitsIn(b []byte) (digits uint32) {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	if len(b) < 32 {
+		var end [32]byte
+		copy(end[:], b)
+		b = end[:]
+	}
+	for n := 0; n < 32; n += 8 {
+		x := binary.LittleEndian.Uint64(b[n:]) ^ ones*'0'
+		is := ^(x&^tops + ones*(0x80-10)) &^ x & tops
+		digits |= uint32(is>>7*0x0102040810204080>>56) << n // The factor brings the bits of eight bytes together.
+	}
+	return digits
 }
 
 // nearAny reports whether a word that a number of the list needs may stand near [i, end) or in the header of the table.

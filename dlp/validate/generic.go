@@ -10,16 +10,26 @@ func Entropy(b []byte) float64 {
 	if len(b) == 0 {
 		return 0
 	}
-	var n [256]int
+	var n [256]int32
 	for _, c := range b {
 		n[c]++
 	}
+	var terms [16]float64 // of the counts that are common, once each
 	h := 0.0
 	for _, c := range n {
-		if c > 0 {
-			p := float64(c) / float64(len(b))
-			h -= p * math.Log2(p)
+		if c == 0 {
+			continue
 		}
+		if int(c) < len(terms) && terms[c] != 0 {
+			h -= terms[c]
+			continue
+		}
+		p := float64(c) / float64(len(b))
+		term := p * math.Log2(p)
+		if int(c) < len(terms) {
+			terms[c] = term
+		}
+		h -= term
 	}
 	return h
 }
@@ -57,7 +67,7 @@ func fillerWord(low, b []byte) bool {
 		}
 		for _, f := range fillers {
 			end := i + len(f)
-			if end > len(low) || string(low[i:end]) != f {
+			if low[i] != f[0] || end > len(low) || string(low[i:end]) != f {
 				continue
 			}
 			if len(f) > 4 || !letter(f[0]) || f[0] == 'x' || wordAt(b, i, end) || len(b) < randomLength || Entropy(b) < randomEntropy {
