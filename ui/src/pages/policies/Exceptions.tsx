@@ -60,18 +60,19 @@ export function Exceptions() {
       {!can('evidence') && <Text>Your role does not show exceptions. Analysts, responders, authors, admins and auditors may see them.</Text>}
       {can('evidence') && (
         <>
-          <SegmentedControl
-            aria-label="Which exceptions"
-            value={filter}
-            onChange={(v) => setFilter(v as Filter)}
-            style={{ alignSelf: 'start' }}
-            data={[
-              { value: 'active', label: label('Active', counts?.active) },
-              { value: 'soon', label: label('End in 14 days', counts?.expiring_soon) },
-              { value: 'expired', label: label('Expired', counts?.expired) },
-              { value: 'revoked', label: label('Revoked', counts?.revoked) },
-            ]}
-          />
+          <div style={{ overflowX: 'auto' }}>
+            <SegmentedControl
+              aria-label="Which exceptions"
+              value={filter}
+              onChange={(v) => setFilter(v as Filter)}
+              data={[
+                { value: 'active', label: label('Active', counts?.active) },
+                { value: 'soon', label: label('End in 14 days', counts?.expiring_soon) },
+                { value: 'expired', label: label('Expired', counts?.expired) },
+                { value: 'revoked', label: label('Revoked', counts?.revoked) },
+              ]}
+            />
+          </div>
           {list.error && <ProblemAlert error={list.error} onRetry={() => void list.refetch()} />}
           <section className="ob-surface" style={{ overflowX: 'auto' }} tabIndex={0} role="region" aria-label="Exceptions">
             {list.isPending ? (
