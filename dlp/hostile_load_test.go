@@ -86,3 +86,18 @@ func speedOf(t *testing.T, e *dlp.Engine, text []byte) float64 {
 	}
 	return float64(len(text)) / best.Seconds()
 }
+
+// TestTheWorstTextsAreScanned sees that no text that is made to be the worst for a built-in detector ends a scan with an error.
+func TestTheWorstTextsAreScanned(t *testing.T) {
+	e := engine(t, dlp.Configuration{})
+	for i, d := range builtin(t) {
+		if raceEnabled && i%20 > 0 {
+			continue // Each is ten times as slow.
+		}
+		for _, text := range dlp.WorstTexts(d, 4<<10) {
+			if _, err := e.Scan(text, testKeys); err != nil {
+				t.Errorf("%s: %v in %.80q", d.ID, err, text)
+			}
+		}
+	}
+}

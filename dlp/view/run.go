@@ -192,7 +192,7 @@ func dense(text []byte, i, line, end int) (Run, bool) {
 			}
 		}
 	}
-	at := i
+	at, stop := i, min(line, i+64)
 	for n := 0; n <= tries && line-at >= leastRun; n++ {
 		if text[at] == '0' && text[at+1]|0x20 == 'x' {
 			at += 2
@@ -200,7 +200,10 @@ func dense(text []byte, i, line, end int) (Run, bool) {
 		if code := codeOf(text[at:line]); line-at >= leastRun && code.legible(text[at:line]) {
 			return Run{Code: code, At: i, From: at, To: end}, !picture(text[max(0, i-80):i])
 		}
-		next := bytes.IndexAny(text[at:min(line, i+64)], "/-_+")
+		next := -1
+		if at < stop {
+			next = bytes.IndexAny(text[at:stop], "/-_+")
+		}
 		if next < 0 {
 			break
 		}

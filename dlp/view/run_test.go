@@ -138,3 +138,20 @@ func FuzzOpened(f *testing.F) {
 		o.Wipe()
 	})
 }
+
+// Runs stand in the text, those of one code in order, whatever the text is.
+func FuzzRuns(f *testing.F) {
+	f.Add([]byte(strings.Repeat("z", 63) + "/0x" + strings.Repeat("z", 60)))
+	f.Add([]byte("eyJlblmD0UR69eQw5NliV2J1cB.JgioxR_eU-awg4MtpNg1cPwYsootdH7_ypxS a/b-c_d+e0x/0x"))
+	f.Add([]byte("data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAA\r\n  iVBORw0KGgoAAAANSUhEUgAA=="))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		next := map[view.Code]int{}
+		for _, r := range view.Runs(nil, text) {
+			code := max(r.Code, view.Hex) // Base64 and Hex are looked for together.
+			if r.At < next[code] || r.At >= len(text) || r.From < 0 || r.To <= r.From || r.To > len(text) {
+				t.Fatalf("run %+v behind %d of %d bytes", r, next[code], len(text))
+			}
+			next[code] = r.At + 1
+		}
+	})
+}
