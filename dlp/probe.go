@@ -16,7 +16,7 @@ import (
 // worst for it. It is compared with a plain detector on the same machine: machines differ, and so do builds.
 const (
 	probeText   = 64 << 10        // bytes of each text
-	probeTimes  = 15              // how many times as long as the plain detector it may take
+	probeTimes  = 8               // how many times as long as the plain detector it may take
 	probeTries  = 5               // the clock is coarse, and the garbage of others is collected meanwhile
 	probeBudget = 5 * time.Second // of the wall, when all else fails
 )
