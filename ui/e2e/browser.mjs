@@ -15,10 +15,10 @@ const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 export const binary = process.env.OUTBAND_BIN ?? new URL('../../bin/outband', import.meta.url).pathname;
 if (!existsSync(binary)) throw new Error(`${binary} is not there: run make build first`);
 
-/** folder makes a folder that is removed at the end of the test. */
-export function folder(t) {
+/** folder makes a folder that is removed when the tests of the file are over, and their servers with them: one that still runs writes into it. */
+export function folder() {
   const dir = mkdtempSync(join(tmpdir(), 'outband-browser-'));
-  t.after(() => rmSync(dir, { recursive: true, force: true }));
+  process.on('exit', () => rmSync(dir, { recursive: true, force: true }));
   return dir;
 }
 
@@ -79,7 +79,7 @@ export function start(t, args, env) {
 }
 
 /** serve starts an empty server; its first admin is not made yet. */
-export async function serve(t, { dir = folder(t), env = {} } = {}) {
+export async function serve(t, { dir = folder(), env = {} } = {}) {
   const program = start(t, ['serve', '--listen', '127.0.0.1:0', '--data', dir], { OUTBAND_EGRESS_ALLOW: '127.0.0.0/8', OUTBAND_LOG_LEVEL: 'warn', ...env });
   const [, url] = await program.line(/^outband ready: (\S+)/);
   const [, setUp] = await program.line(/^set-up: open (\S+)/);

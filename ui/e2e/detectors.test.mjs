@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { accessible, binary, browse, folder, start } from './browser.mjs';
 
 test('detectors of one’s own', async (t) => {
-  const dir = folder(t);
+  const dir = folder();
   const demo = start(t, ['demo', '--listen', '127.0.0.1:0', '--data', `${dir}/data`, '--live=false']);
   const [, link] = await demo.line(/(http:\/\/\S+\/sign-in#token=\S+)/);
   const url = new URL(link).origin;

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { accessible, browse, folder, start } from './browser.mjs';
 
 test('exceptions, yield and test data', async (t) => {
-  const demo = start(t, ['demo', '--listen', '127.0.0.1:0', '--data', `${folder(t)}/data`, '--live=false']);
+  const demo = start(t, ['demo', '--listen', '127.0.0.1:0', '--data', `${folder()}/data`, '--live=false']);
   const [, link] = await demo.line(/(http:\/\/\S+\/sign-in#token=\S+)/);
   await demo.line(/^demo ready:/);
   const url = new URL(link).origin;

@@ -31,7 +31,7 @@ const pages = [
 
 test('the demo’s pages, light and dark', async (t) => {
   const began = Date.now();
-  const demo = start(t, ['demo', '--listen', '127.0.0.1:0', '--data', `${folder(t)}/data`, '--live=false']);
+  const demo = start(t, ['demo', '--listen', '127.0.0.1:0', '--data', `${folder()}/data`, '--live=false']);
   const [, link] = await demo.line(/(http:\/\/\S+\/sign-in#token=\S+)/);
   const url = new URL(link).origin;
   const { page, clean } = await browse(t, { url });

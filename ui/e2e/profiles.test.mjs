@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { accessible, browse, folder, start } from './browser.mjs';
 
 test('profiles are changed, brought back and made', async (t) => {
-  const demo = start(t, ['demo', '--listen', '127.0.0.1:0', '--data', `${folder(t)}/data`, '--live=false']);
+  const demo = start(t, ['demo', '--listen', '127.0.0.1:0', '--data', `${folder()}/data`, '--live=false']);
   const [, link] = await demo.line(/(http:\/\/\S+\/sign-in#token=\S+)/);
   const url = new URL(link).origin;
   const { page } = await browse(t, { url });

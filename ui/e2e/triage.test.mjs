@@ -7,19 +7,14 @@ import { browse, folder, Program, accessible } from './browser.mjs';
 let demo;
 let link;
 let url;
-const later = [];
-const holder = { after: (f) => later.unshift(f) };
 
 before(async () => {
-  demo = new Program(['demo', '--listen', '127.0.0.1:0', '--data', `${folder(holder)}/data`, '--live=false']);
-  later.unshift(() => demo.stop());
+  demo = new Program(['demo', '--listen', '127.0.0.1:0', '--data', `${folder()}/data`, '--live=false']);
   [, link] = await demo.line(/(http:\/\/\S+\/sign-in#token=\S+)/);
   url = new URL(link).origin;
   await demo.line(/^demo ready:/);
 });
-after(async () => {
-  for (const f of later) await f();
-});
+after(() => demo.stop());
 
 /** The one-time link is used up by the first browser; the others take over its session. */
 let cookies;
