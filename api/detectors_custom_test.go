@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -54,18 +53,7 @@ func (k *kit) upload(token, method, path, contentType string, body []byte) reply
 	}
 	identify(req, token)
 	req.Header.Set("Content-Type", contentType)
-	res, err := k.server.Client().Do(req)
-	if err != nil {
-		k.t.Fatal(err)
-	}
-	defer res.Body.Close()
-	r := reply{t: k.t, status: res.StatusCode, header: res.Header}
-	if r.body, err = io.ReadAll(res.Body); err != nil {
-		k.t.Fatal(err)
-	}
-	fmt.Fprintf(k.bodies, "%d %v\n%s\n", r.status, res.Header, r.body)
-	k.conforms(method, path, r)
-	return r
+	return k.answer(req, method, path)
 }
 
 func TestACustomDetectorIsSavedVersionedAndRemoved(t *testing.T) {

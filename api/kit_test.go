@@ -282,6 +282,12 @@ func (k *kit) do(token, method, path, body string) reply {
 	if body != "" {
 		req.Header.Set("Content-Type", "application/json")
 	}
+	return k.answer(req, method, path)
+}
+
+// answer sends a request, notes what came back, and holds it to the document of the API.
+func (k *kit) answer(req *http.Request, method, path string) reply {
+	k.t.Helper()
 	res, err := k.server.Client().Do(req)
 	if err != nil {
 		k.t.Fatal(err)
