@@ -1,0 +1,319 @@
+package extract
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"runtime/debug"
+	"strings"
+)
+
+// headBytes is how much of a file is looked at to tell its type.
+const headBytes = 16 << 10
+
+// walker reads one item: a file and all that is in it.
+type walker struct {
+	ctx    context.Context
+	opt    Options
+	sink   Sink
+	report Report
+	held   int64 // bytes of files in memory
+	text   *Text // that was written last
+	fatal  error // what ended the whole reading: that of the sink, of the source or of the context, or errStop
+}
+
+// stop notes what ends the whole reading. A format may lose or wrap the error on its way; the first one counts.
+func (w *walker) stop(err error) error {
+	if w.fatal == nil {
+		w.fatal = err
+	}
+	return w.fatal
+}
+
+// Doc is one file or member that a format reads.
+type Doc struct {
+	Name   string // as it was told; never trusted
+	Type   string // by content
+	Size   int64  // declared; 0: unknown. Never trusted
+	w      *walker
+	format string
+	path   string
+	depth  int
+	base   Location // of the member, which its texts' locations take over where they say nothing
+	r      *bufio.Reader
+	data   []byte
+	whole  bool
+}
+
+// Member is a file inside another one.
+type Member struct {
+	Name string
+	Type string // declared
+	Size int64  // declared; 0: unknown
+	Body io.Reader
+	In   func() int64 // compressed bytes that were taken so far to make those that Body gave; nil: it is not compressed
+	At   Location     // where it hangs: the message part of an attachment, the slide of an embedded workbook
+	// Quiet members are left out when nothing reads their type, without a gap: fonts and pictures that belong to the look of a document.
+	Quiet bool
+}
+
+// Context ends when nobody waits for the result any more. A format that works long without reading or writing looks at it.
+func (d *Doc) Context() context.Context { return d.w.ctx }
+
+// Options are those of the run.
+func (d *Doc) Options() Options { return d.w.opt }
+
+// Reader gives the bytes as they come, for formats that read them once, from the first to the last.
+func (d *Doc) Reader() io.Reader { return d.r }
+
+// Bytes reads the whole file into memory. The error is one to return.
+func (d *Doc) Bytes() ([]byte, error) {
+	if d.whole {
+		return d.data, nil
+	}
+	var buf bytes.Buffer
+	for {
+		if d.w.held+int64(buf.Len()) > d.w.opt.Limits.Memory {
+			return nil, errMemory
+		}
+		n, err := io.CopyN(&buf, d.r, 1<<20)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return nil, err
+		}
+		if n < 1<<20 {
+			break
+		}
+	}
+	d.data, d.whole = buf.Bytes(), true
+	d.w.held += int64(len(d.data))
+	return d.data, nil
+}
+
+// Gap notes that something of the file was not read; the reading goes on.
+func (d *Doc) Gap(reason string) { d.w.gap(d.path, reason, d.Type) }
+
+func (w *walker) gap(path, reason, media string) {
+	if len(w.report.Gaps) >= maxGaps {
+		w.report.Cut++
+		return
+	}
+	w.report.Gaps = append(w.report.Gaps, Gap{path, reason, media})
+}
+
+// Text begins a text of the file; what is written to it is scanned together. Only one is open: writing to another one begins that again.
+func (d *Doc) Text(at Location) *Text {
+	return &Text{d: d, at: d.where(at), source: -1}
+}
+
+// RawText is the text of a file whose bytes are written as they are, all of them.
+func (d *Doc) RawText(at Location) *Text {
+	t := d.Text(at)
+	t.raw = true
+	return t
+}
+
+func (d *Doc) where(at Location) Location {
+	at.Path = d.path
+	b := d.base
+	if at.Message == "" {
+		at.Message = b.Message
+	}
+	if at.Page == 0 {
+		at.Page = b.Page
+	}
+	if at.Slide == 0 {
+		at.Slide = b.Slide
+	}
+	at.Hidden = at.Hidden || b.Hidden
+	return at
+}
+
+// Text is written to in order. Its errors are those to return.
+type Text struct {
+	d      *Doc
+	at     Location
+	marked bool // at was told to the sink
+	raw    bool
+	source int64
+	told   bool // source was told
+}
+
+// At says where what is written next stands.
+func (t *Text) At(at Location) {
+	if at = t.d.where(at); at != t.at {
+		t.at, t.marked = at, false
+	}
+}
+
+// Source says which byte of the file the next one written is; -1: none. It holds as long as each byte written is one of the file.
+func (t *Text) Source(offset int64) { t.source, t.told = offset, false }
+
+// Write gives out text.
+func (t *Text) Write(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	w := t.d.w
+	if w.fatal != nil {
+		return 0, w.fatal
+	}
+	if err := w.ctx.Err(); err != nil {
+		return 0, w.stop(err)
+	}
+	if w.report.Text+int64(len(p)) > w.opt.Limits.Text {
+		w.gap(t.d.path, ReasonText, t.d.Type)
+		return 0, w.stop(errStop)
+	}
+	if err := t.give(p); err != nil {
+		return 0, w.stop(err)
+	}
+	w.report.Text += int64(len(p))
+	if t.source >= 0 {
+		t.source += int64(len(p))
+	}
+	return len(p), nil
+}
+
+// give tells the sink what it does not know yet, and then p.
+func (t *Text) give(p []byte) error {
+	w := t.d.w
+	if w.text != t {
+		if err := w.sink.Begin(t.raw); err != nil {
+			return err
+		}
+		w.text, t.marked, t.told = t, false, t.source < 0
+	}
+	if !t.marked {
+		if err := w.sink.Mark(t.at); err != nil {
+			return err
+		}
+		t.marked = true
+	}
+	if !t.told {
+		if err := w.sink.Source(t.source); err != nil {
+			return err
+		}
+		t.told = true
+	}
+	return w.sink.Write(p)
+}
+
+// WriteString gives out text.
+func (t *Text) WriteString(s string) error {
+	_, err := t.Write([]byte(s))
+	return err
+}
+
+// Put gives out text that stands at a place, and a line end behind it: what follows is no part of the same word.
+func (t *Text) Put(at Location, s string) error {
+	if s == "" {
+		return nil
+	}
+	t.At(at)
+	return t.WriteString(s + "\n")
+}
+
+// top reads the file itself.
+func (w *walker) top(f File, r io.Reader) error {
+	d := &Doc{Name: f.Name, w: w}
+	err := d.member(r, nil, false)
+	w.report.Type, w.report.Format = d.Type, d.format
+	w.report.Mismatch = mismatch(f, d.Type)
+	return err
+}
+
+// Member reads a file inside d: its name, and its content by the format that it has. The error is nil unless the whole item cannot be read on.
+func (d *Doc) Member(m Member) error {
+	w := d.w
+	if w.fatal != nil {
+		return w.fatal
+	}
+	name := display(m.Name)
+	c := &Doc{Name: name, Size: m.Size, w: w, depth: d.depth + 1, base: d.where(m.At), path: name}
+	if d.path != "" {
+		c.path = d.path + "!/" + name
+	}
+	if w.report.Entries++; w.report.Entries > w.opt.Limits.Entries {
+		w.report.Entries--
+		w.gap(c.path, ReasonEntries, "")
+		return w.stop(errStop)
+	}
+	if name != "" {
+		if err := c.Text(Location{Part: PartName}).WriteString(name + "\n"); err != nil {
+			return err
+		}
+	}
+	return c.member(m.Body, m.In, m.Quiet)
+}
+
+// member tells the type, lets the format read, and makes a gap of what is wrong with the file. The error is what ends the item.
+func (d *Doc) member(body io.Reader, in func() int64, quiet bool) error {
+	err := d.run(body, in, quiet)
+	d.w.held -= int64(len(d.data))
+	d.data = nil
+	var g gapError
+	switch {
+	case d.w.fatal != nil:
+		return d.w.fatal
+	case err == nil:
+		return nil
+	case errors.As(err, &g):
+		d.Gap(g.reason)
+	default:
+		d.Gap(ReasonMalformed)
+	}
+	return nil
+}
+
+func (d *Doc) run(body io.Reader, in func() int64, quiet bool) error {
+	if d.depth > d.w.opt.Limits.Depth {
+		return errTooDeep
+	}
+	d.r = bufio.NewReaderSize(&limited{r: body, d: d, in: in}, headBytes)
+	head, err := d.r.Peek(headBytes)
+	if err != nil && !errors.Is(err, io.EOF) && len(head) == 0 {
+		return err
+	}
+	d.Type = detect(head)
+	f := formatOf(d.Type, head)
+	if f == nil {
+		if quiet {
+			return nil
+		}
+		return gapError{ReasonUnsupported}
+	}
+	d.format = f.id
+	return d.read(f)
+}
+
+// read calls the format. A panic in it is a malformed file: the value may quote its content, so it is dropped (invariant 4).
+func (d *Doc) read(f *format) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			if testHookPanic != nil {
+				testHookPanic(p, debug.Stack())
+			}
+			err = errMalformed
+		}
+	}()
+	return f.read(d)
+}
+
+// testHookPanic lets a test see what a format panicked with.
+var testHookPanic func(p any, stack []byte)
+
+// display makes a member's name one line without control characters, of at most 1,024 bytes.
+func display(name string) string {
+	name = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(name, "\uFFFD"))
+	if len(name) > 1024 {
+		name = strings.ToValidUTF8(name[:1024], "")
+	}
+	return name
+}

@@ -1,0 +1,3 @@
+package extract
+
+var imageFormats = []format{}
