@@ -26,15 +26,16 @@ type Coverage struct {
 	WatermarkAt  *string  `json:"watermark_at" format:"date-time" doc:"Everything before it has been read; of a snapshot: when the last one began. null: nothing yet."`
 	LagSeconds   *float64 `json:"lag_seconds" doc:"From the watermark to now."`
 	Counts
-	DeletedBeforeScan int64        `json:"deleted_before_scan" doc:"One of the reasons of skipped."`
-	Late              int64        `json:"late" doc:"Appeared behind the watermark and were read all the same."`
-	Overlap           int64        `json:"overlap" doc:"Listed again because windows overlap; they are not read again."`
-	Units             []UnitCounts `json:"units" doc:"The same by unit: message, chat, file, activity, …"`
-	Gaps              []Gap        `json:"gaps" doc:"Spans that should have been read and are not, oldest first."`
-	Intervals         []Interval   `json:"intervals" doc:"Spans that were read to their end, oldest first: the newest 100. Of a snapshot: from its begin to its end."`
-	BackfillOpen      int          `json:"backfill_open" doc:"Slices of history that are not read to their end."`
-	Snapshot          *Snapshot    `json:"snapshot,omitempty" doc:"Of a stream that is read as a whole: the last one that ended."`
-	Error             string       `json:"error" doc:"Code of what the stream stumbled over last; empty otherwise."`
+	DeletedBeforeScan int64            `json:"deleted_before_scan" doc:"One of the reasons of skipped."`
+	MembersSkipped    map[string]int64 `json:"members_skipped" doc:"Files inside of files, of archives and documents, that were not scanned, by reason. They are not part of read."`
+	Late              int64            `json:"late" doc:"Appeared behind the watermark and were read all the same."`
+	Overlap           int64            `json:"overlap" doc:"Listed again because windows overlap; they are not read again."`
+	Units             []UnitCounts     `json:"units" doc:"The same by unit: message, chat, file, activity, …"`
+	Gaps              []Gap            `json:"gaps" doc:"Spans that should have been read and are not, oldest first."`
+	Intervals         []Interval       `json:"intervals" doc:"Spans that were read to their end, oldest first: the newest 100. Of a snapshot: from its begin to its end."`
+	BackfillOpen      int              `json:"backfill_open" doc:"Slices of history that are not read to their end."`
+	Snapshot          *Snapshot        `json:"snapshot,omitempty" doc:"Of a stream that is read as a whole: the last one that ended."`
+	Error             string           `json:"error" doc:"Code of what the stream stumbled over last; empty otherwise."`
 }
 
 // Notice is one reason why a stream is not green.
@@ -135,10 +136,18 @@ func (a *API) streams(c store.Connection) *connectors.Manifest {
 	return &connectors.Manifest{}
 }
 
+// members is an object also where there is nothing.
+func members(by map[string]int64) map[string]int64 {
+	if by == nil {
+		return map[string]int64{}
+	}
+	return by
+}
+
 func streamCoverage(s coverage.Summary) Coverage {
 	out := Coverage{
 		ConnectionID: s.ConnectionID, Stream: s.Stream.ID, Title: s.Stream.Title, State: s.State, Reasons: notices(s.Reasons), Alerts: notices(s.Alerts()), Counts: counts(s.Tally),
-		DeletedBeforeScan: s.Skipped[store.ReasonDeleted], Late: s.Late, Overlap: s.Overlap, Units: []UnitCounts{}, Gaps: []Gap{}, Intervals: []Interval{}, BackfillOpen: s.BackfillOpen, Error: s.Error,
+		DeletedBeforeScan: s.Skipped[store.ReasonDeleted], MembersSkipped: members(s.Members), Late: s.Late, Overlap: s.Overlap, Units: []UnitCounts{}, Gaps: []Gap{}, Intervals: []Interval{}, BackfillOpen: s.BackfillOpen, Error: s.Error,
 	}
 	if !s.WatermarkAt.IsZero() {
 		lag := s.Lag.Seconds()

@@ -101,6 +101,8 @@ type state struct {
 	tried         []int64            // candidates that were looked at, by rule
 	touched       []int              // rules that tried names
 	exact         []*tableState
+	placed        Placed     // of a document's text; else nil
+	columnAt      charColumn // at the end of the last block's own part
 }
 
 // found is a match that left its block, with what overlap resolution needs.
@@ -110,6 +112,8 @@ type found struct {
 	canonical string // the value, until it is digested
 	group     int    // not 0: it was compressed; those of one group have one place and do not overlap
 	place     int    // among those of its group
+	source    int64  // first byte in the document's file; -1: none
+	sourceEnd int64
 }
 
 func newState(e *Engine) *state {
@@ -138,6 +142,7 @@ func (s *state) run(ctx context.Context, src source) (res Result, err error) {
 	clear(s.kept)
 	s.found, s.over, s.cut, s.current, s.columns = nil, false, false, nil, s.columns[:0]
 	s.nested.begin()
+	s.columnAt = charColumn{}
 	var left time.Duration
 	line, enc := 1, view.UTF8
 	for first := true; ; first = false {
@@ -151,12 +156,15 @@ func (s *state) run(ctx context.Context, src source) (res Result, err error) {
 		skip := 0
 		if first {
 			enc, skip = view.Detect(buf)
+			s.columnAt.char = -min(skip, 1) // A byte order mark stands in no column.
 		}
 		// Only the time spent scanning counts, not the time that reading takes.
 		start := time.Now()
 		left += s.engine.cfg.BudgetPerMiB * time.Duration((end-own)>>20+1)
 		s.deadline = start.Add(left)
+		had := len(s.found)
 		line = s.block(buf, base, own, end, skip, enc, line)
+		s.locate(buf, base, own, end, enc, had)
 		left -= time.Since(start)
 		if s.over {
 			return Result{}, ErrBudget

@@ -3,7 +3,11 @@
 // resolution, mask and keyed fingerprint.
 package dlp
 
-import "path"
+import (
+	"path"
+
+	"github.com/outband/outband/dlp/place"
+)
 
 // Keys are the two keys of an installation that matches are digested with.
 type Keys struct {
@@ -17,7 +21,8 @@ type Match struct {
 	Detector    string   `json:"detector"`
 	Start       int      `json:"start"`
 	End         int      `json:"end"`
-	Line        int      `json:"line"` // from 1
+	Line        int      `json:"line"`   // from 1
+	Column      int      `json:"column"` // in characters, from 1
 	Confidence  float64  `json:"confidence"`
 	Validated   bool     `json:"validated"` // a checksum or structure check passed
 	Masked      string   `json:"masked"`    // at most min(4, length/4) characters of the match are shown
@@ -30,8 +35,11 @@ type Match struct {
 	// Encoding names what was undone to read it, the outermost first: base64, hex, gzip, zlib, percent, html, quoted_printable. Start and End are
 	// those of the encoded characters that hold the match; of compressed text, of all of it.
 	Encoding []string `json:"encoding,omitempty"`
-	Base     float64  `json:"-"` // confidence by the form alone; Engine.Why says what the rest is made of
-	Marks    Marks    `json:"-"`
+	// Where is the place in the document of a Placed text.
+	Where  place.Location `json:"-"`
+	Source bool           `json:"-"` // Start and End are bytes of the document's file
+	Base   float64        `json:"-"` // confidence by the form alone; Engine.Why says what the rest is made of
+	Marks  Marks          `json:"-"`
 }
 
 // Confidence bands.

@@ -231,6 +231,7 @@ func (s *state) clear() {
 	s.keys, s.memory = Keys{}, memory{}
 	s.byID, s.byFingerprint = nil, nil
 	s.text, s.src, s.view = nil, nil, view.View{}
+	s.placed = nil
 	s.near, s.current, s.room = nearby{}, nil, [maxPublished]byte{}
 	s.found = nil
 	clear(s.cands[:cap(s.cands)])

@@ -150,7 +150,7 @@ func TestMatchFields(t *testing.T) {
 	m := got[0]
 	m.Value, m.Fingerprint = "", ""
 	want := dlp.Match{
-		Detector: "financial.card", Start: 17, End: 36, Line: 3, Confidence: 0.93, Validated: true, Masked: "***************1111",
+		Detector: "financial.card", Start: 17, End: 36, Line: 3, Column: 10, Confidence: 0.93, Validated: true, Masked: "***************1111",
 		Before: "xxx xxx xx xxxx: ", After: ", xx? xxx", Context: []string{"card"}, Base: 0.53, Marks: 3,
 	}
 	if diff := cmp.Diff(want, m); diff != "" {

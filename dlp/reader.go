@@ -8,10 +8,12 @@ import (
 )
 
 // ScanReader scans up to maxBytes from r in blocks, without holding more than one of them. It returns the number of bytes scanned; when r has
-// more than maxBytes, Result.Truncated is set. The matches are those that Scan finds in the same bytes. Reading stops when ctx is done.
+// more than maxBytes, Result.Truncated is set. The matches are those that Scan finds in the same bytes. Reading stops when ctx is done. Matches of a
+// reader that is Placed say where in their document they stand.
 func (e *Engine) ScanReader(ctx context.Context, r io.Reader, keys Keys, maxBytes int64) (Result, int64, error) {
 	s := e.acquire(keys)
 	defer e.release(s)
+	s.placed, _ = r.(Placed)
 	st := &stream{r: r, left: maxBytes}
 	res, err := s.run(ctx, st)
 	e.scanned.Add(st.read)

@@ -44,6 +44,7 @@ func (s *state) finish() Result {
 	for _, i := range kept {
 		f := &s.found[i]
 		s.digest(&f.Match, f.rule, f.canonical)
+		f.atSource()
 		out = append(out, f.Match)
 		s.engine.usage[f.rule.index].match(f.Confidence)
 	}
@@ -120,7 +121,7 @@ func (s *state) addressList(r *rule) (Match, bool) {
 		return Match{}, false
 	}
 	m := Match{
-		Detector: r.ID, Start: first.Start, End: last.End, Line: first.Line, Confidence: r.Confidence, Base: r.Confidence, Masked: first.Masked,
+		Detector: r.ID, Start: first.Start, End: last.End, Line: first.Line, Column: first.Column, Where: first.Where, Confidence: r.Confidence, Base: r.Confidence, Masked: first.Masked,
 		Before: first.Before, After: last.After,
 	}
 	slices.Sort(values)
@@ -136,7 +137,7 @@ func (s *state) match(i, base, line int) found {
 	if c.raw != nil {
 		v = c.raw
 	}
-	f := found{rule: r, Match: Match{
+	f := found{rule: r, source: -1, Match: Match{
 		Detector: r.ID, Start: base + c.from, End: base + c.to, Line: line, Confidence: round(c.confidence), Validated: c.validated, Base: c.base, Marks: c.marks,
 		Masked: mask(v, r.Mask == "head"),
 		Before: s.shape(i, max(0, c.start-shapeRadius), c.start),

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/outband/outband/dlp"
+	documents "github.com/outband/outband/dlp/place"
 	"github.com/outband/outband/internal/store"
 )
 
@@ -144,16 +145,51 @@ type Finding struct {
 	Why            *PolicyWhy `json:"why,omitempty"` // of a single finding only
 }
 
-// Location says where in its resource an instance is. Start and End are bytes in the part, end exclusive.
+// Location says where in its resource an instance is. Start and End are bytes in the part, or in the text of a document, end exclusive. Path leads to the
+// member of a container, outermost first, joined by "!/". What a document names is masked.
 type Location struct {
 	Part      string `json:"part"`
 	MessageID string `json:"message_id,omitempty"`
 	FileID    string `json:"file_id,omitempty"`
 	Path      string `json:"path"`
+	DocumentPlace
+	Line   int `json:"line,omitempty"`
+	Column int `json:"column,omitempty" doc:"in characters, from 1"`
+	Start  int `json:"start"`
+	End    int `json:"end"`
+}
+
+// DocumentPlace is where in a document something stands; numbers count from 1, and what the format does not have is left out.
+type DocumentPlace struct {
+	Section   string `json:"section,omitempty" doc:"header, footer, note, comment, property, formula and the like; none: the body"`
 	Page      int    `json:"page,omitempty"`
-	Line      int    `json:"line,omitempty"`
-	Start     int    `json:"start"`
-	End       int    `json:"end"`
+	Slide     int    `json:"slide,omitempty"`
+	Sheet     string `json:"sheet,omitempty" doc:"of a workbook, or table of a database"`
+	Cell      string `json:"cell,omitempty"`
+	Row       int    `json:"row,omitempty"`
+	Paragraph int    `json:"paragraph,omitempty"`
+	MailPart  string `json:"mail_part,omitempty" doc:"number of a mail in a mailbox and of its part"`
+	Name      string `json:"name,omitempty" doc:"of a property, field, column or header"`
+	Hidden    bool   `json:"hidden,omitempty" doc:"not shown to who opens the file"`
+}
+
+// placeOf is the place of a match, without its path.
+func placeOf(l documents.Location) DocumentPlace {
+	return DocumentPlace{
+		Section: l.Part, Page: l.Page, Slide: l.Slide, Sheet: l.Sheet, Cell: l.Cell, Row: l.Row, Paragraph: l.Paragraph, MailPart: l.Message, Name: l.Name, Hidden: l.Hidden,
+	}
+}
+
+// encode is empty for no place at all.
+func (p DocumentPlace) encode() (string, error) {
+	if p == (DocumentPlace{}) {
+		return "", nil
+	}
+	b, err := json.Marshal(p)
+	if err != nil {
+		return "", fmt.Errorf("encode a place: %w", err)
+	}
+	return string(b), nil
 }
 
 // Instance is one occurrence of a finding with its evidence: a mask, the detector's own words, and the neighbourhood as shape (invariant 4).

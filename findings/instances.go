@@ -172,12 +172,16 @@ func insertInstance(ctx context.Context, tx *store.Tx, findingID string, p *plac
 		return fmt.Errorf("encode context words: %w", err)
 	}
 	m := p.Match
+	where, err := placeOf(m.Where).encode()
+	if err != nil {
+		return err
+	}
 	// Invariant 4: the mask, the detector's own words and the neighbourhood as shape; never the text.
 	_, err = tx.ExecContext(ctx, `INSERT INTO instances (workspace_id, id, finding_id, resource_kind, resource_id, part, path, start_at, end_at, line, detector, confidence, validated, masked,
-			before_shape, after_shape, context, fingerprint, count, occurred_at, first_seen_at, explanation)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)`,
+			before_shape, after_shape, context, fingerprint, count, occurred_at, first_seen_at, explanation, place, line_column)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)`,
 		store.Workspace, p.id, findingID, p.Resource.Kind, p.Resource.ID, p.Part, p.Path, m.Start, m.End, m.Line, m.Detector, m.Confidence, b2i(m.Validated), m.Masked,
-		m.Before, m.After, string(contextJSON), p.fingerprint, p.count, store.Micros(p.At), store.Micros(tx.Now()), p.Why)
+		m.Before, m.After, string(contextJSON), p.fingerprint, p.count, store.Micros(p.At), store.Micros(tx.Now()), p.Why, where, m.Column)
 	if err != nil {
 		return fmt.Errorf("store instance: %w", err)
 	}
@@ -185,20 +189,25 @@ func insertInstance(ctx context.Context, tx *store.Tx, findingID string, p *plac
 }
 
 // InstanceColumns are the columns that ScanInstance reads.
-const InstanceColumns = `id, resource_kind, resource_id, part, path, start_at, end_at, line, detector, confidence, validated, masked, before_shape, after_shape, context, count, occurred_at, first_seen_at`
+const InstanceColumns = `id, resource_kind, resource_id, part, path, start_at, end_at, line, detector, confidence, validated, masked, before_shape, after_shape, context, count, occurred_at, first_seen_at, place, line_column`
 
 // ScanInstance reads one row of InstanceColumns and then more.
 func ScanInstance(row interface{ Scan(...any) error }, more ...any) (Instance, error) {
 	var in Instance
 	var validated int64
-	var words string
+	var words, where string
 	l := &in.Location
 	if err := row.Scan(append([]any{&in.ID, &in.Resource.Kind, &in.Resource.ID, &l.Part, &l.Path, &l.Start, &l.End, &l.Line, &in.Detector, &in.Confidence, &validated, &in.Masked,
-		&in.Before, &in.After, &words, &in.Count, &in.OccurredAt, &in.FirstSeenAt}, more...)...); err != nil {
+		&in.Before, &in.After, &words, &in.Count, &in.OccurredAt, &in.FirstSeenAt, &where, &l.Column}, more...)...); err != nil {
 		return in, fmt.Errorf("read instance: %w", err)
 	}
 	if err := json.Unmarshal([]byte(words), &in.Context); err != nil {
 		return in, fmt.Errorf("decode the context words of instance %s: %w", in.ID, err)
+	}
+	if where != "" {
+		if err := json.Unmarshal([]byte(where), &l.DocumentPlace); err != nil {
+			return in, fmt.Errorf("decode the place of instance %s: %w", in.ID, err)
+		}
 	}
 	if len(in.Context) == 0 {
 		in.Context = nil

@@ -27,6 +27,7 @@ const (
 	activitiesKept = 180 * day // masked
 	emptyScansKept = 7 * day   // scans of the schedule that read nothing
 	suppressedKept = 180 * day // units of exceptions that have ended
+	contentsKept   = 90 * day  // results of contents, from when they were scanned
 )
 
 // Dependencies of the activities.
@@ -35,6 +36,7 @@ type Dependencies struct {
 	Open      *Opener
 	Detectors *Detectors // with an engine
 	Rules     *Rules
+	Documents *sandbox.Pool // that reads files; nil in a process that scans nothing
 	Keys      Keys
 	Deliver   Deliverer
 	Index     Indexer // nil: no search index of its own
@@ -268,6 +270,9 @@ func (a *Activities) PurgeActivities(ctx context.Context) error {
 		},
 		func(tx *store.Tx) (int64, error) {
 			return store.PurgeExceptionUnits(ctx, tx, tx.Now().Add(-suppressedKept), 1000)
+		},
+		func(tx *store.Tx) (int64, error) {
+			return store.PurgeContents(ctx, tx, tx.Now().Add(-contentsKept), 1000)
 		},
 	} {
 		for n := int64(1); n > 0 && err == nil; {

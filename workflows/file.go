@@ -1,11 +1,9 @@
 package workflows
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"iter"
 
 	"github.com/outband/outband/connectors"
@@ -113,6 +111,7 @@ func (p *page) file(ctx context.Context, key store.ItemKey, item connectors.Item
 		c := store.Count{Stream: stream, Unit: u.ref.Kind, Outcome: store.OutcomeScanned, At: item.At, N: 1}
 		if reason != "" {
 			s = p.state(key, item, stream, store.ItemSkipped, reason)
+			s.Ruleset = p.ruleset
 			c.Outcome, c.Reason = store.OutcomeSkipped, reason
 			if reason == store.ReasonDeleted {
 				s.ActorKey, s.DeletedAt = p.Keys.Findings.ActorKey(p.connection.ID, places[0].actor), tx.Now()
@@ -123,11 +122,10 @@ func (p *page) file(ctx context.Context, key store.ItemKey, item connectors.Item
 			}
 			s.Size = u.file.Size
 		}
-		var counts []store.Count
-		if old.Ruleset == "" || old.Version != item.Version { // Under other rules it is the same version, which was counted.
-			counts = p.line(nil, c)
+		if err := p.keep(ctx, tx, u); err != nil {
+			return err
 		}
-		return p.commit(ctx, tx, found, s, counts)
+		return p.commit(ctx, tx, found, s, p.recount(old, item, c, u.members))
 	})
 }
 
@@ -169,10 +167,7 @@ func isGone(err error) bool {
 	return isConnectorError(err) && connectors.KindOf(err) == connectors.KindGone
 }
 
-// sniffBytes is how much of a file is looked at to tell text from anything else.
-const sniffBytes = 8 << 10
-
-// scanFile fetches a file and scans its name, and its content where that is text. The reason says why the content was not scanned.
+// scanFile fetches a file and scans its name and its content. The reason says why the content was not scanned, or not to its end.
 func (p *page) scanFile(ctx context.Context, item connectors.Item) (u *unit, reason string, err error) {
 	u = &unit{ref: connectors.Ref{Kind: item.Kind, ID: item.ID}, at: item.At}
 	if item.File != nil {
@@ -209,33 +204,4 @@ func (p *page) scanFile(ctx context.Context, item connectors.Item) (u *unit, rea
 		}
 	}
 	return u, reason, nil
-}
-
-func (p *page) scanContent(ctx context.Context, part connectors.Part, u *unit) (reason string, err error) {
-	if part.Size > maxFileBytes {
-		return store.ReasonTooBig, nil
-	}
-	body, err := part.Open(ctx)
-	if err != nil {
-		return "", err
-	}
-	defer discard(body)
-	r := bufio.NewReaderSize(body, sniffBytes)
-	head, err := r.Peek(sniffBytes)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return "", err
-	}
-	if !dlp.IsText(head) {
-		return store.ReasonUnsupportedType, nil
-	}
-	res, n, err := p.engine.ScanReader(ctx, r, p.Keys.Matches, maxFileBytes)
-	if err != nil {
-		return "", err
-	}
-	u.file.Size = n
-	u.add(res.Matches, part.Kind, part.Path, part.At)
-	if n == maxFileBytes && res.Truncated {
-		return store.ReasonTooBig, nil // What was read of it is reported all the same.
-	}
-	return "", nil
 }

@@ -18,8 +18,8 @@ const (
 	// deferBytes is the size from which a file is put off to an activity of its own.
 	deferBytes = 8 << 20
 
-	// maxFileBytes is how much of one file is scanned; a larger one is too_big.
-	maxFileBytes = 100 << 20
+	// maxTextBytes is how much of one text that is no file is scanned: a message, a title, instructions.
+	maxTextBytes = 100 << 20
 
 	// streamFiles is the stream under which the coverage of files is counted.
 	streamFiles = "files"
@@ -114,7 +114,12 @@ func (p *page) pastIn(ctx context.Context, q store.Querier, key store.ItemKey) (
 
 // settled reports whether this version of an item has been dealt with under this ruleset. Deferred and quarantined items have a lane of their own.
 func (p *page) settled(old store.Item, version string) bool {
-	return old.State != "" && old.Version == version && (old.Ruleset == p.ruleset || old.State != store.ItemScanned)
+	return old.State != "" && old.Version == version && (old.Ruleset == p.ruleset || !rereads(old))
+}
+
+// rereads reports whether other rules, or a release that reads more, may come to another end with an item: not with one that is gone.
+func rereads(old store.Item) bool {
+	return old.State == store.ItemScanned || old.State == store.ItemSkipped && old.Reason != store.ReasonDeleted && old.Reason != store.ReasonNoID
 }
 
 // item scans one content item and commits it. Whatever is wrong with the item itself ends in its state, not in an error (invariant 5).
@@ -147,6 +152,9 @@ func (p *page) item(ctx context.Context, item connectors.Item, old store.Item) e
 	err = p.write(ctx, func(tx *store.Tx) error {
 		var found []findings.Detection
 		for _, u := range got.units {
+			if err := p.keep(ctx, tx, u); err != nil {
+				return err
+			}
 			if !u.empty() {
 				found = append(found, p.detect(ctx, tx, u, what)...)
 			}

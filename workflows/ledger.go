@@ -44,7 +44,7 @@ func (p *page) units(units []*unit, item connectors.Item, old store.Item) (out [
 			continue
 		}
 		if !u.again {
-			out = p.line(out, c)
+			out = append(p.line(out, c), p.membersOf(c, u.members)...)
 		}
 	}
 	if old.Ruleset == "" {

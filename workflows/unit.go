@@ -10,6 +10,7 @@ import (
 
 	"github.com/outband/outband/connectors"
 	"github.com/outband/outband/dlp"
+	"github.com/outband/outband/dlp/place"
 	"github.com/outband/outband/dlp/policy"
 	"github.com/outband/outband/findings"
 	"github.com/outband/outband/internal/store"
@@ -17,16 +18,18 @@ import (
 
 // unit is one instance.resource with its matches: what a policy is evaluated on.
 type unit struct {
-	ref     connectors.Ref
-	at      time.Time
-	file    policy.File
-	matches []dlp.Match
-	places  []matchPlace // of each match
-	texts   int          // that were scanned
-	given   int          // texts that matches were added of
-	skipped string       // why the app has no content for it, if it has none
-	unread  string       // why its file was not scanned, though its name was
-	again   bool         // every part of it was given, and counted, before
+	ref      connectors.Ref
+	at       time.Time
+	file     policy.File
+	matches  []dlp.Match
+	places   []matchPlace     // of each match
+	texts    int              // that were scanned
+	given    int              // texts that matches were added of
+	skipped  string           // why the app has no content for it, if it has none
+	unread   string           // why its file was not scanned, though its name was
+	members  map[string]int64 // files in its file that were not scanned, by reason
+	contents []*content       // scanned for the first time
+	again    bool             // every part of it was given, and counted, before
 }
 
 // empty reports whether there was nothing to scan.
@@ -166,7 +169,7 @@ func (p *page) scanText(ctx context.Context, part connectors.Part, u *unit) erro
 	if err != nil {
 		return err
 	}
-	res, _, err := p.engine.ScanReader(ctx, body, p.Keys.Matches, maxFileBytes)
+	res, _, err := p.engine.ScanReader(ctx, body, p.Keys.Matches, maxTextBytes)
 	if cerr := body.Close(); err == nil {
 		err = cerr
 	}
@@ -185,36 +188,54 @@ type stored struct {
 }
 
 type storedMatch struct {
-	Detector    string   `json:"d"`
-	Start       int      `json:"s"`
-	End         int      `json:"e"`
-	Line        int      `json:"l"`
-	Confidence  float64  `json:"c"`
-	Validated   bool     `json:"v,omitempty"`
-	Masked      string   `json:"m"`
-	Before      string   `json:"b,omitempty"`
-	After       string   `json:"a,omitempty"`
-	Context     []string `json:"x,omitempty"`
-	Value       string   `json:"k"`
-	Fingerprint string   `json:"f"`
-	Also        []string `json:"o,omitempty"`
-	Encoding    []string `json:"n,omitempty"`
-	Part        string   `json:"p"`
-	Path        string   `json:"t,omitempty"`
-	AtMicros    int64    `json:"u,omitempty"`
-	Text        int      `json:"y,omitempty"`
-	Base        float64  `json:"q,omitempty"`
-	Marks       int      `json:"w,omitempty"`
+	Detector    string          `json:"d"`
+	Start       int             `json:"s"`
+	End         int             `json:"e"`
+	Line        int             `json:"l"`
+	Confidence  float64         `json:"c"`
+	Validated   bool            `json:"v,omitempty"`
+	Masked      string          `json:"m"`
+	Before      string          `json:"b,omitempty"`
+	After       string          `json:"a,omitempty"`
+	Context     []string        `json:"x,omitempty"`
+	Value       string          `json:"k"`
+	Fingerprint string          `json:"f"`
+	Also        []string        `json:"o,omitempty"`
+	Encoding    []string        `json:"n,omitempty"`
+	Part        string          `json:"p"`
+	Path        string          `json:"t,omitempty"`
+	AtMicros    int64           `json:"u,omitempty"`
+	Text        int             `json:"y,omitempty"`
+	Base        float64         `json:"q,omitempty"`
+	Marks       int             `json:"w,omitempty"`
+	Column      int             `json:"g,omitempty"`
+	Source      bool            `json:"r,omitempty"`
+	Where       *place.Location `json:"z,omitempty"`
+}
+
+func storeMatch(m dlp.Match, at matchPlace) storedMatch {
+	return storedMatch{
+		m.Detector, m.Start, m.End, m.Line, m.Confidence, m.Validated, m.Masked, m.Before, m.After, m.Context, m.Value, m.Fingerprint, m.Also, m.Encoding, at.Part, at.Path, store.Micros(at.At), at.text, m.Base, int(m.Marks),
+		m.Column, m.Source, whereOf(m.Where),
+	}
+}
+
+func (m storedMatch) match() (dlp.Match, matchPlace) {
+	out := dlp.Match{
+		Detector: m.Detector, Start: m.Start, End: m.End, Line: m.Line, Column: m.Column, Confidence: m.Confidence, Validated: m.Validated, Masked: m.Masked, Before: m.Before, After: m.After,
+		Context: m.Context, Value: m.Value, Fingerprint: m.Fingerprint, Also: m.Also, Encoding: m.Encoding, Base: m.Base, Marks: dlp.Marks(m.Marks), Source: m.Source,
+	}
+	if m.Where != nil {
+		out.Where = *m.Where
+	}
+	return out, matchPlace{m.Part, m.Path, store.FromMicros(m.AtMicros), m.Text}
 }
 
 func (u *unit) encode(mask func(string) string) (string, error) {
 	s := stored{Ref: u.ref, File: u.file}
 	s.File.Name = mask(u.file.Name)
 	for i, m := range u.matches {
-		at := u.places[i]
-		s.Matches = append(s.Matches, storedMatch{
-			m.Detector, m.Start, m.End, m.Line, m.Confidence, m.Validated, m.Masked, m.Before, m.After, m.Context, m.Value, m.Fingerprint, m.Also, m.Encoding, at.Part, at.Path, store.Micros(at.At), at.text, m.Base, int(m.Marks),
-		})
+		s.Matches = append(s.Matches, storeMatch(m, u.places[i]))
 	}
 	b, err := json.Marshal(s)
 	if err != nil {
@@ -230,11 +251,8 @@ func decodeUnit(at time.Time, result string) (*unit, error) {
 	}
 	u := &unit{ref: s.Ref, at: at, file: s.File}
 	for _, m := range s.Matches {
-		u.matches = append(u.matches, dlp.Match{
-			Detector: m.Detector, Start: m.Start, End: m.End, Line: m.Line, Confidence: m.Confidence, Validated: m.Validated, Masked: m.Masked, Before: m.Before, After: m.After,
-			Context: m.Context, Value: m.Value, Fingerprint: m.Fingerprint, Also: m.Also, Encoding: m.Encoding, Base: m.Base, Marks: dlp.Marks(m.Marks),
-		})
-		u.places = append(u.places, matchPlace{m.Part, m.Path, store.FromMicros(m.AtMicros), m.Text})
+		match, at := m.match()
+		u.matches, u.places = append(u.matches, match), append(u.places, at)
 		u.given = max(u.given, m.Text)
 	}
 	return u, nil

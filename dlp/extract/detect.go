@@ -33,8 +33,8 @@ func formatOf(media string, head []byte) *format {
 	return nil
 }
 
-// mismatch reports whether the declared type, or the ending of the name, are those of another type than the content has. Text under any name of text is none.
-func mismatch(f File, media string) bool {
+// Mismatch reports whether the declared type, or the ending of the name, are those of another type than the content has. Text under any name of text is none.
+func Mismatch(f File, media string) bool {
 	if declared, _, err := mime.ParseMediaType(f.Type); err == nil && !alike(declared, media) {
 		return true
 	}

@@ -220,7 +220,7 @@ func (w *walker) top(f File, r io.Reader) error {
 	d := &Doc{Name: f.Name, w: w}
 	err := d.member(r, nil, false)
 	w.report.Type, w.report.Format = d.Type, d.format
-	w.report.Mismatch = mismatch(f, d.Type)
+	w.report.Mismatch = Mismatch(f, d.Type)
 	return err
 }
 

@@ -8,12 +8,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
 	"sync"
 
 	"github.com/outband/outband/dlp"
+	"github.com/outband/outband/dlp/docscan"
+	"github.com/outband/outband/dlp/extract"
+	"github.com/outband/outband/dlp/extract/sandbox"
+	"github.com/outband/outband/dlp/place"
 )
 
 // Exit codes of the command.
@@ -54,6 +59,7 @@ type Configuration struct {
 	MinConfidence float64  // 0 means that of the profile
 	Workers       int      // 0 means one for each processor
 	MaxFileBytes  int64    // what is behind it in a file is not scanned; 0 means 1 GiB
+	OCR           bool     // read the text of images with Tesseract
 	Explain       bool     // say why of each finding; of format json
 	Version       string   // of the program, for SARIF
 
@@ -69,21 +75,20 @@ type Dependencies struct {
 // defaultMaxFileBytes bounds one file. It is read in blocks, so memory does not grow with it.
 const defaultMaxFileBytes = 1 << 30
 
-// Reasons for which something was not scanned, or not to its end.
+// Reasons for which something was not scanned, or not to its end, beside those of package extract.
 const (
-	reasonUnsupported = "unsupported_type"
-	reasonSpecial     = "not_a_regular_file"
-	reasonOutside     = "symlink_out_of_tree"
-	reasonBroken      = "symlink_broken"
-	reasonObjects     = "git_objects"
-	reasonTooBig      = "too_big"
-	reasonBudget      = "over_time_limit"
-	reasonPanic       = "scan_failed"
-	reasonTruncated   = "too_many_matches"
-	reasonUndecoded   = "encoded_text_too_big"
+	reasonSpecial   = "not_a_regular_file"
+	reasonOutside   = "symlink_out_of_tree"
+	reasonBroken    = "symlink_broken"
+	reasonObjects   = "git_objects"
+	reasonBudget    = "over_time_limit"
+	reasonPanic     = "scan_failed"
+	reasonTruncated = "too_many_matches"
+	reasonUndecoded = "encoded_text_too_big"
 )
 
-// Finding is one line of output. Start and End are byte offsets in the file, End exclusive; Line counts from 1. Encoding is that of dlp.Match.
+// Finding is one line of output. Path leads into containers, as in outer.zip!/inner/name. Start and End are byte offsets, End exclusive, in the file, or in
+// the text that was taken from it where it is no text; Line counts from 1. Location is the place as a person names it. Encoding is that of dlp.Match.
 type Finding struct {
 	Path       string   `json:"path"`
 	Location   string   `json:"location"`
@@ -97,6 +102,7 @@ type Finding struct {
 	Masked     string   `json:"masked"`
 	Encoding   []string `json:"encoding,omitempty"`
 	Why        *Why     `json:"why,omitempty"` // with Configuration.Explain
+	text       bool     // Start, End and Line are those of a text, not of what was taken from a document
 }
 
 // Why is dlp.Why, with the detector's words that stood near.
@@ -106,13 +112,14 @@ type Why struct {
 }
 
 type scanner struct {
-	cfg    Configuration
-	deps   Dependencies
-	engine *dlp.Engine
-	keys   dlp.Keys
-	prof   dlp.Profile
-	beside map[string]bool // detectors of Configuration.Detectors that the profile does not name
-	titles map[string]dlp.Detector
+	cfg       Configuration
+	deps      Dependencies
+	engine    *dlp.Engine
+	keys      dlp.Keys
+	documents *docscan.Scanner
+	prof      dlp.Profile
+	beside    map[string]bool // detectors of Configuration.Detectors that the profile does not name
+	titles    map[string]dlp.Detector
 }
 
 // Run scans and prints. The error is nil when all was read and nothing found, else an *ExitError.
@@ -125,7 +132,13 @@ func Run(ctx context.Context, cfg Configuration, deps Dependencies) error {
 	if err != nil {
 		return &ExitError{ExitFailed, err}
 	}
+	pool, err := sandbox.New(s.pool())
+	if err != nil {
+		return &ExitError{ExitFailed, err}
+	}
+	s.documents = &docscan.Scanner{Pool: pool, Engine: s.engine, Keys: s.keys}
 	findings, failed, err := s.all(ctx, out)
+	err = errors.Join(err, pool.Close())
 	if err == nil {
 		err = out.close(findings, failed)
 	}
@@ -138,6 +151,14 @@ func Run(ctx context.Context, cfg Configuration, deps Dependencies) error {
 		return &ExitError{Code: ExitFindings}
 	}
 	return nil
+}
+
+// pool is how documents are read: text of any length up to the bound of a file, the rest as a server does.
+func (s *scanner) pool() sandbox.Configuration {
+	limits := extract.DefaultLimits()
+	limits.File = s.cfg.MaxFileBytes
+	limits.Text = max(limits.Text, limits.File)
+	return sandbox.Configuration{Children: s.cfg.Workers, Options: extract.Options{Limits: limits, OCR: s.cfg.OCR}}
 }
 
 func newScanner(cfg Configuration, deps Dependencies) (*scanner, error) {
@@ -206,6 +227,8 @@ type job struct {
 	open     func() (io.ReadCloser, error)
 	reason   string
 	err      error
+	gaps     []extract.Gap // of the file and of what is in it
+	unnamed  int           // gaps that are not named
 	findings []Finding
 	done     chan struct{}
 }
@@ -257,9 +280,7 @@ func (s *scanner) all(ctx context.Context, out printer) (findings int, failed bo
 		case <-ctx.Done():
 			return findings, true, fmt.Errorf("scan: %w", ctx.Err())
 		}
-		if j.reason != "" || j.err != nil {
-			failed = s.complain(j) || failed
-		}
+		failed = s.complain(j) || failed
 		for _, f := range j.findings {
 			findings++
 			if err := out.print(f); err != nil {
@@ -273,18 +294,31 @@ func (s *scanner) all(ctx context.Context, out printer) (findings int, failed bo
 	return findings, failed, nil
 }
 
-// complain says why something was not read, and reports whether that makes the run a failed one: what has a type that is not read yet does not.
-func (s *scanner) complain(j *job) bool {
+// complain says what was not read and why, and reports whether that makes the run a failed one: what has a type that is not read, or is locked, does not.
+func (s *scanner) complain(j *job) (failed bool) {
 	reason := j.reason
 	if j.err != nil {
 		reason = cause(j.err)
 	}
+	if reason != "" {
+		failed = s.say(j.path, reason)
+	}
+	for _, g := range j.gaps {
+		failed = s.say(member(j.path, g.Path), g.Reason) || failed
+	}
+	if j.unnamed > 0 {
+		failed = s.say(j.path, fmt.Sprintf("%d more files in it were not read", j.unnamed)) || failed
+	}
+	return failed
+}
+
+func (s *scanner) say(path, reason string) bool {
 	// There is no other stream to complain on when this one fails.
-	_, _ = fmt.Fprintf(s.deps.Stderr, "outband: %s: %s\n", display(j.path), reason)
+	_, _ = fmt.Fprintf(s.deps.Stderr, "outband: %s: %s\n", display(path), reason)
 	switch reason {
 	case reasonSpecial:
-		return slices.Contains(s.cfg.Paths, j.path) // Named by a person: a pipe that is not read is not clean.
-	case reasonUnsupported, reasonOutside, reasonBroken, reasonObjects, reasonTruncated, reasonUndecoded:
+		return slices.Contains(s.cfg.Paths, path) // Named by a person: a pipe that is not read is not clean.
+	case extract.ReasonUnsupported, extract.ReasonMedia, extract.ReasonImage, extract.ReasonEncrypted, reasonOutside, reasonBroken, reasonObjects, reasonTruncated, reasonUndecoded:
 		return false
 	}
 	return true
@@ -299,20 +333,14 @@ func (s *scanner) scan(ctx context.Context, j *job) {
 		}
 		return
 	}
-	head, text, err := sniff(r)
-	if err == nil && !text {
-		j.reason = reasonUnsupported
-	}
-	if err == nil && text {
-		var res dlp.Result
-		if res, _, err = s.engine.ScanReader(ctx, head, s.keys, s.cfg.MaxFileBytes); err == nil {
-			j.findings = s.findings(j.path, res)
-			switch {
-			case res.Truncated:
-				j.reason = s.truncation(head)
-			case res.Undecoded:
-				j.reason = reasonUndecoded
-			}
+	res, err := s.documents.Scan(ctx, extract.File{Name: filepath.Base(j.path)}, r, nil)
+	if err == nil {
+		j.findings, j.gaps, j.unnamed = s.findings(j.path, res), res.Gaps, res.Cut
+		switch {
+		case res.Truncated:
+			j.reason = reasonTruncated
+		case res.Undecoded:
+			j.reason = reasonUndecoded
 		}
 	}
 	if err = errors.Join(err, r.Close()); err != nil {
@@ -320,17 +348,9 @@ func (s *scanner) scan(ctx context.Context, j *job) {
 	}
 }
 
-// truncation tells a text that is too long from one with too many matches: of the first, something is left.
-func (s *scanner) truncation(r io.Reader) string {
-	if l, ok := r.(*counting); ok && l.n > s.cfg.MaxFileBytes {
-		return reasonTooBig
-	}
-	return reasonTruncated
-}
-
 // findings are the matches of a file that meets the profile; of any other, those of the detectors beside it.
-func (s *scanner) findings(path string, res dlp.Result) []Finding {
-	met := len(s.prof.Meets(res.Matches, nil)) > 0
+func (s *scanner) findings(path string, res docscan.Result) []Finding {
+	met := len(s.prof.Meets(res.Matches, res.Texts)) > 0
 	var out []Finding
 	for _, m := range res.Matches {
 		if m.Confidence < s.prof.MinConfidence || !met && !s.beside[m.Detector] {
@@ -342,11 +362,36 @@ func (s *scanner) findings(path string, res dlp.Result) []Finding {
 		}
 		out = append(out, Finding{
 			Why:  why,
-			Path: path, Location: fmt.Sprintf("line %d", m.Line), Detector: m.Detector, Title: s.titles[m.Detector].Title,
+			Path: member(path, m.Where.Path), Location: location(m), text: isText(m), Detector: m.Detector, Title: s.titles[m.Detector].Title,
 			Start: m.Start, End: m.End, Line: m.Line, Confidence: m.Confidence, Validated: m.Validated, Masked: m.Masked, Encoding: m.Encoding,
 		})
 	}
 	return out
+}
+
+// member is the path of a file, or of what is in it.
+func member(file, path string) string {
+	if path == "" {
+		return file
+	}
+	return file + "!/" + path
+}
+
+// isText reports whether the match stands in a text of lines, and not in a document that has other places.
+func isText(m dlp.Match) bool {
+	at := m.Where
+	at.Path = ""
+	return at == (place.Location{})
+}
+
+// location says where in a file a match stands.
+func location(m dlp.Match) string {
+	at := m.Where
+	at.Path = ""
+	if isText(m) {
+		at.Line, at.Column = m.Line, m.Column
+	}
+	return at.String()
 }
 
 // encoded says, behind a comma, what a value is written in, the outermost first; nothing for plain text.

@@ -32,7 +32,11 @@ func newPrinter(s *scanner) (printer, error) {
 type textPrinter struct{ w *bufio.Writer }
 
 func (p *textPrinter) print(f Finding) error {
-	if _, err := fmt.Fprintf(p.w, "%s:%d: %s (%s, %s%s): %s\n", display(f.Path), f.Line, f.Title, f.Detector, dlp.Band(f.Confidence), f.encoded(), f.Masked); err != nil {
+	at := fmt.Sprint(f.Line)
+	if !f.text {
+		at = " " + display(f.Location)
+	}
+	if _, err := fmt.Fprintf(p.w, "%s:%s: %s (%s, %s%s): %s\n", display(f.Path), at, f.Title, f.Detector, dlp.Band(f.Confidence), f.encoded(), f.Masked); err != nil {
 		return err
 	}
 	return p.w.Flush()
@@ -94,13 +98,17 @@ type (
 		Locations []sarifLocation `json:"locations"`
 	}
 	sarifLocation struct {
-		Physical sarifPhysical `json:"physicalLocation"`
+		Physical sarifPhysical  `json:"physicalLocation"`
+		Logical  []sarifLogical `json:"logicalLocations,omitempty"` // place in a document
 	}
 	sarifPhysical struct {
 		Artifact struct {
 			URI string `json:"uri"`
 		} `json:"artifactLocation"`
-		Region sarifRegion `json:"region"`
+		Region *sarifRegion `json:"region,omitempty"` // of a text
+	}
+	sarifLogical struct {
+		Name string `json:"fullyQualifiedName"`
 	}
 	sarifRegion struct {
 		StartLine  int `json:"startLine"`
@@ -143,7 +151,11 @@ func (p *sarifPrinter) print(f Finding) error {
 	}
 	var loc sarifLocation
 	loc.Physical.Artifact.URI = filepath.ToSlash(f.Path)
-	loc.Physical.Region = sarifRegion{f.Line, f.Start, f.End - f.Start}
+	if f.text {
+		loc.Physical.Region = &sarifRegion{f.Line, f.Start, f.End - f.Start}
+	} else {
+		loc.Logical = []sarifLogical{{f.Location}}
+	}
 	res.Locations = []sarifLocation{loc}
 	p.run.Results = append(p.run.Results, res)
 	return nil

@@ -1,7 +1,6 @@
 package filescan
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -13,7 +12,8 @@ import (
 	"syscall"
 
 	"github.com/outband/outband/dlp"
-	"github.com/outband/outband/dlp/view"
+	"github.com/outband/outband/dlp/extract"
+	"github.com/outband/outband/dlp/extract/sandbox"
 )
 
 // errSpecial is what opening a FIFO, a device or a socket gives.
@@ -118,43 +118,12 @@ func cause(err error) string {
 		return reasonBudget
 	case errors.Is(err, dlp.ErrPanic):
 		return reasonPanic
+	case errors.Is(err, sandbox.ErrKilled):
+		return extract.ReasonDied
 	case errors.As(err, &path):
 		return path.Err.Error()
 	}
 	return err.Error()
-}
-
-// counting counts what was read, so that a text that is too long is known as such.
-type counting struct {
-	r io.Reader
-	n int64
-}
-
-func (c *counting) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
-	c.n += int64(n)
-	return n, err
-}
-
-// magics are how formats start that are not text, although their first bytes may look like it.
-var magics = []string{"%PDF-", "PK\x03\x04", "\x1f\x8b", "BZh", "\xfd7zXZ", "7z\xbc\xaf", "Rar!", "\x89PNG", "GIF8", "\xff\xd8\xff", "\x7fELF", "\xd0\xcf\x11\xe0"}
-
-// sniff reads the first bytes and reports whether a text follows: it has no known magic number, and no NUL but those of UTF-16.
-func sniff(r io.Reader) (*counting, bool, error) {
-	head := make([]byte, 8<<10)
-	n, err := io.ReadFull(r, head)
-	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return nil, false, err
-	}
-	head = head[:n]
-	whole := &counting{r: io.MultiReader(bytes.NewReader(head), r)}
-	for _, m := range magics {
-		if bytes.HasPrefix(head, []byte(m)) {
-			return whole, false, nil
-		}
-	}
-	enc, _ := view.Detect(head)
-	return whole, enc != view.UTF8 || bytes.IndexByte(head, 0) < 0, nil
 }
 
 // display quotes a path whose characters would change the terminal or the line.

@@ -133,7 +133,7 @@ func (in *Input) withinHints() bool {
 	for _, text := range [...]string{
 		in.Item.Kind, in.Resource.Kind, in.Resource.ID, in.Resource.Name, in.Resource.Owner, in.Resource.Visibility, in.Resource.Project,
 		in.Actor.ID, in.Actor.Email, in.Actor.Type, in.Actor.Role, in.Connection.ID, in.Connection.Name, in.Connection.Connector,
-		in.File.Name, in.File.Type, in.Activity.Type, in.Record.Kind,
+		in.File.Name, in.File.Type, in.File.Content, in.Activity.Type, in.Record.Kind,
 	} {
 		if len(text) > hintText {
 			return false

@@ -75,6 +75,8 @@ var variables = []struct {
 	{"file.name", cel.StringType},
 	{"file.type", cel.StringType},
 	{"file.size", cel.IntType},
+	{"file.content_type", cel.StringType},
+	{"file.mismatch", cel.BoolType},
 	{"activity.type", cel.StringType},
 	{"activity.fields", cel.MapType(cel.StringType, cel.StringType)},
 	{"record.kind", cel.StringType},

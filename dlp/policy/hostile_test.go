@@ -118,7 +118,7 @@ func drawInput(t *rapid.T) Input {
 		Resource:   Resource{draw("kind"), draw("id"), draw("name"), draw("owner"), draw("visibility"), draw("project")},
 		Actor:      Actor{draw("id"), draw("email"), draw("type"), draw("role"), rapid.SliceOf(text).Draw(t, "groups"), rapid.Bool().Draw(t, "external")},
 		Connection: Connection{draw("id"), draw("name"), draw("connector")},
-		File:       File{draw("name"), draw("type"), rapid.Int64().Draw(t, "size")},
+		File:       File{draw("name"), draw("type"), rapid.Int64().Draw(t, "size"), draw("content"), rapid.Bool().Draw(t, "mismatch")},
 		Activity:   Activity{draw("type"), rapid.MapOf(text, text).Draw(t, "fields")},
 		Record:     Record{draw("kind"), drawFields(t, text), drawFields(t, text)},
 		Now:        at.Draw(t, "now"),

@@ -34,6 +34,8 @@ func (d *decoder) input(n *yaml.Node, t *Test) {
 		"file.name":            text(&in.File.Name),
 		"file.type":            text(&in.File.Type),
 		"file.size":            func(n *yaml.Node) { in.File.Size = int64(d.integer(n, -1, 1<<50)) },
+		"file.content_type":    text(&in.File.Content),
+		"file.mismatch":        func(n *yaml.Node) { in.File.Mismatch = d.boolean(n) },
 		"activity.type":        text(&in.Activity.Type),
 		"activity.fields":      func(n *yaml.Node) { in.Activity.Fields = d.fields(n) },
 		"record.kind":          text(&in.Record.Kind),

@@ -66,8 +66,10 @@ type Connection struct{ ID, Name, Connector string }
 
 // File is the variable group file.*.
 type File struct {
-	Name, Type string
+	Name, Type string // as the source declares them
 	Size       int64
+	Content    string `json:",omitempty"` // media type by content; empty: not known
+	Mismatch   bool   `json:",omitempty"` // Name or Type are those of another type than the content has
 }
 
 // Activity is the variable group activity.*.

@@ -75,6 +75,10 @@ func (u *unit) ResolveName(name string) (any, bool) {
 		return types.String(in.File.Name), true
 	case "file.type":
 		return types.String(in.File.Type), true
+	case "file.content_type":
+		return types.String(in.File.Content), true
+	case "file.mismatch":
+		return types.Bool(in.File.Mismatch), true
 	case "file.size":
 		return types.Int(in.File.Size), true
 	case "activity.type":

@@ -15,8 +15,9 @@ const (
 	OutcomeFailed  = "failed"
 )
 
-// Outcomes that are counted beside them: units that appeared behind the watermark, and rows that were listed again because windows overlap.
+// Outcomes that are counted beside them: members of files, units that appeared behind the watermark, and rows that were listed again because windows overlap.
 const (
+	OutcomeMember  = "member" // files inside of a file that were not scanned; their file has a line of its own
 	OutcomeLate    = "late"
 	OutcomeOverlap = "overlap"
 )
@@ -53,7 +54,7 @@ func addCount(ctx context.Context, tx *Tx, connectionID string, c Count) error {
 // Counts returns the ledger of a connection, all days together.
 func Counts(ctx context.Context, q Querier, connectionID string) ([]Count, error) {
 	return counts(ctx, q, `SELECT stream, 0, unit, outcome, reason, SUM(n) FROM coverage_units WHERE workspace_id = $1 AND connection_id = $2
-		GROUP BY stream, unit, outcome, reason ORDER BY stream, unit, outcome, reason`, Workspace, connectionID)
+		GROUP BY stream, unit, outcome, reason HAVING SUM(n) <> 0 ORDER BY stream, unit, outcome, reason`, Workspace, connectionID)
 }
 
 // DayCounts returns the ledger of a connection by day, from the day of from to that of to; days without a count are left out, and so is what has no

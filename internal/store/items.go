@@ -28,6 +28,7 @@ const (
 	ReasonOverTime        = "over_time_limit"
 	ReasonError           = "error"
 	ReasonNoID            = "no_id"
+	ReasonOther           = "other" // of members that were not counted one by one
 )
 
 // ItemKey names one item.

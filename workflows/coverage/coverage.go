@@ -95,6 +95,7 @@ type Summary struct {
 	Lag          time.Duration     // from the watermark to now; 0 without a watermark
 	Tally
 	Units         map[string]*Tally // by unit
+	Members       map[string]int64  // files inside of files that were not scanned, by reason; their files are counted in Tally
 	Late, Overlap int64
 	Gaps          []Gap
 	Intervals     []Span          // read to their end, oldest first
@@ -208,6 +209,12 @@ func (s *Summary) count(n store.Count) {
 		return
 	case store.OutcomeOverlap:
 		s.Overlap += n.N
+		return
+	case store.OutcomeMember:
+		if s.Members == nil {
+			s.Members = map[string]int64{}
+		}
+		s.Members[n.Reason] += n.N
 		return
 	}
 	s.add(n.Outcome, n.Reason, n.N)
