@@ -16,6 +16,8 @@ import (
 	"github.com/outband/outband/connectors"
 	"github.com/outband/outband/connectors/all"
 	"github.com/outband/outband/dlp"
+	"github.com/outband/outband/dlp/extract"
+	"github.com/outband/outband/dlp/extract/sandbox"
 	"github.com/outband/outband/dlp/policy"
 	"github.com/outband/outband/findings"
 	"github.com/outband/outband/findings/deliver"
@@ -146,9 +148,33 @@ func (in *instance) parts(ctx context.Context) (p *parts, err error) {
 	return p, nil
 }
 
+// documents is the pool of children that read files; nil in a process that scans nothing.
+func (in *instance) documents() (*sandbox.Pool, error) {
+	if !in.works() {
+		return nil, nil
+	}
+	f := in.cfg.Files
+	pool, err := sandbox.New(sandbox.Configuration{
+		Children: int(f.Children), Memory: f.MemoryMiB << 20, CPU: f.CPU, Wall: f.Time,
+		Options: extract.Options{OCR: f.OCR, Limits: extract.Limits{
+			File: f.MaxMiB << 20, Item: f.ItemMaxMiB << 20, Text: f.ItemMaxMiB << 20, Memory: f.MemoryMiB << 20 / 2, Entries: int(f.MaxMembers), Depth: int(f.MaxDepth), Ratio: f.MaxRatio,
+			Pixels: f.MaxMegapixels * 1_000_000,
+		}},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("files.ocr: %w", err)
+	}
+	in.onStop(func(context.Context) error { return pool.Close() })
+	return pool, nil
+}
+
 // run starts the workers, and what keeps Temporal in step with the store, as the role says.
 func (in *instance) run(ctx context.Context, p *parts, temporal client.Client) error {
-	d := workflows.Dependencies{DB: in.db, Open: p.opener, Detectors: p.detectors, Rules: p.rules, Keys: keysOf(in.vault), Deliver: p.deliverer, Log: in.log}
+	documents, err := in.documents()
+	if err != nil {
+		return err
+	}
+	d := workflows.Dependencies{DB: in.db, Documents: documents, Open: p.opener, Detectors: p.detectors, Rules: p.rules, Keys: keysOf(in.vault), Deliver: p.deliverer, Log: in.log}
 	if p.index != nil {
 		d.Index = indexer{p.index}
 	}

@@ -14,7 +14,8 @@ func scanCommand() *cobra.Command {
 		Short: "Look for sensitive data in files, folders or standard input",
 		Long: `Look for sensitive data in files, folders or standard input (-), without a server or network.
 
-Values are never printed, only masks. Exit code 0: nothing found. 1: findings. 2: something could not be read; the reason is on standard error.
+Documents are opened: office files, PDF, mail, archives, notebooks, databases, in a child process without rights. Their members are named like
+outer.zip!/inner/name. Values are never printed, only masks. Exit code 0: nothing found. 1: findings. 2: something could not be read; the reason is on standard error.
 Matches of medium confidence (0.4) and above are reported unless --min-confidence says otherwise. A profile with thresholds reports the files that meet
 them, with all their matches: three kinds of personal data near each other with pii, ten card numbers with pci_bulk.`,
 		SilenceUsage: true,
@@ -35,6 +36,7 @@ them, with all their matches: three kinds of personal data near each other with 
 	cmd.Flags().Float64Var(&cfg.MinConfidence, "min-confidence", 0, "report matches of at least this confidence, 0 to 1 (default: the profile's, 0.4)")
 	cmd.Flags().BoolVar(&cfg.Explain, "explain", false, "say in each line of JSON why it was found: how its confidence is made, checks, words near")
 	cmd.Flags().BoolVar(&cfg.LeaveOutTestData, "skip-test-data", false, "leave out published test values, such as the example cards of payment processors")
+	cmd.Flags().BoolVar(&cfg.OCR, "ocr", false, "read the text of images with Tesseract, which has to be installed")
 	cmd.Flags().IntVar(&cfg.Workers, "workers", 0, "files scanned at once (default: one for each processor)")
 	return cmd
 }

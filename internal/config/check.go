@@ -45,6 +45,15 @@ func (m *merged) count(name string) int64 {
 	return n
 }
 
+// bounded checks a number from 0 to most.
+func (m *merged) bounded(name string, most int64) int64 {
+	n := m.count(name)
+	if n > most {
+		m.fail(CodeForm, name, "%d is more than %d.", n, most)
+	}
+	return n
+}
+
 // duration checks a time that is not negative, with its unit unless it is 0.
 func (m *merged) duration(name string) time.Duration {
 	d, err := time.ParseDuration(m.text(name))

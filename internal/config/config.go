@@ -35,6 +35,7 @@ type Config struct {
 	Metrics        Metrics
 	Log            Log
 	Policies       Policies
+	Files          Files
 }
 
 // Temporal names a Temporal cluster.
@@ -89,6 +90,15 @@ type Policies struct {
 	CostLimit  time.Duration // mean of an evaluation; 0: never
 }
 
+// Files bounds the reading of documents. What is 0 has the default of the part that reads them.
+type Files struct {
+	MaxMiB, ItemMaxMiB, MaxMembers, MaxDepth, MaxRatio, MaxMegapixels, MemoryMiB int64
+
+	CPU, Time time.Duration // of one file
+	Children  int64
+	OCR       bool
+}
+
 // Options are the places that settings come from.
 type Options struct {
 	File  string            // path of a YAML file; empty: none
@@ -124,6 +134,7 @@ func (m *merged) parse() (Config, error) {
 		Log:           Log{Level: levels[m.choice("log.level", "debug", "info", "warn", "error")]},
 		Policies:      Policies{Dir: m.text("policies.dir"), FloodLimit: m.count("policies.flood_limit"), CostLimit: m.duration("policies.cost_limit")},
 		Elasticsearch: m.elasticsearch(),
+		Files:         m.files(),
 	}
 	c.TrustedProxies = m.networks("trusted_proxies")
 	if c.Role == RoleWorker && m.origin["listen"] == "" {
@@ -140,6 +151,15 @@ func (m *merged) parse() (Config, error) {
 }
 
 var levels = map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}
+
+func (m *merged) files() Files {
+	return Files{
+		MaxMiB: m.bounded("files.max_mib", 4096), ItemMaxMiB: m.bounded("files.item_max_mib", 1<<20), MaxMembers: m.bounded("files.max_members", 10_000_000),
+		MaxDepth: m.bounded("files.max_depth", 50), MaxRatio: m.bounded("files.max_ratio", 1_000_000), MaxMegapixels: m.bounded("files.max_megapixels", 10_000),
+		MemoryMiB: m.bounded("files.memory_mib", 1<<20), CPU: m.duration("files.cpu"), Time: m.duration("files.time"), Children: m.bounded("files.children", 1024),
+		OCR: m.choice("files.ocr", "off", "on") == "on",
+	}
+}
 
 func (m *merged) elasticsearch() Elasticsearch {
 	e := Elasticsearch{

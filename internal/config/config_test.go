@@ -32,8 +32,13 @@ func prefixes(cidrs ...string) []netip.Prefix {
 
 var compare = cmp.Options{cmpopts.EquateComparable(netip.Prefix{}), cmp.Comparer(func(a, b secret.Value) bool { return a.Reveal() == b.Reveal() })}
 
+var defaultFiles = Files{MaxMiB: 100, ItemMaxMiB: 500, MaxMembers: 2000, MaxDepth: 5, MaxRatio: 200, MaxMegapixels: 50, MemoryMiB: 512, CPU: 20 * time.Second, Time: time.Minute}
+
 func defaults() Config {
-	return Config{Listen: "127.0.0.1:8080", Data: "./outband-data", Role: RoleAll, Key: Key{File: "outband-data/key"}, Log: Log{Level: slog.LevelInfo}, Policies: Policies{FloodLimit: 1000, CostLimit: 5 * time.Millisecond}}
+	return Config{
+		Listen: "127.0.0.1:8080", Data: "./outband-data", Role: RoleAll, Key: Key{File: "outband-data/key"}, Log: Log{Level: slog.LevelInfo}, Policies: Policies{FloodLimit: 1000, CostLimit: 5 * time.Millisecond},
+		Files: defaultFiles,
+	}
 }
 
 func TestLoad(t *testing.T) {
@@ -59,7 +64,7 @@ func TestLoad(t *testing.T) {
 			want: Config{
 				Listen: "0.0.0.0:443", Data: "/var/lib/outband", Role: RoleAll, Temporal: Temporal{Address: "temporal:7233"}, Egress: Egress{Allow: prefixes("10.0.0.0/8", "fd00::/8")},
 				Key: Key{File: "/etc/outband/key"}, PublicURL: "https://outband.example.com/casb", TLS: TLS{Cert: "c.pem", Key: "k.pem"}, TrustedProxies: prefixes("192.0.2.7/32"),
-				Log: Log{Level: slog.LevelDebug}, Metrics: Metrics{Listen: "127.0.0.1:9090"}, Policies: Policies{Dir: "/etc/outband/policies", FloodLimit: 200, CostLimit: time.Millisecond},
+				Log: Log{Level: slog.LevelDebug}, Metrics: Metrics{Listen: "127.0.0.1:9090"}, Policies: Policies{Dir: "/etc/outband/policies", FloodLimit: 200, CostLimit: time.Millisecond}, Files: defaultFiles,
 			},
 		},
 		{
@@ -83,6 +88,9 @@ func TestLoad(t *testing.T) {
 			}),
 		},
 		{name: "limits as numbers and as text", file: "policies: {flood_limit: 0, cost_limit: 20ms}\n", want: with(func(c *Config) { c.Policies.FloodLimit, c.Policies.CostLimit = 0, 20*time.Millisecond })},
+		{name: "bounds of files", file: "files: {max_mib: 10, max_depth: 2, cpu: 5s, ocr: on}\n", env: []string{"OUTBAND_FILES_MEMORY_MIB=256"}, want: with(func(c *Config) {
+			c.Files.MaxMiB, c.Files.MaxDepth, c.Files.CPU, c.Files.OCR, c.Files.MemoryMiB = 10, 2, 5*time.Second, true, 256
+		})},
 		{name: "limits by the environment", env: []string{"OUTBAND_POLICIES_FLOOD_LIMIT=50000", "OUTBAND_POLICIES_COST_LIMIT=0"}, want: with(func(c *Config) { c.Policies.FloodLimit, c.Policies.CostLimit = 50000, 0 })},
 		{name: "a key in one line means its section", file: "log.level: warn\n", want: with(func(c *Config) { c.Log.Level = slog.LevelWarn })},
 		{

@@ -39,6 +39,17 @@ var keys = []key{
 	{name: "policies.dir", doc: "Folder of custom policies, one in each file *.yaml."},
 	{name: "policies.flood_limit", initial: "1000", number: true, doc: "New findings of one policy in an hour over which it is paused; one of history weighs a tenth. 0: never."},
 	{name: "policies.cost_limit", initial: "5ms", number: true, doc: "Mean time of an evaluation over which a policy is paused. 0: never."},
+	{name: "files.max_mib", initial: "100", number: true, doc: "Largest file, and largest member of one, in MiB; of a larger one nothing is read but what its format gives before."},
+	{name: "files.item_max_mib", initial: "500", number: true, doc: "All that comes out of one file and the files in it, in MiB."},
+	{name: "files.max_members", initial: "2000", number: true, doc: "Files inside of one file, counted through all its containers."},
+	{name: "files.max_depth", initial: "5", number: true, doc: "Containers in one another."},
+	{name: "files.max_ratio", initial: "200", number: true, doc: "Bytes that may come out of one compressed byte, after the first MiB."},
+	{name: "files.max_megapixels", initial: "50", number: true, doc: "Largest image that is decoded."},
+	{name: "files.memory_mib", initial: "512", number: true, doc: "Memory of one child that reads files."},
+	{name: "files.cpu", initial: "20s", number: true, doc: "Processor time for one file."},
+	{name: "files.time", initial: "1m", number: true, doc: "Time that one file may take, without that of fetching it."},
+	{name: "files.children", initial: "0", number: true, doc: "Children that read files at once. 0: one for each processor."},
+	{name: "files.ocr", initial: "off", doc: "on: read the text of images with Tesseract, which has to be installed."},
 }
 
 // variable is the name of the environment variable of a key.

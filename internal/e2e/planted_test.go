@@ -232,7 +232,7 @@ func checkCoverage(t *testing.T, truth []truthItem, coverage map[string]coverage
 			unread[x.Reason][x.Instance.ID] = true
 		}
 	}
-	for reason, stream := range map[string]string{"unsupported_type": "files", "too_big": "files", "deleted_before_scan": "chats"} {
+	for reason, stream := range map[string]string{"image_without_ocr": "files", "too_big": "files", "deleted_before_scan": "chats"} {
 		got := coverage[stream].Skipped[reason]
 		t.Logf("%s: %d counted, %d of them with planted values", reason, got, len(unread[reason]))
 		if got == 0 || got < len(unread[reason]) {

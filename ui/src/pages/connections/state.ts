@@ -118,6 +118,17 @@ const reasons: Record<string, string> = {
   no_id: 'without an id',
   malformed: 'not as documented',
   not_captured: 'that the app did not capture',
+  encrypted: 'locked by a password',
+  image_without_ocr: 'images, whose text is not read',
+  media_not_scanned: 'audio or video',
+  item_too_big: 'with too much in them',
+  too_much_text: 'with too much text',
+  too_many_entries: 'with too many files in them',
+  too_deep: 'packed too deep',
+  compression_ratio: 'compressed like a bomb',
+  too_many_pixels: 'images with too many pixels',
+  over_memory_limit: 'that need too much memory',
+  extraction_failed: 'that ended the reader',
   content_unavailable: 'that the app does not hand out',
 };
 
