@@ -121,12 +121,16 @@ type Options struct {
 func Read(ctx context.Context, f File, r io.Reader, opt Options, sink Sink) (Report, error) {
 	w := &walker{ctx: ctx, opt: opt, sink: sink}
 	w.opt.Limits = opt.Limits.orDefault()
+	w.file, _ = r.(*Held)
 	err := w.top(f, r)
 	if errors.Is(err, errStop) {
 		err = nil
 	}
 	return w.report, err
 }
+
+// OrDefault is l with the limits of DefaultLimits where it says nothing.
+func (l Limits) OrDefault() Limits { return l.orDefault() }
 
 func (l Limits) orDefault() Limits {
 	d := DefaultLimits()
