@@ -11,6 +11,7 @@ import (
 
 	"github.com/outband/outband/connectors"
 	"github.com/outband/outband/dlp"
+	"github.com/outband/outband/dlp/extract/sandbox"
 	"github.com/outband/outband/findings"
 	"github.com/outband/outband/internal/store"
 )

@@ -11,7 +11,7 @@ import (
 	"github.com/outband/outband/dlp"
 	"github.com/outband/outband/dlp/docscan"
 	"github.com/outband/outband/dlp/extract"
-	"github.com/outband/outband/dlp/place"
+	documents "github.com/outband/outband/dlp/place"
 	"github.com/outband/outband/internal/id"
 	"github.com/outband/outband/internal/store"
 )
@@ -200,8 +200,8 @@ func (p *page) membersOf(c store.Count, members map[string]int64) (out []store.C
 const unitMember = "member"
 
 // whereOf is where a match stands, if anything is known of it.
-func whereOf(l place.Location) *place.Location {
-	if l == (place.Location{}) {
+func whereOf(l documents.Location) *documents.Location {
+	if l == (documents.Location{}) {
 		return nil
 	}
 	return &l

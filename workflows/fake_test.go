@@ -15,6 +15,7 @@ import (
 
 	"github.com/outband/outband/connectors"
 	"github.com/outband/outband/dlp"
+	"github.com/outband/outband/dlp/extract/sandbox"
 	"github.com/outband/outband/findings"
 	"github.com/outband/outband/internal/secret"
 	"github.com/outband/outband/internal/store"
@@ -263,8 +264,11 @@ func newBench(t testing.TB) *bench {
 	opener, err := NewOpener([]connectors.Connector{source}, db, v, nil, "Outband/test")
 	check(t, err)
 	fp, fpID := v.FingerprintKey()
+	documents, err := sandbox.New(sandbox.Configuration{Children: 2})
+	check(t, err)
+	t.Cleanup(func() { check(t, documents.Close()) })
 	b.Activities = NewActivities(Dependencies{
-		DB: db, Open: opener, Detectors: detectors, Rules: rules, Log: slog.New(slog.DiscardHandler),
+		DB: db, Documents: documents, Open: opener, Detectors: detectors, Rules: rules, Log: slog.New(slog.DiscardHandler),
 		Keys: Keys{Findings: findings.Keys{ID: v.IDKey()}, Matches: dlp.Keys{ID: v.IDKey(), Fingerprint: fp, FingerprintID: fpID}},
 	})
 	check(t, db.Write(ctx, func(tx *store.Tx) (err error) {

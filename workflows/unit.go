@@ -10,7 +10,7 @@ import (
 
 	"github.com/outband/outband/connectors"
 	"github.com/outband/outband/dlp"
-	"github.com/outband/outband/dlp/place"
+	documents "github.com/outband/outband/dlp/place"
 	"github.com/outband/outband/dlp/policy"
 	"github.com/outband/outband/findings"
 	"github.com/outband/outband/internal/store"
@@ -188,29 +188,29 @@ type stored struct {
 }
 
 type storedMatch struct {
-	Detector    string          `json:"d"`
-	Start       int             `json:"s"`
-	End         int             `json:"e"`
-	Line        int             `json:"l"`
-	Confidence  float64         `json:"c"`
-	Validated   bool            `json:"v,omitempty"`
-	Masked      string          `json:"m"`
-	Before      string          `json:"b,omitempty"`
-	After       string          `json:"a,omitempty"`
-	Context     []string        `json:"x,omitempty"`
-	Value       string          `json:"k"`
-	Fingerprint string          `json:"f"`
-	Also        []string        `json:"o,omitempty"`
-	Encoding    []string        `json:"n,omitempty"`
-	Part        string          `json:"p"`
-	Path        string          `json:"t,omitempty"`
-	AtMicros    int64           `json:"u,omitempty"`
-	Text        int             `json:"y,omitempty"`
-	Base        float64         `json:"q,omitempty"`
-	Marks       int             `json:"w,omitempty"`
-	Column      int             `json:"g,omitempty"`
-	Source      bool            `json:"r,omitempty"`
-	Where       *place.Location `json:"z,omitempty"`
+	Detector    string              `json:"d"`
+	Start       int                 `json:"s"`
+	End         int                 `json:"e"`
+	Line        int                 `json:"l"`
+	Confidence  float64             `json:"c"`
+	Validated   bool                `json:"v,omitempty"`
+	Masked      string              `json:"m"`
+	Before      string              `json:"b,omitempty"`
+	After       string              `json:"a,omitempty"`
+	Context     []string            `json:"x,omitempty"`
+	Value       string              `json:"k"`
+	Fingerprint string              `json:"f"`
+	Also        []string            `json:"o,omitempty"`
+	Encoding    []string            `json:"n,omitempty"`
+	Part        string              `json:"p"`
+	Path        string              `json:"t,omitempty"`
+	AtMicros    int64               `json:"u,omitempty"`
+	Text        int                 `json:"y,omitempty"`
+	Base        float64             `json:"q,omitempty"`
+	Marks       int                 `json:"w,omitempty"`
+	Column      int                 `json:"g,omitempty"`
+	Source      bool                `json:"r,omitempty"`
+	Where       *documents.Location `json:"z,omitempty"`
 }
 
 func storeMatch(m dlp.Match, at matchPlace) storedMatch {

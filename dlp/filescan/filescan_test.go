@@ -20,10 +20,16 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/outband/outband/dlp"
+	"github.com/outband/outband/dlp/extract/sandbox"
 	"github.com/outband/outband/dlp/filescan"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == sandbox.Argument {
+		sandbox.Child()
+	}
+	goleak.VerifyTestMain(m)
+}
 
 type result struct {
 	code     int

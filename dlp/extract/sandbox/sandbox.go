@@ -289,3 +289,6 @@ func (p *Pool) give(c *process, well bool) {
 	}
 	<-p.slots
 }
+
+// Limits are those of each file.
+func (p *Pool) Limits() extract.Limits { return p.cfg.Options.Limits.OrDefault() }
