@@ -212,7 +212,7 @@ func TestJSONLine(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "a.env", "MODE=x\nCARD=4111111111111111\n")
 	r := run(t, filescan.Configuration{Paths: []string{dir}, Format: "json"}, "")
-	want := fmt.Sprintf(`{"path":%q,"location":"line 2","detector":"financial.card","title":"Payment card number","start":12,"end":28,"line":2,"confidence":0.9,"validated":true,"masked":"************1111"}`+"\n", filepath.Join(dir, "a.env"))
+	want := fmt.Sprintf(`{"path":%q,"location":"line 2, column 6","detector":"financial.card","title":"Payment card number","start":12,"end":28,"line":2,"confidence":0.9,"validated":true,"masked":"************1111"}`+"\n", filepath.Join(dir, "a.env"))
 	if diff := cmp.Diff(want, r.out); diff != "" {
 		t.Errorf("JSON (-want +got):\n%s", diff)
 	}

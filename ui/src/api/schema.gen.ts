@@ -1709,6 +1709,10 @@ export interface components {
              * @description Appeared behind the watermark and were read all the same.
              */
             late: number;
+            /** @description Files inside of files, of archives and documents, that were not scanned, by reason. They are not part of read. */
+            members_skipped: {
+                [key: string]: number;
+            };
             /**
              * Format: int64
              * @description Listed again because windows overlap; they are not read again.
@@ -2684,16 +2688,38 @@ export interface components {
             next_cursor: string;
         };
         Location: {
+            cell?: string;
+            /**
+             * Format: int64
+             * @description in characters, from 1
+             */
+            column?: number;
             /** Format: int64 */
             end: number;
             file_id?: string;
+            /** @description not shown to who opens the file */
+            hidden?: boolean;
             /** Format: int64 */
             line?: number;
+            /** @description number of a mail in a mailbox and of its part */
+            mail_part?: string;
             message_id?: string;
+            /** @description of a property, field, column or header */
+            name?: string;
             /** Format: int64 */
             page?: number;
+            /** Format: int64 */
+            paragraph?: number;
             part: string;
             path: string;
+            /** Format: int64 */
+            row?: number;
+            /** @description header, footer, note, comment, property, formula and the like; none: the body */
+            section?: string;
+            /** @description of a workbook, or table of a database */
+            sheet?: string;
+            /** Format: int64 */
+            slide?: number;
             /** Format: int64 */
             start: number;
         };

@@ -142,6 +142,9 @@ export function leftOut(s: Schemas['Coverage']): string[] {
     ['in quarantine, tried again', s.quarantined],
     ['deferred for now', s.deferred],
     [s.backfill_open === 1 ? 'slice of history to go' : 'slices of history to go', s.backfill_open],
+    ...Object.entries(s.members_skipped ?? {})
+      .sort((a, b) => b[1] - a[1])
+      .map(([why, n]): [string, number] => [`inside of files: ${reasons[why] ?? why.replaceAll('_', ' ')}`, n]),
   ];
   return all.filter(([, n]) => n > 0).map(([why, n]) => `${number(n)} ${why}`);
 }

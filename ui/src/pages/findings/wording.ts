@@ -26,10 +26,28 @@ export function placeOf(instance: Schemas['Instance']): { part: string; where: s
   else if (l.file_id) where.push(`file ${l.file_id}`);
   else where.push(l.part ? `${words(resource.kind).toLowerCase()} ${resource.id}` : resource.id);
   if (l.path) where.push(`path ${l.path}`);
-  if (l.page) where.push(`page ${l.page}`);
-  if (l.line) where.push(`line ${l.line}`);
+  const inside = placeIn(l);
+  where.push(...inside);
+  if (l.line && inside.length === 0) where.push(l.column ? `line ${l.line}, column ${l.column}` : `line ${l.line}`);
   if (l.end > l.start) where.push(`bytes ${l.start}–${l.end}`);
   return { part: parts[l.part] ?? (l.part ? words(l.part) : words(resource.kind)), where };
+}
+
+/** placeIn says where in a document a location is, from the coarse to the fine; nothing for one of text. */
+function placeIn(l: Schemas['Location']): string[] {
+  const out: string[] = [];
+  const add = (label: string, v: string | number | undefined) => v && out.push(`${label} ${v}`);
+  if (l.section) out.push(words(l.section).toLowerCase());
+  add('mail part', l.mail_part);
+  add('page', l.page);
+  add('slide', l.slide);
+  add('sheet', l.sheet);
+  add('cell', l.cell);
+  add('row', l.row);
+  add('paragraph', l.paragraph);
+  if (l.name) out.push(`“${l.name}”`);
+  if (l.hidden) out.push('hidden from who opens it');
+  return out;
 }
 
 /** confidenceWord puts a confidence of 0 to 1 in a word. */
