@@ -20,6 +20,7 @@ type walker struct {
 	sink   Sink
 	report Report
 	held   int64 // bytes of files in memory
+	file   *Held // the file itself, if it is in memory
 	text   *Text // that was written last
 	fatal  error // what ended the whole reading: that of the sink, of the source or of the context, or errStop
 }
@@ -72,6 +73,11 @@ func (d *Doc) Reader() io.Reader { return d.r }
 func (d *Doc) Bytes() ([]byte, error) {
 	if d.whole {
 		return d.data, nil
+	}
+	if data, ok := d.held(); ok {
+		d.data, d.whole = data, true
+		d.w.held += int64(len(data))
+		return data, nil
 	}
 	var buf bytes.Buffer
 	for {
@@ -267,11 +273,15 @@ func (d *Doc) member(body io.Reader, in func() int64, quiet bool) error {
 	return nil
 }
 
+func (d *Doc) start(body io.Reader, in func() int64) {
+	d.r = bufio.NewReaderSize(&limited{r: body, d: d, in: in}, headBytes)
+}
+
 func (d *Doc) run(body io.Reader, in func() int64, quiet bool) error {
 	if d.depth > d.w.opt.Limits.Depth {
 		return errTooDeep
 	}
-	d.r = bufio.NewReaderSize(&limited{r: body, d: d, in: in}, headBytes)
+	d.start(body, in)
 	head, err := d.r.Peek(headBytes)
 	if err != nil && !errors.Is(err, io.EOF) && len(head) == 0 {
 		return err
@@ -285,6 +295,9 @@ func (d *Doc) run(body io.Reader, in func() int64, quiet bool) error {
 		return gapError{ReasonUnsupported}
 	}
 	d.format = f.id
+	if err := d.tell(); err != nil {
+		return err
+	}
 	return d.read(f)
 }
 

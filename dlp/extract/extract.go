@@ -111,7 +111,9 @@ var (
 // Options are what is off unless an admin turns it on.
 type Options struct {
 	Limits Limits `json:"limits"`
-	OCR    bool   `json:"ocr,omitempty"` // read the text of images with Tesseract, if it is installed
+	OCR    bool   `json:"ocr,omitempty"` // read the text of images, with Recognizer
+	// Recognizer is what reads images: Tesseract, in package sandbox. It cannot be told in JSON.
+	Recognizer Recognizer `json:"-"`
 }
 
 // Read gives the text of a file to sink. The error is the sink's, or that of ctx, or that of reading r; what is wrong with the file itself is in the
@@ -119,12 +121,16 @@ type Options struct {
 func Read(ctx context.Context, f File, r io.Reader, opt Options, sink Sink) (Report, error) {
 	w := &walker{ctx: ctx, opt: opt, sink: sink}
 	w.opt.Limits = opt.Limits.orDefault()
+	w.file, _ = r.(*Held)
 	err := w.top(f, r)
 	if errors.Is(err, errStop) {
 		err = nil
 	}
 	return w.report, err
 }
+
+// OrDefault is l with the limits of DefaultLimits where it says nothing.
+func (l Limits) OrDefault() Limits { return l.orDefault() }
 
 func (l Limits) orDefault() Limits {
 	d := DefaultLimits()

@@ -31,7 +31,7 @@ func (l *limited) Read(p []byte) (int, error) {
 	lim := w.opt.Limits
 	switch {
 	case l.read > lim.File:
-		n, err = 0, errTooBig
+		n, err = n-int(l.read-lim.File), errTooBig // What is within the limit is read.
 	case l.in != nil && l.read > ratioAfter && l.read > lim.Ratio*max(l.in(), 1):
 		n, err = 0, errRatio
 	case l.d.depth > 0 && w.report.Bytes > lim.Item:
