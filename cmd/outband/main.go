@@ -13,6 +13,8 @@ import (
 	_ "time/tzdata" // time zones of the timeline, also on hosts without a zone database
 
 	"github.com/spf13/cobra"
+
+	"github.com/outband/outband/dlp/extract/sandbox"
 )
 
 // version is set by the build: -ldflags "-X main.version=…".
@@ -29,6 +31,9 @@ func versionText() string {
 }
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == sandbox.Argument {
+		sandbox.Child() // It reads documents for another process of this program.
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
