@@ -100,7 +100,7 @@ func (c *worker) one(j job) error {
 	b := &body{r: c.in}
 	var r io.Reader = b
 	if j.Spool {
-		data, err := spool(b)
+		data, err := spool(b, j.Options.Limits.File)
 		if err != nil {
 			return err
 		}
@@ -133,18 +133,22 @@ func held() uint64 {
 	return s[0].Value.Uint64() - s[1].Value.Uint64()
 }
 
-// spool holds all bytes of a file. The parent sends no more than the limit of a file, and one.
-func spool(r io.Reader) ([]byte, error) {
+// growUntil is the size from which on a file that is held gets room for as much as can come, in bytes.
+const growUntil = 16 << 20
+
+// spool holds all bytes of a file. The parent sends no more than the limit of a file, and one. A big file grows once, to that limit: what is not written
+// to costs no memory, but buffers that are left behind count into RLIMIT_DATA until the collector has seen them, and a file of 100 MiB that grew by
+// quarters left behind more than 400 MiB.
+func spool(r io.Reader, limit int64) ([]byte, error) {
 	var buf []byte
 	for {
 		if len(buf) == cap(buf) {
-			// A big file grows by a quarter, so that old and new do not take three times its size.
-			more := max(64<<10, cap(buf))
-			if cap(buf) >= 16<<20 {
-				more = cap(buf) / 4
+			size := int64(max(64<<10, 2*cap(buf)))
+			if cap(buf) >= growUntil && size < limit+2 {
+				size = limit + 2 // One more, so that the end is seen without growing again.
 			}
 			old := buf
-			buf = make([]byte, len(old), cap(old)+more)
+			buf = make([]byte, len(old), size)
 			copy(buf, old)
 		}
 		n, err := r.Read(buf[len(buf):cap(buf)])

@@ -77,7 +77,13 @@ func (p *process) close() {
 	_ = p.out.Close()
 }
 
+// alive reports whether it works and nobody killed it.
 func (p *process) alive() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.cause != nil {
+		return false
+	}
 	select {
 	case <-p.ended:
 		return false

@@ -93,7 +93,9 @@ func (r *reading) run(decide func([32]byte, int64) bool, take func(*Text) error)
 	}()
 	r.texts(take)
 	r.served.Store(true)
+	r.child.watch.wait(true) // Its clock runs while it takes the rest.
 	<-sent
+	r.child.watch.wait(false)
 	return r.result(false)
 }
 

@@ -248,7 +248,11 @@ func (p *Pool) warm() (*process, error) {
 			p.busy[c] = struct{}{}
 			return c, nil
 		}
-		c.close()
+		p.work.Add(1)
+		go func() {
+			defer p.work.Done()
+			c.end(errIdle) // It died of itself.
+		}()
 	}
 	return nil, nil
 }
