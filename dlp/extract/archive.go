@@ -10,6 +10,11 @@ import (
 
 var archiveFormats = slices.Concat([]format{
 	{id: "zip", media: []string{"application/zip"}, magic: isZip, read: readZip},
+	{id: "tar", media: []string{"application/x-tar"}, read: readTar},
+	{id: "7z", media: []string{"application/x-7z-compressed"}, magic: prefix(sevenMagic), read: readSeven},
+	{id: "rar", media: []string{"application/x-rar-compressed"}, magic: isRar, read: readRar},
+	{id: "ar", media: []string{"application/x-archive"}, magic: prefix("!<arch>\n"), read: readAr},
+	{id: "cpio", media: []string{"application/x-cpio"}, magic: isCpio, read: readCpio},
 }, streamFormats)
 
 // maxWindow bounds what a decompressor may look back, in bytes: xz -9 and zstd --ultra stay within it.

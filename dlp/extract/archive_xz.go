@@ -155,6 +155,7 @@ func (x *xzReader) open(h []byte) error {
 	if last.id != 0x21 || len(last.props) != 1 {
 		return gapError{ReasonUnsupported}
 	}
+	x.start = x.offset()
 	b, err := x.lzma2(last.props[0], size)
 	if err != nil {
 		return err
@@ -164,7 +165,7 @@ func (x *xzReader) open(h []byte) error {
 			return err
 		}
 	}
-	x.block, x.start = b, x.offset()
+	x.block = b
 	return nil
 }
 
