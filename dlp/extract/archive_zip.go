@@ -428,7 +428,7 @@ func (f *zipFile) loose(b []byte, name string) error {
 			return nil
 		}
 	}
-	if b = bytes.Trim(b, "\x00"); len(b) < minLoose || len(b) <= 24 && !utf8.Valid(b) {
+	if b = bytes.TrimLeft(b, "\x00"); len(bytes.TrimRight(b, "\x00")) < minLoose || len(b) <= 24 && !utf8.Valid(b) {
 		return nil
 	}
 	return f.d.Member(Member{Name: name, Body: bytes.NewReader(b), Quiet: true, At: Location{Hidden: true}})
