@@ -23,8 +23,8 @@ var imageFormats = []format{
 		"image/x-gimp-pat", "image/x-gimp-gbr", "image/vnd.djvu", "image/vnd.radiance", "image/vnd.dwg", "image/x-xpixmap"}, read: imageReader(otherImage, false)},
 }
 
-// picture is an image file in memory, and what its reader learned of it.
-type picture struct {
+// tagged is an image, audio or video file in memory, and what its reader learned of it.
+type tagged struct {
 	d             *Doc
 	data          []byte
 	t             *Text
@@ -33,16 +33,17 @@ type picture struct {
 	budget        int // bytes of values that may still be given out: several tags may tell the same ones
 	bad           bool
 	err           error // of the text
+	files         []Member
 }
 
 // imageReader reads the metadata of an image, what follows its end, and the text in it if that is asked for. Tesseract can read it or cannot.
-func imageReader(parse func(p *picture), readable bool) func(d *Doc) error {
+func imageReader(parse func(p *tagged), readable bool) func(d *Doc) error {
 	return func(d *Doc) error {
 		data, err := d.Bytes()
 		if err != nil {
 			return err
 		}
-		p := &picture{d: d, data: data, t: d.Text(Location{}), budget: 2*len(data) + 1<<20}
+		p := &tagged{d: d, data: data, t: d.Text(Location{}), budget: 2*len(data) + 1<<20}
 		parse(p)
 		if p.err != nil {
 			return p.err
@@ -60,7 +61,7 @@ func imageReader(parse func(p *picture), readable bool) func(d *Doc) error {
 }
 
 // pixels reads the text in the picture.
-func (p *picture) pixels(readable bool) error {
+func (p *tagged) pixels(readable bool) error {
 	var err error = gapError{ReasonImage}
 	// A side of no width in a header is one that the reader does not know.
 	if p.width > 0 && p.height > p.d.w.opt.Limits.Pixels/p.width {
@@ -79,7 +80,7 @@ func (p *picture) pixels(readable bool) error {
 }
 
 // behind reads what follows the end of an image: a file of a known type, or text in bytes of none.
-func (p *picture) behind(b []byte) error {
+func (p *tagged) behind(b []byte) error {
 	b = bytes.TrimLeft(b, "\x00")
 	if len(b) < minLoose {
 		return nil
@@ -93,7 +94,7 @@ func (p *picture) behind(b []byte) error {
 }
 
 // put gives out a named value.
-func (p *picture) put(part, name, value string) {
+func (p *tagged) put(part, name, value string) {
 	value = strings.Trim(value, "\x00 \t\r\n")
 	if p.err != nil || value == "" || p.budget < 0 {
 		return
@@ -107,7 +108,7 @@ func (p *picture) put(part, name, value string) {
 }
 
 // runs gives out the text in bytes of no known form.
-func (p *picture) runs(name string, b []byte) {
+func (p *tagged) runs(name string, b []byte) {
 	if p.budget < len(b) {
 		return
 	}
@@ -136,7 +137,7 @@ func plain(b []byte) string {
 const inflated = 4 << 20
 
 // inflate decompresses a value.
-func (p *picture) inflate(b []byte) []byte {
+func (p *tagged) inflate(b []byte) []byte {
 	if p.budget < len(b) {
 		return nil
 	}
@@ -158,9 +159,9 @@ func (p *picture) inflate(b []byte) []byte {
 	return out
 }
 
-func otherImage(*picture) {}
+func otherImage(*tagged) {}
 
-func bmpImage(p *picture) {
+func bmpImage(p *tagged) {
 	b := p.data
 	if len(b) < 26 {
 		p.bad = true
@@ -179,7 +180,7 @@ func bmpImage(p *picture) {
 func abs(n int64) int64 { return max(n, -n) }
 
 // gifImage reads the blocks of a GIF file (GIF89a).
-func gifImage(p *picture) {
+func gifImage(p *tagged) {
 	b := p.data
 	if len(b) < 13 {
 		p.bad = true
@@ -220,7 +221,8 @@ func gifImage(p *picture) {
 			case label == 0x01 && len(v) > 12:
 				p.put(PartMetadata, "text", plain(v[12:]))
 			case label == 0xff && bytes.HasPrefix(v, []byte("XMP Data")):
-				p.xmp(b[min(start+12, len(b)):min(at, len(b))])
+				packet, _, _ := bytes.Cut(b[min(start+12, len(b)):min(at, len(b))], []byte("\x01\xff\xfe")) // what ends it for readers of sub-blocks
+				p.xmp(packet)
 			case label == 0xff && !bytes.HasPrefix(v, []byte("NETSCAPE")) && !bytes.HasPrefix(v, []byte("ANIMEXTS")):
 				p.runs("extension", v)
 			}
@@ -251,7 +253,7 @@ func gifImage(p *picture) {
 }
 
 // webpImage reads the chunks of a WebP file.
-func webpImage(p *picture) {
+func webpImage(p *tagged) {
 	b := p.data
 	if len(b) < 12 {
 		p.bad = true

@@ -39,7 +39,7 @@ var exifSizes = []uint64{0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4}
 const maxIFDs = 256
 
 // exif reads the directories of a TIFF structure, each once.
-func (p *picture) exif(b []byte) {
+func (p *tagged) exif(b []byte) {
 	if len(b) < 8 {
 		p.bad = p.bad || len(b) > 0
 		return
@@ -58,10 +58,10 @@ func (p *picture) exif(b []byte) {
 }
 
 // tiffImage reads a TIFF file. Its end is nowhere told.
-func tiffImage(p *picture) { p.exif(p.data) }
+func tiffImage(p *tagged) { p.exif(p.data) }
 
 type exif struct {
-	p    *picture
+	p    *tagged
 	b    []byte
 	o    binary.ByteOrder
 	seen map[uint32]bool
@@ -85,7 +85,7 @@ func (x *exif) directory(at uint32, inside uint16) {
 		for i := range n {
 			x.tag(d[i*12:i*12+12], inside)
 		}
-		if d = d[n*12:]; len(d) < 4 {
+		if d = d[n*12:]; len(d) < 4 || inside != 0 && inside != 0x014a {
 			return
 		}
 		at = x.o.Uint32(d)

@@ -8,7 +8,7 @@ import (
 )
 
 // jpegImage reads the segments of a JPEG file.
-func jpegImage(p *picture) {
+func jpegImage(p *tagged) {
 	b := p.data
 	extended := map[string][]xmpPart{}
 	defer func() {
@@ -51,7 +51,7 @@ func jpegImage(p *picture) {
 }
 
 // segment reads one with its marker.
-func (p *picture) segment(m byte, v []byte, extended map[string][]xmpPart) {
+func (p *tagged) segment(m byte, v []byte, extended map[string][]xmpPart) {
 	has := func(s string) bool { return bytes.HasPrefix(v, []byte(s)) }
 	const xmpID, xmpMore = "http://ns.adobe.com/xap/1.0/\x00", "http://ns.adobe.com/xmp/extension/\x00"
 	switch {
@@ -83,7 +83,7 @@ type xmpPart struct {
 	b      []byte
 }
 
-func (p *picture) extended(parts []xmpPart) {
+func (p *tagged) extended(parts []xmpPart) {
 	slices.SortStableFunc(parts, func(a, b xmpPart) int { return int(int64(a.offset) - int64(b.offset)) })
 	var all []byte
 	for _, x := range parts {
@@ -104,7 +104,7 @@ func sortedKeys(m map[string][]xmpPart) (out []string) {
 var pngChunks = []string{"IDAT", "PLTE", "tRNS", "cHRM", "gAMA", "iCCP", "sBIT", "sRGB", "bKGD", "hIST", "pHYs", "sPLT", "tIME", "acTL", "fcTL", "fdAT", "cICP", "mDCV", "cLLI"}
 
 // pngImage reads the chunks of a PNG file.
-func pngImage(p *picture) {
+func pngImage(p *tagged) {
 	b := p.data
 	for at := 8; p.err == nil; {
 		if at+8 > len(b) {
@@ -147,7 +147,7 @@ func pngImage(p *picture) {
 }
 
 // international reads a keyword, a flag and a method of compression, a language, the keyword in it, and the text.
-func (p *picture) international(v []byte) {
+func (p *tagged) international(v []byte) {
 	key, rest, ok := bytes.Cut(v, []byte{0})
 	if !ok || len(rest) < 2 {
 		p.bad = true
@@ -166,7 +166,7 @@ func (p *picture) international(v []byte) {
 }
 
 // named gives out a text of a PNG file. Profiles of other forms stand there too, in hexadecimal (ImageMagick).
-func (p *picture) named(key string, v []byte) {
+func (p *tagged) named(key string, v []byte) {
 	kind, profile := strings.CutPrefix(key, "Raw profile type ")
 	switch {
 	case key == "XML:com.adobe.xmp":

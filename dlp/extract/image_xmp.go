@@ -11,7 +11,7 @@ import (
 )
 
 // xmp reads a packet of XMP: properties are attributes, or elements with their value in lists of RDF. The decoder knows no entities but the five of XML.
-func (p *picture) xmp(b []byte) {
+func (p *tagged) xmp(b []byte) {
 	if len(b) == 0 {
 		return
 	}
@@ -96,7 +96,7 @@ var iptcNames = map[byte]string{
 }
 
 // iptc reads the datasets of IIM.
-func (p *picture) iptc(b []byte) {
+func (p *tagged) iptc(b []byte) {
 	for len(b) >= 5 && p.err == nil {
 		if b[0] != 0x1c {
 			b = b[1:]
@@ -137,7 +137,7 @@ func (p *picture) iptc(b []byte) {
 }
 
 // resources reads the image resources of Photoshop: of a PSD file, of a JPEG file, or in a TIFF tag.
-func (p *picture) resources(b []byte) {
+func (p *tagged) resources(b []byte) {
 	for p.err == nil {
 		i := bytes.Index(b, []byte("8BIM"))
 		if i < 0 || len(b) < i+12 {
@@ -183,7 +183,7 @@ func (p *picture) resources(b []byte) {
 }
 
 // psdImage reads a Photoshop file: its resources, and the names and texts of its layers.
-func psdImage(p *picture) {
+func psdImage(p *tagged) {
 	b := p.data
 	if len(b) < 30 {
 		p.bad = true
@@ -226,7 +226,7 @@ func psdImage(p *picture) {
 }
 
 // heifImage finds the metadata of a HEIF or AVIF file by their own signatures: they are items that stand in one piece.
-func heifImage(p *picture) {
+func heifImage(p *tagged) {
 	for b := p.data; p.err == nil; {
 		i := bytes.Index(b, []byte("ispe"))
 		if i < 0 || len(b) < i+16 {
@@ -251,7 +251,7 @@ func heifImage(p *picture) {
 }
 
 // xmpIn finds packets of XMP in bytes of any form.
-func (p *picture) xmpIn(b []byte) {
+func (p *tagged) xmpIn(b []byte) {
 	for p.err == nil {
 		i := bytes.Index(b, []byte("<x:xmpmeta"))
 		if i < 0 {
