@@ -258,17 +258,17 @@ func (f *zipFile) recover() (*zip.Reader, error) {
 	le.PutUint32(end[12:], uint32(len(dir)))
 	le.PutUint32(end[16:], uint32(len(f.data)))
 	dir = append(dir, end...)
-	z, err := zip.NewReader(&joined{f.data, dir}, int64(len(f.data)+len(dir)))
+	z, err := zip.NewReader(&zipJoined{f.data, dir}, int64(len(f.data)+len(dir)))
 	if err != nil {
 		return nil, errMalformed
 	}
 	return z, nil
 }
 
-// joined reads b behind a.
-type joined struct{ a, b []byte }
+// zipJoined reads b behind a.
+type zipJoined struct{ a, b []byte }
 
-func (j *joined) ReadAt(p []byte, off int64) (n int, err error) {
+func (j *zipJoined) ReadAt(p []byte, off int64) (n int, err error) {
 	if off < int64(len(j.a)) {
 		n = copy(p, j.a[off:])
 		off += int64(n)

@@ -220,7 +220,7 @@ func (s *sqlite) cell(v sqliteValue) (out string, file bool) {
 		return strconv.FormatInt(v.int(), 10), false
 	case v.kind%2 == 1:
 		return s.text(v.b), false
-	case utf8.Valid(v.b) && !bytes.ContainsFunc(v.b, func(r rune) bool { return !printable(r) }):
+	case utf8.Valid(v.b) && !bytes.ContainsFunc(v.b, func(r rune) bool { return !isPrintable(r) }):
 		return string(v.b), false
 	}
 	head := v.b[:min(len(v.b), headBytes)]

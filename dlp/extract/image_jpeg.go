@@ -3,6 +3,7 @@ package extract
 import (
 	"bytes"
 	"encoding/hex"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -12,7 +13,7 @@ func jpegImage(p *tagged) {
 	b := p.data
 	extended := map[string][]xmpPart{}
 	defer func() {
-		for _, id := range sortedKeys(extended) {
+		for _, id := range slices.Sorted(maps.Keys(extended)) {
 			p.extended(extended[id])
 		}
 	}()
@@ -90,14 +91,6 @@ func (p *tagged) extended(parts []xmpPart) {
 		all = append(all, x.b...)
 	}
 	p.xmp(all)
-}
-
-func sortedKeys(m map[string][]xmpPart) (out []string) {
-	for k := range m {
-		out = append(out, k)
-	}
-	slices.Sort(out)
-	return out
 }
 
 // pngChunks are those that hold no text.

@@ -18,7 +18,7 @@ func textRuns(b []byte, n int) (out []string) {
 		if r >= utf8.RuneSelf {
 			r, size = utf8.DecodeRune(b[i:])
 		}
-		if (r == utf8.RuneError && size == 1) || !printable(r) {
+		if (r == utf8.RuneError && size == 1) || !isPrintable(r) {
 			if count >= n {
 				out = append(out, string(b[start:i]))
 			}
@@ -49,7 +49,7 @@ func wideRuns(out []string, b []byte, low, n int) []string {
 		run = run[:0]
 	}
 	for i := 0; i+1 < len(b); i += 2 {
-		if c := b[i+low]; b[i+1-low] == 0 && printable(rune(c)) {
+		if c := b[i+low]; b[i+1-low] == 0 && isPrintable(rune(c)) {
 			run = append(run, uint16(c))
 			continue
 		}
@@ -59,7 +59,7 @@ func wideRuns(out []string, b []byte, low, n int) []string {
 	return out
 }
 
-func printable(r rune) bool {
+func isPrintable(r rune) bool {
 	if r < utf8.RuneSelf {
 		return r >= ' ' && r < 0x7f || r == '\t' || r == '\n' || r == '\r'
 	}
