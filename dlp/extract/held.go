@@ -18,8 +18,8 @@ func Hold(data []byte) *Held {
 	return h
 }
 
-// held is the file itself, if it is held, within the limits, and nothing of it was read but to tell its type.
-func (d *Doc) held() ([]byte, bool) {
+// spooled is the file itself, if it is held, within the limits, and nothing of it was read but to tell its type.
+func (d *Doc) spooled() ([]byte, bool) {
 	h, lim := d.w.file, d.w.opt.Limits
 	if h == nil || d.depth > 0 || h.Len()+d.r.Buffered() != len(h.data) || int64(len(h.data)) > min(lim.File, lim.Memory) {
 		return nil, false

@@ -48,11 +48,11 @@ func TestHeldFileIsNotCopied(t *testing.T) {
 					return nil
 				}}
 				d := &Doc{w: w}
-				d.start(h, nil)
+				d.start(Member{Body: h})
 				if _, err := d.r.Peek(headBytes); err != nil && size >= headBytes {
 					t.Fatal(err)
 				}
-				if err := d.read(f); err != nil && tc.same {
+				if err := d.guarded(f.read); err != nil && tc.same {
 					t.Error(err)
 				}
 				if tc.same && w.report.Bytes != int64(size) {
