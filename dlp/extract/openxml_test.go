@@ -1,0 +1,55 @@
+package extract
+
+import (
+	"archive/zip"
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// readZipKind reads documents that are zip files by the kinds of this package alone.
+func readZipKind(d *Doc) error {
+	b, err := d.Bytes()
+	if err != nil {
+		return err
+	}
+	z, err := zip.NewReader(bytes.NewReader(b), int64(len(b)))
+	if err != nil {
+		return errMalformed
+	}
+	for _, k := range zipKinds {
+		if k.is(z) {
+			d.format = k.id
+			return k.read(d, z)
+		}
+	}
+	return gapError{ReasonUnsupported}
+}
+
+// withZip lets documents that are zip files be read, also where no archive is.
+func withZip() {
+	if formatOf("application/zip", nil) == nil {
+		formats = append(formats, format{id: "zip", media: []string{"application/zip"}, read: readZipKind})
+	}
+}
+
+func TestDump(t *testing.T) {
+	withZip()
+	files, _ := filepath.Glob(os.Getenv("DUMP"))
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, rep := readAll(t, filepath.Base(f), b, Options{})
+		t.Logf("%s: %+v", f, rep)
+		for _, x := range c.texts {
+			t.Log("----")
+			for _, s := range x {
+				t.Logf("[%s] %s", s.at, strings.TrimSpace(s.text))
+			}
+		}
+	}
+}
