@@ -16,6 +16,7 @@ type openReader struct {
 	places  map[string]Location // of the documents inside, by their folder
 	folder  string
 	other   labels
+	pages   int // slides, or pages of a drawing, so far
 	heads   int // styles and the like around
 	lead    string
 	states  []openState       // elements around that change how text stands
@@ -215,6 +216,7 @@ func (o *openReader) start(x *xmlReader, name string) error {
 	case "notes":
 		o.enterState(x, false, PartNote)
 	case "ruby-text":
+		o.again()
 		o.begin()
 	case "header", "header-left", "header-first", "footer", "footer-left", "footer-first":
 		if string(x.prefix) == "style" {
@@ -258,7 +260,9 @@ func (o *openReader) start(x *xmlReader, name string) error {
 	case "text":
 		if x.above(1) == "body" {
 			o.number = o.base == Location{}
+			return nil
 		}
+		return o.attributes(x)
 	default:
 		return o.startTable(x, name)
 	}
@@ -277,12 +281,12 @@ func (o *openReader) newPage(x *xmlReader) {
 	if o.base.Name != "" || o.base.Slide != 0 || string(x.prefix) == "style" {
 		return
 	}
-	o.n++
+	o.pages++
 	switch x.above(1) {
 	case "presentation":
-		o.at.Slide = o.n
+		o.at.Slide = o.pages
 	case "drawing":
-		o.at.Page = o.n
+		o.at.Page = o.pages
 	}
 	o.at.Hidden = o.hidden["drawing-page\x00"+x.attr("style-name")]
 }
@@ -321,6 +325,9 @@ func (o *openReader) ended(x *xmlReader, name string) error {
 	var err error
 	switch name {
 	case "p", "h", "ruby-text":
+		if name == "ruby-text" {
+			o.leave()
+		}
 		if o.delete == nil {
 			err = o.endParagraph()
 		}

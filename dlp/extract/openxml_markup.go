@@ -33,8 +33,8 @@ type markup struct {
 
 // alternative is an element with the same content in several forms.
 type alternative struct {
-	from mark
-	text []string // of the forms before
+	from  mark
+	known map[string]bool // texts of the forms before
 }
 
 func (p *parcel) markup(f *zip.File, at Location, number bool) *markup {
@@ -248,6 +248,7 @@ func (m *markup) start(name string) error {
 	case "txbxContent":
 		m.enter(PartTextBox)
 	case "rt":
+		m.again()
 		m.begin()
 	case "tbl":
 		if len(m.boxes) == 0 {
@@ -361,7 +362,10 @@ func (m *markup) ended(name string) error {
 		m.shape, m.at.Hidden = 0, m.base.Hidden
 	}
 	switch name {
-	case "p", "rt", "div", "v", "text":
+	case "rt":
+		m.leave()
+		return m.end()
+	case "p", "div", "v", "text":
 		if name == "v" && x.above(0) == "t" {
 			return nil
 		}
@@ -404,22 +408,22 @@ func (m *markup) ended(name string) error {
 	return nil
 }
 
-// alternative ends one form of a content. A form that says the same as one before is dropped; one that says something else stays, since that is a place to hide.
+// alternative ends one form of a content. What a form before it said is dropped; what is new stays, since that is a place to hide.
 func (m *markup) alternative() {
 	n := len(m.alts)
-	if n == 0 {
+	if n == 0 || n > 16 { // Deeper ones may say the same twice.
 		return
 	}
 	a := &m.alts[n-1]
-	text, ok := m.since(a.from)
-	if !ok || len(a.text) > 8 {
+	texts, ok := m.since(a.from)
+	if !ok {
 		return
 	}
-	for _, t := range a.text {
-		if t == text {
-			m.back(a.from)
-			return
-		}
+	m.drop(a.from, a.known)
+	if a.known == nil {
+		a.known = map[string]bool{}
 	}
-	a.text = append(a.text, text)
+	for _, t := range texts {
+		a.known[t] = true
+	}
 }

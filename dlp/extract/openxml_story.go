@@ -141,6 +141,15 @@ type story struct {
 
 func (s *story) enter(part string) { s.boxes = append(s.boxes, part) }
 
+// again enters what has the part of what is around.
+func (s *story) again() {
+	part := s.at.Part
+	if n := len(s.boxes); n > 0 {
+		part = s.boxes[n-1]
+	}
+	s.enter(part)
+}
+
 func (s *story) leave() {
 	if n := len(s.boxes); n > 0 {
 		s.boxes = s.boxes[:n-1]
@@ -352,45 +361,58 @@ func (s *story) finish() error {
 }
 
 // mark is a state of a story that it can be told from later.
-type mark struct{ asides, size, buf, segs int }
+type mark struct{ asides, buf, segs int }
 
 func (s *story) mark() mark {
-	m := mark{asides: len(s.asides), size: s.size}
+	m := mark{asides: len(s.asides)}
 	if n := len(s.open); n > 0 {
 		m.buf, m.segs = len(s.open[n-1].buf), len(s.open[n-1].segs)
 	}
 	return m
 }
 
-// since is the text that came after a mark. ok is false if some of it was given out already.
-func (s *story) since(m mark) (text string, ok bool) {
+// since are the texts that came after a mark. ok is false if some of it was given out already.
+func (s *story) since(m mark) (texts []string, ok bool) {
 	if len(s.asides) < m.asides {
-		return "", false
+		return nil, false
 	}
-	var b strings.Builder
 	for _, ps := range s.asides[m.asides:] {
-		for _, p := range ps {
-			b.WriteString(p.text)
-		}
+		texts = append(texts, joined(ps))
 	}
 	if n := len(s.open); n > 0 {
 		if len(s.open[n-1].buf) < m.buf {
-			return "", false
+			return nil, false
 		}
-		b.Write(s.open[n-1].buf[m.buf:])
+		texts = append(texts, string(s.open[n-1].buf[m.buf:]))
 	}
-	return b.String(), true
+	return texts, true
 }
 
-// back takes away what came after a mark.
-func (s *story) back(m mark) {
-	s.asides, s.size = s.asides[:m.asides], m.size
-	if n := len(s.open); n > 0 {
-		p := s.open[n-1]
-		p.buf, p.segs = p.buf[:m.buf], p.segs[:min(m.segs, len(p.segs))]
-		if k := len(p.segs); k > 0 {
-			p.segs[k-1].end = m.buf
+func joined(ps []piece) string {
+	var b strings.Builder
+	for _, p := range ps {
+		b.WriteString(p.text)
+	}
+	return b.String()
+}
+
+// drop takes away what came after a mark and is known.
+func (s *story) drop(m mark, known map[string]bool) {
+	kept := s.asides[:m.asides]
+	for _, ps := range s.asides[m.asides:] {
+		if !known[joined(ps)] {
+			kept = append(kept, ps)
 		}
+	}
+	s.asides = kept
+	n := len(s.open)
+	if n == 0 || !known[string(s.open[n-1].buf[m.buf:])] {
+		return
+	}
+	p := s.open[n-1]
+	p.buf, p.segs = p.buf[:m.buf], p.segs[:min(m.segs, len(p.segs))]
+	if k := len(p.segs); k > 0 {
+		p.segs[k-1].end = m.buf
 	}
 }
 
