@@ -190,7 +190,7 @@ func (p *parcel) openStory(f *zip.File, at Location, hidden map[string]bool, pla
 	t := p.d.Text(at)
 	o := &openReader{
 		story: &story{t: t, at: at}, p: p, base: at, hidden: hidden, places: places, folder: path.Dir(partKey(f.Name)),
-		other: labels{t: t, at: Location{Name: display(f.Name)}, short: true}, changes: map[string]string{},
+		other: labels{t: t, at: Location{Name: display(f.Name)}, short: true}, changes: map[string]string{}, inserts: map[string]bool{},
 	}
 	err := p.xml(f, o.token)
 	if err == nil && p.d.w.fatal == nil {

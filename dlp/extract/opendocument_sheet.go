@@ -52,6 +52,9 @@ func (o *openReader) startTable(x *xmlReader, name string) error {
 		}
 		return nil
 	}
+	if name == "named-expression" || name == "named-range" {
+		return o.named(PartFormula, x.attr("name"), x.attr("expression")+x.attr("cell-range-address"))
+	}
 	return o.attributes(x)
 }
 

@@ -25,6 +25,8 @@ type openReader struct {
 	change  string            // id of the change that is read
 	delete  []byte            // what it deleted; nil: nothing is being read
 	deletes int               // elements around of deletions
+	inserts map[string]bool   // ids of tracked insertions
+	added   int               // insertions around
 	sheet   *sheetText        // of a spreadsheet
 	calc    bool              // a spreadsheet
 	tableIn int               // tables around, in a spreadsheet
@@ -66,6 +68,9 @@ func (o *openReader) mode() mode {
 		if s.hidden {
 			return modeHidden
 		}
+	}
+	if o.added > 0 {
+		return modeInserted
 	}
 	return modeBody
 }
@@ -253,8 +258,19 @@ func (o *openReader) start(x *xmlReader, name string) error {
 		if o.deletes > 0 {
 			o.delete = []byte{}
 		}
+	case "insertion":
+		if len(o.inserts) < maxRelations {
+			o.inserts[o.change] = true
+		}
 	case "change", "change-start":
+		if o.inserts[x.attr("change-id")] && name == "change-start" {
+			o.added++
+		}
 		return o.placeChange(x.attr("change-id"))
+	case "change-end":
+		if o.inserts[x.attr("change-id")] {
+			o.added = max(0, o.added-1)
+		}
 	case "spreadsheet":
 		o.calc = true
 	case "text":
@@ -345,6 +361,10 @@ func (o *openReader) ended(x *xmlReader, name string) error {
 		}
 	case "annotation":
 		o.lead = ""
+	case "page":
+		if string(x.prefix) != "style" && o.sheet == nil {
+			err = o.finish()
+		}
 	default:
 		err = o.endTable(name)
 	}

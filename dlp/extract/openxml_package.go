@@ -212,12 +212,11 @@ func (p *parcel) label(f *zip.File, at Location) error {
 }
 
 type labels struct {
-	t      *Text
-	at     Location
-	open   bool // a line is begun
-	short  bool // short attributes are left out: those of styles and themes
-	texts  bool // only texts
-	failed error
+	t     *Text
+	at    Location
+	open  bool // a line is begun
+	short bool // short attributes are left out: those of styles and themes
+	texts bool // only texts
 }
 
 func (l *labels) token(x *xmlReader, tok xmlToken) error {
@@ -244,11 +243,15 @@ func (l *labels) token(x *xmlReader, tok xmlToken) error {
 	case xmlText:
 		text := x.text
 		if !l.open {
-			if text = bytes.TrimLeft(text, " \t\r\n"); len(text) == 0 {
+			if text = bytes.TrimLeft(text, " \t\r\n"); len(text) == 0 || l.short && isSetting(text) {
 				return nil
 			}
 			l.open = true
-			if name := x.above(0); name != "" {
+			name := x.above(0)
+			if n := x.attr("name"); name == "config-item" && n != "" {
+				name = n
+			}
+			if name != "" {
 				if err := l.put(name + ": "); err != nil {
 					return err
 				}
@@ -258,6 +261,12 @@ func (l *labels) token(x *xmlReader, tok xmlToken) error {
 	case xmlEOF, xmlEnd, xmlComment:
 	}
 	return nil
+}
+
+// isSetting reports whether a text is a number of a few digits or a truth value.
+func isSetting(text []byte) bool {
+	t := string(bytes.TrimSpace(text))
+	return t == "true" || t == "false" || len(t) < 8 && strings.Trim(t, "0123456789.-") == ""
 }
 
 func (l *labels) put(s string) error {

@@ -325,6 +325,8 @@ func (s *sheetReader) outside(x *xmlReader, tok xmlToken) error {
 			return s.attributes(x, PartProperty, "", "name", "user", "comment")
 		case "inputCells":
 			return s.attributes(x, "", x.attr("r"), "val")
+		case "pageMargins", "sheetView", "sheetFormatPr":
+			return nil
 		case "customPr", "protectedRange", "control", "cellSmartTagPr", "webPublishItem":
 			return s.attributes(x, PartProperty, x.attr("sqref"), "name", "val", "title", "destinationFile")
 		}
