@@ -194,7 +194,7 @@ func (p *parcel) openStory(f *zip.File, at Location, hidden map[string]bool, pla
 	}
 	err := p.xml(f, o.token)
 	if err == nil && p.d.w.fatal == nil {
-		err = o.finish() // A part that broke off keeps what it had.
+		err = o.broken() // A part that broke off keeps what it had.
 	}
 	if err != nil {
 		return err

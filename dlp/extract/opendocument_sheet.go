@@ -212,6 +212,34 @@ func (o *openReader) endSheetCell() error {
 	return o.sheet.cell(c.at, cellColumn(c.at.Cell), text)
 }
 
+// broken gives out what was read of a part that ended too early; there is nothing if it did not.
+func (o *openReader) broken() error {
+	if o.delete != nil {
+		o.changes[o.change] += string(o.delete)
+		o.delete = nil
+	}
+	if o.sheet == nil {
+		return o.finish()
+	}
+	for len(o.open) > 0 {
+		before := len(o.open)
+		if err := o.endParagraph(); err != nil {
+			return err
+		}
+		if len(o.open) == before {
+			break
+		}
+	}
+	o.cell.in = min(o.cell.in, 1)
+	if err := o.endSheetCell(); err != nil {
+		return err
+	}
+	if err := o.sheet.endRow(); err != nil {
+		return err
+	}
+	return o.sheet.flush()
+}
+
 // shows reports whether the text of a cell has all digits of its value, or, if that is no number, says anything.
 func shows(text, value string) bool {
 	digits := func(s string) string {

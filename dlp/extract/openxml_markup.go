@@ -25,7 +25,9 @@ type markup struct {
 	instr   []byte // field code
 	lead    string // stands before the next text
 	alts    []alternative
-	shape   int // depth of the hidden shape around; 0: none
+	late    []piece // formulas of a chart: they stand behind its values
+	kept    int     // bytes of late
+	shape   int     // depth of the hidden shape around; 0: none
 	base    Location
 	authors map[string]bool
 	people  map[string]string // who wrote comments, by id
@@ -52,6 +54,11 @@ func (m *markup) read(f *zip.File) error {
 	}
 	if err != nil {
 		return err
+	}
+	for _, l := range m.late {
+		if err := m.t.Put(l.at, l.text); err != nil {
+			return err
+		}
 	}
 	at := m.base
 	at.Part, at.Name = PartProperty, "author"
@@ -126,9 +133,14 @@ func (m *markup) chars(text []byte) error {
 		m.instr = append(m.instr, text...)
 	case "posOffset", "align", "pctWidth", "pctHeight", "pctPosHOffset", "pctPosVOffset", "formatCode", "Anchor", "MoveWithCells", "SizeWithCells", "AutoFill", "Row", "Column", "lvl":
 	case "f":
-		return m.mention(PartFormula, string(text))
+		if m.kept+len(text) > paragraphBytes {
+			return m.mention(PartFormula, string(text))
+		}
+		at := m.where()
+		at.Part = PartFormula
+		m.late, m.kept = append(m.late, piece{at, string(text)}), m.kept+len(text)+64
 	default:
-		if s := strings.TrimSpace(string(text)); s != "" {
+		if s := strings.TrimSpace(string(text)); s != "" && !isSetting(text) {
 			return m.aside(m.where(), s)
 		}
 	}

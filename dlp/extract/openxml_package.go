@@ -308,8 +308,12 @@ func (p *parcel) properties(f *zip.File) error {
 					value = append(value, h...)
 					return flush()
 				}
-			case "lpstr", "lpwstr", "vt":
-				leaf = x.above(2)
+			case "lpstr", "lpwstr", "bstr", "i4", "bool", "filetime":
+				i := 1
+				for x.above(i) == "variant" || x.above(i) == "vector" {
+					i++
+				}
+				leaf = x.above(i)
 			}
 		case xmlText:
 			if len(value)+len(x.text) > xmlTag {

@@ -158,7 +158,10 @@ func (w *workbook) sheet(f *zip.File, at Location) error {
 	if err != nil {
 		return err
 	}
-	if err := s.endRow(); err != nil { // A part that broke off keeps what it had.
+	if err := s.endCell(); err != nil { // A part that broke off keeps what it had.
+		return err
+	}
+	if err := s.endRow(); err != nil {
 		return err
 	}
 	return s.flush()
