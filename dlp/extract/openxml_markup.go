@@ -194,7 +194,7 @@ func (m *markup) link() error {
 }
 
 // plainName are the names that programs give to shapes.
-var plainName = regexp.MustCompile(`^\pL[\pL -]{0,40} ?\d{0,9}(;p\d{1,4})?$`)
+var plainName = regexp.MustCompile(`^\pL[\pL ]{0,30} ?\d{0,4}(;p\d{1,4})?$`)
 
 func (m *markup) altText() error {
 	x := m.x

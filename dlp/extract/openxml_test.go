@@ -3,10 +3,6 @@ package extract
 import (
 	"archive/zip"
 	"bytes"
-	"os"
-	"path/filepath"
-	"strings"
-	"testing"
 )
 
 // readZipKind reads documents that are zip files by the kinds of this package alone.
@@ -32,24 +28,5 @@ func readZipKind(d *Doc) error {
 func withZip() {
 	if formatOf("application/zip", nil) == nil {
 		formats = append(formats, format{id: "zip", media: []string{"application/zip"}, read: readZipKind})
-	}
-}
-
-func TestDump(t *testing.T) {
-	withZip()
-	files, _ := filepath.Glob(os.Getenv("DUMP"))
-	for _, f := range files {
-		b, err := os.ReadFile(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		c, rep := readAll(t, filepath.Base(f), b, Options{})
-		t.Logf("%s: %+v", f, rep)
-		for _, x := range c.texts {
-			t.Log("----")
-			for _, s := range x {
-				t.Logf("[%s] %s", s.at, strings.TrimSpace(s.text))
-			}
-		}
 	}
 }
