@@ -71,15 +71,11 @@ func (s *sheetText) pad(to int) error {
 
 var tabs = strings.Repeat("\t", 64)
 
-// cell writes a cell. Line ends and tabs in it do not end it, but for keys of several lines.
+// cell writes a cell. Its line ends stay, for keys of several lines; its tabs do not, so that they end no cell.
 func (s *sheetText) cell(at Location, col int, text []byte) error {
 	s.t.At(at)
-	first := s.col == 0
 	if err := s.pad(col); err != nil {
 		return err
-	}
-	if first && col > 1 && s.padding == 0 {
-		s.padding = 1
 	}
 	if bytes.IndexByte(text, '\t') >= 0 {
 		text = bytes.ReplaceAll(text, []byte("\t"), []byte(" "))
