@@ -169,6 +169,9 @@ func TestOfficeHostile(t *testing.T) {
 		{"elements in one another", word(`<w:document>` + strings.Repeat("<w:p>", 200_000)), "", "too_deep"},
 		{"text boxes in one another", word(para(strings.Repeat(`</w:t><w:txbxContent><w:p><w:r><w:t>a`, 2000) + "VALUE")), "VALUE", "malformed"},
 		{"alternatives in one another", word(`<w:document><w:p>` + strings.Repeat(`<mc:AlternateContent><mc:Choice><w:t>VALUE</w:t>`, 3000)), "VALUE", "malformed"},
+		{"an alternative across paragraphs", word(`<w:document><mc:AlternateContent><w:p><w:r><w:t>` + "aaaaa" + `</w:t></w:r><mc:Choice></w:p><w:p><w:r><w:t>aaaaaaaaaa</w:t><w:del><w:t>VALUE</w:t></w:del></mc:Choice></w:r></w:p>` +
+			`<mc:Choice><w:p><w:r><w:t>0123456789</w:t></mc:Choice><mc:Fallback><w:t>0123456789</w:t></mc:Fallback></mc:AlternateContent></w:document>`), "VALUE", "malformed"},
+		{"a long paragraph in an alternative", word(`<w:document><mc:AlternateContent><w:p><w:r><w:t>ab</w:t><mc:Choice><w:t>` + noise(3<<20) + `</w:t><w:del><w:t>VALUE</w:t></w:del></mc:Choice></w:r></w:p></mc:AlternateContent></w:document>`), "VALUE", ""},
 		{"no end", word(`<w:document><w:p><w:r><w:t>VALUE`), "VALUE", "malformed"},
 		{"wrong end tags", word(`<w:document><w:p><w:r><w:t>VALUE</w:x></w:y></w:p></w:z>`), "VALUE", ""},
 		{"an attribute without end", word(`<w:document><w:p w:x="` + noise(5<<20)), "", "over_memory_limit"},

@@ -218,7 +218,7 @@ func (m *markup) place(id string) {
 
 func (m *markup) start(name string) error {
 	x := m.x
-	if a := x.attr("author"); a != "" && len(m.authors) < 1000 {
+	if a := x.attr("author"); a != "" && len(a) < 1<<10 && len(m.authors) < 1000 {
 		m.authors[a] = true
 	}
 	switch name {

@@ -10,8 +10,11 @@ import (
 	"strings"
 )
 
-// maxRelations bounds the relationships of a package that are held.
-const maxRelations = 100_000
+// maxRelations bounds the relationships of a package that are held, and any other list of a document; relationBytes bounds what they say.
+const (
+	maxRelations  = 100_000
+	relationBytes = 32 << 20
+)
 
 // relation is a relationship of a part: to another part, or to something outside the document.
 type relation struct {
@@ -29,6 +32,7 @@ type parcel struct {
 	byID      map[string]relation   // by source, a zero byte and id
 	told      map[string]bool       // external targets that were given out
 	count     int                   // relationships
+	bytes     int                   // of relationships
 	binary    bool                  // a binary workbook
 }
 
@@ -135,9 +139,10 @@ func (p *parcel) loadRelations(z *zip.Reader) error {
 			if tok != xmlStart || string(x.name) != "Relationship" {
 				return nil
 			}
-			if p.count++; p.count > maxRelations {
+			if p.count++; p.count > maxRelations || p.bytes > relationBytes {
 				return errMemory
 			}
+			p.bytes += len(x.buf)
 			r := relation{id: x.attr("Id"), kind: path.Base(x.attr("Type")), target: x.attr("Target"), external: strings.EqualFold(x.attr("TargetMode"), "External")}
 			if !r.external {
 				t, _, _ := strings.Cut(strings.ReplaceAll(r.target, `\`, "/"), "#")

@@ -80,7 +80,7 @@ func (p *parcel) people(source string, kinds ...string) (map[string]string, erro
 	for _, kind := range kinds {
 		for _, f := range p.related(source, kind) {
 			err := p.peek(f, func(x *xmlReader, tok xmlToken) error {
-				if tok != xmlStart || len(names) >= maxRelations {
+				if tok != xmlStart || len(names) >= maxRelations || len(x.buf) > 4<<10 {
 					return nil
 				}
 				switch string(x.name) {

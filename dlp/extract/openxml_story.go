@@ -32,6 +32,8 @@ type paragraph struct {
 	at   Location
 	buf  []byte
 	segs []segment
+
+	parts int // that were given out already, since it is long
 }
 
 type segment struct {
@@ -198,7 +200,7 @@ func (s *story) add(m mode, text []byte) error {
 // part gives out what was read of a paragraph that is long. It may stand before the text around it.
 func (s *story) part(p *paragraph) error {
 	shown, apart := p.pieces()
-	p.buf, p.segs = p.buf[:0], p.segs[:0]
+	p.buf, p.segs, p.parts = p.buf[:0], p.segs[:0], p.parts+1
 	s.some = true
 	if err := s.write(shown); err != nil {
 		return err
@@ -361,14 +363,25 @@ func (s *story) finish() error {
 }
 
 // mark is a state of a story that it can be told from later.
-type mark struct{ asides, buf, segs int }
+type mark struct {
+	asides, buf, segs int
+	p                 *paragraph // that was open
+	parts             int        // of it that were given out
+}
 
 func (s *story) mark() mark {
 	m := mark{asides: len(s.asides)}
 	if n := len(s.open); n > 0 {
-		m.buf, m.segs = len(s.open[n-1].buf), len(s.open[n-1].segs)
+		m.p = s.open[n-1]
+		m.buf, m.segs, m.parts = len(m.p.buf), len(m.p.segs), m.p.parts
 	}
 	return m
+}
+
+// same reports whether the paragraph of a mark is open, and has all that it had.
+func (s *story) same(m mark) bool {
+	n := len(s.open)
+	return n > 0 && s.open[n-1] == m.p && m.p.parts == m.parts
 }
 
 // since are the texts that came after a mark. ok is false if some of it was given out already.
@@ -379,11 +392,8 @@ func (s *story) since(m mark) (texts []string, ok bool) {
 	for _, ps := range s.asides[m.asides:] {
 		texts = append(texts, joined(ps))
 	}
-	if n := len(s.open); n > 0 {
-		if len(s.open[n-1].buf) < m.buf {
-			return nil, false
-		}
-		texts = append(texts, string(s.open[n-1].buf[m.buf:]))
+	if s.same(m) {
+		texts = append(texts, string(m.p.buf[m.buf:]))
 	}
 	return texts, true
 }
@@ -405,11 +415,10 @@ func (s *story) drop(m mark, known map[string]bool) {
 		}
 	}
 	s.asides = kept
-	n := len(s.open)
-	if n == 0 || !known[string(s.open[n-1].buf[m.buf:])] {
+	if !s.same(m) || !known[string(m.p.buf[m.buf:])] {
 		return
 	}
-	p := s.open[n-1]
+	p := m.p
 	p.buf, p.segs = p.buf[:m.buf], p.segs[:min(m.segs, len(p.segs))]
 	if k := len(p.segs); k > 0 {
 		p.segs[k-1].end = m.buf
