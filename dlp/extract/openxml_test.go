@@ -1,0 +1,32 @@
+package extract
+
+import (
+	"archive/zip"
+	"bytes"
+)
+
+// readZipKind reads documents that are zip files by the kinds of this package alone.
+func readZipKind(d *Doc) error {
+	b, err := d.Bytes()
+	if err != nil {
+		return err
+	}
+	z, err := zip.NewReader(bytes.NewReader(b), int64(len(b)))
+	if err != nil {
+		return errMalformed
+	}
+	for _, k := range zipKinds {
+		if k.is(z) {
+			d.format = k.id
+			return k.read(d, z)
+		}
+	}
+	return gapError{ReasonUnsupported}
+}
+
+// withZip lets documents that are zip files be read, also where no archive is.
+func withZip() {
+	if formatOf("application/zip", nil) == nil {
+		formats = append(formats, format{id: "zip", media: []string{"application/zip"}, read: readZipKind})
+	}
+}
