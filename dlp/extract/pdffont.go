@@ -70,7 +70,7 @@ func (f *pdfFont) cidWidth(cid int) float32 {
 	return f.standard
 }
 
-// noFont serves where content names a font that is not there.
+// pdfNoFont serves where content names a font that is not there.
 var pdfNoFont = func() *pdfFont {
 	f := &pdfFont{simple: *pdfEncoding("WinAnsiEncoding")}
 	for i := range f.width {

@@ -133,14 +133,14 @@ func (p *pdfFile) parentName(v any) string {
 	d := p.dict(p.dict(v)["Parent"])
 	for i := 0; i < 32 && d != nil; i++ {
 		if t := p.text(d["T"]); t != "" {
-			name = pdfJoin2(t, name)
+			name = pdfDotted(t, name)
 		}
 		d = p.dict(d["Parent"])
 	}
 	return name
 }
 
-func pdfJoin2(a, b string) string {
+func pdfDotted(a, b string) string {
 	if a == "" || b == "" {
 		return a + b
 	}
@@ -159,7 +159,7 @@ func (p *pdfFile) field(v any, above string, part bool, depth int) error {
 	if err := p.toil(100); err != nil {
 		return err
 	}
-	name := pdfJoin2(above, pdfClean(p.text(d["T"])))
+	name := pdfDotted(above, pdfClean(p.text(d["T"])))
 	kids := p.array(d["Kids"])
 	if fresh {
 		if err := p.fieldValues(v, d, kids, name); err != nil {

@@ -49,7 +49,7 @@ func (l *pdfLayout) lines() string {
 	var b strings.Builder
 	var order []int
 	var before []float64
-	head := heads(runs)
+	head := pdfHeads(runs)
 	for i := range runs { // A line comes out where the piece of it that came first does.
 		if head[i] < 0 {
 			continue
@@ -73,8 +73,8 @@ func (l *pdfLayout) lines() string {
 	return b.String()
 }
 
-// heads gives, for the run of each line that came first, the one that the line begins with; -1 for the others.
-func heads(runs []pdfRun) []int {
+// pdfHeads gives, for the run of each line that came first, the one that the line begins with; -1 for the others.
+func pdfHeads(runs []pdfRun) []int {
 	head := make([]int, len(runs))
 	for i := range head {
 		head[i] = -1
@@ -139,7 +139,7 @@ func (l *pdfLayout) runs() (runs []pdfRun, gaps []float64) {
 		if last >= 0 {
 			r := &runs[len(runs)-1]
 			p := &l.glyphs[last]
-			if p.text == g.text && distance(p.x, p.y, g.x, g.y) < 0.1*float64(g.em) && distance(p.x, p.y, p.ex, p.ey) > 0.1*float64(g.em) {
+			if p.text == g.text && pdfDistance(p.x, p.y, g.x, g.y) < 0.1*float64(g.em) && pdfDistance(p.x, p.y, p.ex, p.ey) > 0.1*float64(g.em) {
 				g.text = "" // drawn twice to look bold
 				r.to = i + 1
 				continue
@@ -157,7 +157,7 @@ func (l *pdfLayout) runs() (runs []pdfRun, gaps []float64) {
 			}
 		}
 		r := pdfRun{from: i, to: i + 1, ux: 1, next: -1, em: float64(g.em)}
-		if d := distance(g.x, g.y, g.ex, g.ey); d > 0 {
+		if d := pdfDistance(g.x, g.y, g.ex, g.ey); d > 0 {
 			r.ux, r.uy = float64(g.ex-g.x)/d, float64(g.ey-g.y)/d
 		}
 		runs, last = append(runs, r), i
@@ -172,7 +172,7 @@ func (l *pdfLayout) runs() (runs []pdfRun, gaps []float64) {
 	return runs, gaps
 }
 
-func distance(x, y, ex, ey float32) float64 { return math.Hypot(float64(ex-x), float64(ey-y)) }
+func pdfDistance(x, y, ex, ey float32) float64 { return math.Hypot(float64(ex-x), float64(ey-y)) }
 
 // join links runs that stand side by side on one line.
 func (l *pdfLayout) join(runs []pdfRun) {

@@ -232,7 +232,7 @@ func (l *pdfLexer) name() pdfName {
 	out := make([]byte, 0, len(w))
 	for i := 0; i < len(w); i++ {
 		if w[i] == '#' && i+2 < len(w) {
-			hi, lo := hexDigit(w[i+1]), hexDigit(w[i+2])
+			hi, lo := pdfHexDigit(w[i+1]), pdfHexDigit(w[i+2])
 			if hi >= 0 && lo >= 0 {
 				out = append(out, byte(hi<<4|lo))
 				i += 2
@@ -335,7 +335,7 @@ func (l *pdfLexer) hex() pdfString {
 	out := make([]byte, 0, len(s)/2+1)
 	half := -1
 	for _, c := range s {
-		d := hexDigit(c)
+		d := pdfHexDigit(c)
 		switch {
 		case d < 0:
 		case half < 0:
@@ -351,7 +351,7 @@ func (l *pdfLexer) hex() pdfString {
 	return pdfString(out)
 }
 
-func hexDigit(c byte) int {
+func pdfHexDigit(c byte) int {
 	switch {
 	case c >= '0' && c <= '9':
 		return int(c - '0')

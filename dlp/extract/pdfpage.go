@@ -225,7 +225,7 @@ func (p *pdfFile) orphans(broken bool) error {
 			return err
 		}
 		if s, ok := v.(*pdfStream); ok && s.raw != nil {
-			starts = slices.Insert(starts, searchInt64(starts, s.at), s.at)
+			starts = slices.Insert(starts, pdfSearch(starts, s.at), s.at)
 		}
 		if d, ok := v.(pdfDict); ok && pdfIs(d["Type"], "Page") && d["Contents"] != nil {
 			pages++
@@ -256,7 +256,7 @@ func (p *pdfFile) orphans(broken bool) error {
 	return nil
 }
 
-func searchInt64(s []int64, v int64) int {
+func pdfSearch(s []int64, v int64) int {
 	i, _ := slices.BinarySearch(s, v)
 	return i
 }

@@ -310,7 +310,7 @@ func (p *pdfFile) collection(v any, part bool) error {
 	return nil
 }
 
-// rich is the text of a rich text string, which is XHTML.
+// pdfRich is the text of a rich text string, which is XHTML.
 func pdfRich(s string) string {
 	var b strings.Builder
 	for {
