@@ -3,7 +3,11 @@ package extract
 import (
 	"bytes"
 	"math"
+	"slices"
 	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 type pdfMatrix [6]float64
@@ -33,6 +37,7 @@ type pdfContent struct {
 	shown   pdfLayout
 	hidden  pdfLayout // in layers that are off
 	off     int       // such layers that are open
+	spans   int       // pieces with ActualText that are open
 	aside   []string  // text that ActualText stands for
 	images  []*pdfStream
 	pixels  bool // an image inside the content, or too many
@@ -101,8 +106,8 @@ func (c *pdfContent) run(data []byte, resources pdfDict) {
 			}
 			if len(marks) < 512 {
 				marks = append(marks, m)
-			} else if m.off {
-				c.off--
+			} else {
+				c.unmark(m)
 			}
 		case "EMC":
 			if len(marks) > 0 {
@@ -132,10 +137,8 @@ func (c *pdfContent) run(data []byte, resources pdfDict) {
 		}
 		args = args[:0]
 	}
-	for _, m := range marks {
-		if m.off {
-			c.off--
-		}
+	for _, m := range slices.Backward(marks) {
+		c.unmark(m)
 	}
 }
 
@@ -273,8 +276,8 @@ func (c *pdfContent) show(str string) {
 			ex, ey = x+d*m[0], y+d*m[1]
 		}
 		moved += d
-		if text != "" {
-			c.text = true
+		if text != "" || c.spans > 0 { // What ActualText stands for has a place, even if it has no text.
+			c.text = c.text || text != ""
 			to.glyphs = append(to.glyphs, pdfGlyph{text, float32(x), float32(y), float32(ex), float32(ey), float32(em)})
 			if len(to.glyphs) >= pdfPage {
 				c.flush()
@@ -305,6 +308,7 @@ func (c *pdfContent) mark(args []any, resources pdfDict) (m pdfMark) {
 	props := c.p.dict(ref)
 	if v, ok := props["ActualText"]; ok {
 		m.actual, m.is = pdfClean(c.p.text(v)), true
+		c.spans++
 		m.to = &c.shown
 		if c.off > 0 {
 			m.to = &c.hidden
@@ -326,7 +330,11 @@ func (c *pdfContent) unmark(m pdfMark) {
 	if m.off {
 		c.off--
 	}
-	if !m.is || m.from > len(m.to.glyphs) {
+	if !m.is {
+		return
+	}
+	if c.spans--; m.from > len(m.to.glyphs) { // They were given out already.
+		c.aside = append(c.aside, m.actual)
 		return
 	}
 	glyphs := m.to.glyphs[m.from:]
@@ -341,7 +349,7 @@ func (c *pdfContent) unmark(m pdfMark) {
 		c.aside = append(c.aside, m.actual)
 		return
 	}
-	if b.Len() > 1 {
+	if shown := norm.NFKC.String(b.String()); utf8.RuneCountInString(shown) > 1 && shown != norm.NFKC.String(m.actual) {
 		l := pdfLayout{glyphs: append([]pdfGlyph(nil), glyphs...)}
 		c.aside = append(c.aside, l.lines())
 	}

@@ -104,7 +104,7 @@ func (p *pdfFile) strings(v any, name pdfName, depth int) error {
 		}
 		for _, k := range pdfKeys(v) {
 			switch k {
-			case "ID", "CIDSystemInfo", "DecodeParms", "DA", "CharSet":
+			case "ID", "CIDSystemInfo", "DecodeParms", "DA", "CharSet", "Limits":
 				continue
 			}
 			if err := p.strings(v[k], k, depth+1); err != nil {

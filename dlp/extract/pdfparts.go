@@ -292,6 +292,9 @@ func (p *pdfFile) structure(v any, part bool) error {
 		}
 		return nil
 	}
+	if err := p.nameTree(p.dict(v)["IDTree"], part, 0, func(string, any, bool) error { return nil }); err != nil {
+		return err
+	}
 	return walk(v, 0, 0, part)
 }
 
