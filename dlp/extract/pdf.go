@@ -55,6 +55,7 @@ type pdfFile struct {
 	imaged    bool                 // a page shows an image and no text
 	members   map[int64]bool
 	forms     map[int64][]byte // content that is kept
+	strayed   int              // bytes that were searched for ends of streams beyond the next object
 	formed    int              // bytes of it
 	mapped    int              // bytes of programs that cmaps were made of
 	streams   map[int64]int64  // where the streams that were read begin and end
@@ -89,9 +90,9 @@ func (e pdfEntry) key() int64 {
 }
 
 const (
-	pdfObjects = 1 << 20 // objects of one file
-	pdfDeep    = 64      // levels of page trees, name trees, outlines, fields
-	pdfAgain   = 64 << 20
+	pdfObjects = 1 << 20  // objects of one file
+	pdfDeep    = 64       // levels of page trees, name trees, outlines, fields
+	pdfAgain   = 16 << 20 // bytes of content that runs again: what it says came out the first time
 )
 
 func readPDF(d *Doc) error {

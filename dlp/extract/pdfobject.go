@@ -206,20 +206,18 @@ func (p *pdfFile) streamEnd(start int, dict pdfDict) int {
 			return start + n
 		}
 	}
-	limit := len(p.data)
-	// Look no further than 4 MiB past the next object: an open stream must not cost the whole file each time.
-	if u := p.until(int64(start)); u+4<<20 < limit {
-		limit = u + 4<<20
+	next := p.until(int64(start))
+	end := pdfStreamMark(p.data[start:next])
+	if end < 0 && p.strayed < 64<<20 {
+		// What looks like the next object may stand in the stream. The search for its end must not cost the whole file each time.
+		limit := min(next+4<<20, len(p.data))
+		p.strayed += limit - start
+		end = pdfStreamMark(p.data[start:limit])
 	}
-	_ = p.toil((limit - start) / 16)
-	end := limit
-	if i := bytes.Index(p.data[start:limit], []byte("endstream")); i >= 0 {
-		end = start + i
-	} else if i := bytes.Index(p.data[start:limit], []byte("endobj")); i >= 0 {
-		end = start + i
-	} else {
-		end = p.until(int64(start))
+	if end < 0 {
+		end = next - start
 	}
+	end += start
 	if end > start && p.data[end-1] == '\n' {
 		end--
 	}
@@ -227,6 +225,14 @@ func (p *pdfFile) streamEnd(start int, dict pdfDict) int {
 		end--
 	}
 	return end
+}
+
+// pdfStreamMark is where the word that ends a stream stands; -1: nowhere.
+func pdfStreamMark(b []byte) int {
+	if i := bytes.Index(b, []byte("endstream")); i >= 0 {
+		return i
+	}
+	return bytes.Index(b, []byte("endobj"))
 }
 
 // pack reads an object stream. Those held are forgotten when they are over 32 MiB together.

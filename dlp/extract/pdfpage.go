@@ -212,8 +212,9 @@ func (p *pdfFile) orphans(broken bool) error {
 		return ok || i > 0 && p.streams[starts[i-1]] > at
 	}
 	pages := 0
+	last := int64(0) // end of the orphan before
 	for _, f := range p.found {
-		if p.read[f.at] || inside(f.at) {
+		if p.read[f.at] || f.at < last || inside(f.at) {
 			continue
 		}
 		p.read[f.at] = true
@@ -225,7 +226,7 @@ func (p *pdfFile) orphans(broken bool) error {
 			return err
 		}
 		if s, ok := v.(*pdfStream); ok && s.raw != nil {
-			starts = slices.Insert(starts, pdfSearch(starts, s.at), s.at)
+			last = p.streams[s.at]
 		}
 		if d, ok := v.(pdfDict); ok && pdfIs(d["Type"], "Page") && d["Contents"] != nil {
 			pages++
@@ -254,11 +255,6 @@ func (p *pdfFile) orphans(broken bool) error {
 		}
 	}
 	return nil
-}
-
-func pdfSearch(s []int64, v int64) int {
-	i, _ := slices.BinarySearch(s, v)
-	return i
 }
 
 // inherited are the resources of a page that is read by itself.
