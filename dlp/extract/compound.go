@@ -275,7 +275,9 @@ func (s *stream) bytes() ([]byte, error) {
 }
 
 // within reports whether b is a part of data rather than a copy.
-func within(b, data []byte) bool { return cap(data) > 0 && &data[:cap(data)][cap(data)-1] == &b[:cap(b)][cap(b)-1] }
+func within(b, data []byte) bool {
+	return cap(data) > 0 && &data[:cap(data)][cap(data)-1] == &b[:cap(b)][cap(b)-1]
+}
 
 // tree makes storages of the directory. Each entry is taken once; those that hang nowhere are put into the root.
 func (c *compound) tree(dir []byte) (*storage, error) {

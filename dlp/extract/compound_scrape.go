@@ -65,7 +65,7 @@ func wideRun(data []byte) (n int, ascii bool) {
 			ascii = ascii || lo < 0x7f
 		case hi == 0 || hi >= 0xD8 && hi < 0xF9:
 			return n, ascii
-		case block != 0 && hi != block, !unicode.IsPrint(rune(hi)<<8|rune(lo)):
+		case block != 0 && hi != block, !unicode.IsPrint(rune(hi)<<8 | rune(lo)):
 			return n, ascii
 		default:
 			block = hi

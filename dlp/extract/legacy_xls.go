@@ -23,9 +23,9 @@ type xlsReader struct {
 	sst    []string
 	sheets map[uint32]xlsSheet // by the offset of their BOF
 	sheet  xlsSheet
-	row    int // of the cell before; -1: none
+	row    int  // of the cell before; -1: none
 	open   bool // a cell was written and its line goes on
-	depth  int // of BOF
+	depth  int  // of BOF
 	// cell is where the last formula stands, whose result may come as a STRING record.
 	cell Location
 	rows map[int]bool // hidden ones of the sheet

@@ -131,24 +131,21 @@ func readMbox(d *Doc) error {
 		return err
 	}
 	for n := 1; ; n++ {
-		num := joinNumber(d.base.Message, n)
-		if n > 1 {
-			at := Location{Part: PartHeader, Name: "From_", Message: num}
-			if err := d.Text(at).WriteString(string(m.from) + "\n"); err != nil {
-				return err
-			}
+		if err := m.raw(d.base.Message, false); err != nil { // It ends at the From_ line.
+			return err
 		}
+		if m.from == nil {
+			return nil
+		}
+		num := joinNumber(d.base.Message, n)
+		if err := d.Text(Location{Part: PartHeader, Name: "From_", Message: num}).WriteString(string(decodeUTF8(m.from)) + "\n"); err != nil {
+			return err
+		}
+		m.over, m.stop, m.bounds, m.back, m.from, m.sealed = false, 0, m.bounds[:0], nil, nil, false
+		m.blank, m.inLine = false, false
 		if err := m.entity(num, true, "text/plain"); err != nil {
 			return err
 		}
-		if err := m.raw(num, false); err != nil {
-			return err
-		}
-		if m.from == nil || !m.over {
-			return nil
-		}
-		m.over, m.stop, m.bounds, m.back, m.sealed = false, 0, m.bounds[:0], nil, false
-		m.blank, m.inLine = false, false
 	}
 }
 
@@ -183,7 +180,6 @@ func (m *mailReader) next() ([]byte, bool, error) {
 	b, err := m.br.ReadSlice('\n')
 	if len(b) == 0 && err != nil {
 		m.over = true
-		m.from = nil
 		if err == io.EOF {
 			return nil, false, nil
 		}
