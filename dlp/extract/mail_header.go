@@ -49,7 +49,7 @@ func (m *mailReader) header(num, media string) (mailHeader, error) {
 		switch {
 		case long:
 			cur = append(cur, line...)
-		case len(line) == 0 && whole:
+		case len(line) == 0:
 			return h, flush()
 		case open && (line[0] == ' ' || line[0] == '\t'):
 			if s := bytes.TrimLeft(line, " \t"); len(s) > 0 {
