@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -49,17 +50,44 @@ const maxBad = 1 << 20
 
 // base64Reader decodes base64 as mail programs do: it passes over all that is none of its letters, and goes on behind padding.
 type base64Reader struct {
-	br   *bufio.Reader
-	out  []byte
-	quad [4]byte
-	n    int
-	bad  []byte // lines that are no base64
-	cut  bool   // there were more
-	err  error
+	br      *bufio.Reader
+	out     []byte
+	at      int    // what of out was taken
+	letters []byte // that are not decoded yet
+	bad     []byte // lines that are no base64
+	cut     bool   // there were more
+	err     error
 }
 
+// Kinds of bytes in base64, beside its letters.
+const (
+	base64Blank = 0
+	base64End   = 1
+	base64Bad   = 2
+)
+
+// base64Kind tells the kind of a byte, or the letter that it stands for.
+var base64Kind = func() (t [256]byte) {
+	for i := range t {
+		c := byte(i)
+		switch {
+		case c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '+' || c == '/':
+			t[i] = c
+		case c == '-':
+			t[i] = '+'
+		case c == '_':
+			t[i] = '/'
+		case c == '=':
+			t[i] = base64End
+		case c > ' ' || c != ' ' && (c < '\t' || c > '\r'):
+			t[i] = base64Bad
+		}
+	}
+	return t
+}()
+
 func (r *base64Reader) Read(p []byte) (int, error) {
-	for len(r.out) == 0 {
+	for r.at == len(r.out) {
 		if r.err != nil {
 			return 0, r.err
 		}
@@ -67,63 +95,60 @@ func (r *base64Reader) Read(p []byte) (int, error) {
 		if err != nil && err != bufio.ErrBufferFull {
 			r.err = err
 		}
-		if bytes.ContainsFunc(line, func(c rune) bool { return !isBase64(byte(c)) || c > 127 }) && len(bytes.TrimSpace(line)) > 0 {
-			if len(r.bad) < maxBad {
-				r.bad = append(r.bad, line...)
-			} else {
-				r.cut = true
-			}
-		}
-		r.out = r.out[:0]
+		r.out, r.at = r.out[:0], 0
+		bad := false
 		for _, c := range line {
-			if c == '=' {
-				r.flush()
-				continue
-			}
-			if !isBase64(c) || c <= ' ' {
-				continue
-			}
-			if c == '-' {
-				c = '+'
-			} else if c == '_' {
-				c = '/'
-			}
-			r.quad[r.n] = c
-			if r.n++; r.n == 4 {
-				r.flush()
+			switch k := base64Kind[c]; k {
+			case base64Blank:
+			case base64Bad:
+				bad = true
+			case base64End:
+				r.flush(len(r.letters))
+			default:
+				r.letters = append(r.letters, k)
 			}
 		}
-		if r.err != nil {
-			r.flush()
+		if n := len(r.letters); r.err != nil {
+			r.flush(n)
+		} else {
+			r.flush(n / 4 * 4)
+		}
+		switch {
+		case !bad:
+		case len(r.bad) < maxBad:
+			r.bad = append(r.bad, line...)
+		default:
+			r.cut = true
 		}
 	}
-	n := copy(p, r.out)
-	r.out = r.out[n:]
+	n := copy(p, r.out[r.at:])
+	r.at += n
 	return n, nil
 }
 
-func (r *base64Reader) flush() {
-	if r.n > 1 {
-		var b [3]byte
-		k, _ := base64.RawStdEncoding.Decode(b[:], r.quad[:r.n]) // All are letters of it.
-		r.out = append(r.out, b[:k]...)
+// flush decodes n letters. One alone says nothing.
+func (r *base64Reader) flush(n int) {
+	if n%4 == 1 {
+		n--
 	}
-	r.n = 0
-}
-
-func isBase64(c byte) bool {
-	return c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '+' || c == '/' || c == '=' || c == '-' || c == '_' || c == ' ' || c >= '\t' && c <= '\r'
+	at := len(r.out)
+	r.out = slices.Grow(r.out, base64.RawStdEncoding.DecodedLen(n))[:at+base64.RawStdEncoding.DecodedLen(n)]
+	k, _ := base64.RawStdEncoding.Decode(r.out[at:], r.letters[:n]) // All are letters of it.
+	r.out = r.out[:at+k]
+	left := copy(r.letters, r.letters[n:])
+	r.letters = r.letters[:left]
 }
 
 // quotedReader decodes quoted-printable. What is wrong in it stands as it is.
 type quotedReader struct {
 	br  *bufio.Reader
 	out []byte
+	at  int // what of out was taken
 	err error
 }
 
 func (r *quotedReader) Read(p []byte) (int, error) {
-	for len(r.out) == 0 {
+	for r.at == len(r.out) {
 		if r.err != nil {
 			return 0, r.err
 		}
@@ -143,7 +168,7 @@ func (r *quotedReader) Read(p []byte) (int, error) {
 				line, end = line[:len(line)-1], nil
 			}
 		}
-		r.out = r.out[:0]
+		r.out, r.at = r.out[:0], 0
 		for i := 0; i < len(line); i++ {
 			if line[i] == '=' && i+2 >= len(line) && err == bufio.ErrBufferFull {
 				// The end of a piece of a line that is far too long may be within a code.
@@ -171,8 +196,8 @@ func (r *quotedReader) Read(p []byte) (int, error) {
 		}
 		r.out = append(r.out, end...)
 	}
-	n := copy(p, r.out)
-	r.out = r.out[n:]
+	n := copy(p, r.out[r.at:])
+	r.at += n
 	return n, nil
 }
 

@@ -97,11 +97,12 @@ func (m *mailReader) inline(br *bufio.Reader, name string, at Location) error {
 type uuReader struct {
 	br   *bufio.Reader
 	out  []byte
+	at   int // what of out was taken
 	done bool
 }
 
 func (r *uuReader) Read(p []byte) (int, error) {
-	for len(r.out) == 0 {
+	for r.at == len(r.out) {
 		if r.done {
 			return 0, io.EOF
 		}
@@ -122,9 +123,10 @@ func (r *uuReader) Read(p []byte) (int, error) {
 		if string(line) == "end" {
 			r.done = true
 		} else {
+			r.at = 0
 			r.out, ok = uuLine(line, r.out[:0])
 			if !ok {
-				r.done = true
+				r.out, r.done = r.out[:0], true
 				continue // The line is text again.
 			}
 		}
@@ -132,8 +134,8 @@ func (r *uuReader) Read(p []byte) (int, error) {
 			return 0, err
 		}
 	}
-	n := copy(p, r.out)
-	r.out = r.out[n:]
+	n := copy(p, r.out[r.at:])
+	r.at += n
 	return n, nil
 }
 
