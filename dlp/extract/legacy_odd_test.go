@@ -11,13 +11,13 @@ import (
 	"time"
 )
 
-// discard is a sink that keeps nothing.
-type discard struct{}
+// nowhere is a sink that keeps nothing.
+type nowhere struct{}
 
-func (discard) Begin(bool) error     { return nil }
-func (discard) Mark(Location) error  { return nil }
-func (discard) Source(int64) error   { return nil }
-func (discard) Write(p []byte) error { return nil }
+func (nowhere) Begin(bool) error     { return nil }
+func (nowhere) Mark(Location) error  { return nil }
+func (nowhere) Source(int64) error   { return nil }
+func (nowhere) Write(p []byte) error { return nil }
 
 // readHostile reads bytes that may be anything: no panic, an end in time, and no more text than the limits allow.
 func readHostile(t testing.TB, data []byte) Report {
@@ -27,7 +27,7 @@ func readHostile(t testing.TB, data []byte) Report {
 	lim := Limits{File: 8 << 20, Item: 32 << 20, Text: 32 << 20, Memory: 64 << 20}
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	rep, err := Read(ctx, File{}, bytes.NewReader(data), Options{Limits: lim}, discard{})
+	rep, err := Read(ctx, File{}, bytes.NewReader(data), Options{Limits: lim}, nowhere{})
 	if err != nil {
 		t.Fatalf("%d bytes: %v", len(data), err)
 	}
@@ -132,7 +132,7 @@ func TestStringsOfManyCellsStayWithinTheTextLimit(t *testing.T) {
 	for range 20000 {
 		b = append(b, rec(0xFD, make([]byte, 10))...)
 	}
-	d := &Doc{w: &walker{ctx: context.Background(), sink: discard{}}}
+	d := &Doc{w: &walker{ctx: context.Background(), sink: nowhere{}}}
 	d.w.opt.Limits = Limits{Text: 1 << 20}.orDefault()
 	x := &xlsReader{d: d, t: d.Text(Location{}), page: 1252, sheets: map[uint32]xlsSheet{}, row: -1}
 	if err := x.read(b); err == nil || d.w.report.Gaps[0].Reason != ReasonText {
@@ -155,7 +155,7 @@ func FuzzStreams(f *testing.F) {
 		if !isCompound(d.Data) {
 			continue
 		}
-		w := &walker{ctx: context.Background(), sink: discard{}}
+		w := &walker{ctx: context.Background(), sink: nowhere{}}
 		w.opt.Limits = Limits{}.orDefault()
 		root, err := openCompound(&Doc{w: w}, d.Data)
 		if err != nil {
@@ -174,7 +174,7 @@ func FuzzStreams(f *testing.F) {
 	}
 	f.Add(byte(4), []byte("....................LZFu"))
 	f.Fuzz(func(t *testing.T, kind byte, b []byte) {
-		w := &walker{ctx: t.Context(), sink: discard{}}
+		w := &walker{ctx: t.Context(), sink: nowhere{}}
 		w.opt.Limits = Limits{File: 8 << 20, Text: 32 << 20, Memory: 64 << 20}.orDefault()
 		d := &Doc{w: w}
 		switch kind % 5 {

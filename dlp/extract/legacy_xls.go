@@ -266,11 +266,11 @@ func (x *xlsReader) scrape(at Location, r biffRecord, from, what int) error {
 
 // place is the location of a cell; both count from 0.
 func (x *xlsReader) place(row, col int) Location {
-	return Location{Sheet: x.sheet.name, Cell: cellName(row, col), Hidden: x.sheet.hidden || x.rows[row] || x.cols[col]}
+	return Location{Sheet: x.sheet.name, Cell: xlsCell(row, col), Hidden: x.sheet.hidden || x.rows[row] || x.cols[col]}
 }
 
-// cellName is a cell's name, as in B4; both count from 0.
-func cellName(row, col int) string {
+// xlsCell is a cell's name, as in B4; both count from 0.
+func xlsCell(row, col int) string {
 	name := ""
 	for c := col; c >= 0; c = c/26 - 1 {
 		name = string(rune('A'+c%26)) + name

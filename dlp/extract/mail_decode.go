@@ -19,10 +19,10 @@ import (
 )
 
 // transferred undoes a content transfer encoding. Lines that are no base64 are kept aside.
-func transferred(r io.Reader, name string) (io.Reader, *base64Reader) {
+func transferred(r io.Reader, name string) (io.Reader, *mailBase64) {
 	switch name {
 	case "base64":
-		b := &base64Reader{br: bufio.NewReaderSize(r, 16<<10)}
+		b := &mailBase64{br: bufio.NewReaderSize(r, 16<<10)}
 		return b, b
 	case "quoted-printable":
 		return &quotedReader{br: bufio.NewReaderSize(r, 16<<10)}, nil
@@ -48,8 +48,8 @@ func transferred(r io.Reader, name string) (io.Reader, *base64Reader) {
 // maxBad is how much of a base64 body that is none is kept, in bytes.
 const maxBad = 1 << 20
 
-// base64Reader decodes base64 as mail programs do: it passes over all that is none of its letters, and goes on behind padding.
-type base64Reader struct {
+// mailBase64 decodes base64 as mail programs do: it passes over all that is none of its letters, and goes on behind padding.
+type mailBase64 struct {
 	br      *bufio.Reader
 	out     []byte
 	at      int    // what of out was taken
@@ -86,7 +86,7 @@ var base64Kind = func() (t [256]byte) {
 	return t
 }()
 
-func (r *base64Reader) Read(p []byte) (int, error) {
+func (r *mailBase64) Read(p []byte) (int, error) {
 	for r.at == len(r.out) {
 		if r.err != nil {
 			return 0, r.err
@@ -127,7 +127,7 @@ func (r *base64Reader) Read(p []byte) (int, error) {
 }
 
 // flush decodes n letters. One alone says nothing.
-func (r *base64Reader) flush(n int) {
+func (r *mailBase64) flush(n int) {
 	if n%4 == 1 {
 		n--
 	}
@@ -201,14 +201,14 @@ func (r *quotedReader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// charsetOf finds an encoding by one of its names; nil: UTF-8, ASCII, or none that is known.
-func charsetOf(name string) encoding.Encoding {
+// mailCharset finds an encoding by one of its names; nil: UTF-8, ASCII, or none that is known.
+func mailCharset(name string) encoding.Encoding {
 	name = strings.ToLower(strings.Trim(name, " \t\"'"))
 	switch name {
 	case "", "utf-8", "utf8", "us-ascii", "ascii", "unknown-8bit", "x-unknown", "binary", "8bit", "7bit":
 		return nil
 	case "utf-7", "unicode-1-1-utf-7", "x-utf-7", "utf7", "csutf7", "utf-7-imap":
-		return utf7{}
+		return mailUTF7{}
 	case "hz-gb-2312", "hz":
 		return simplifiedchinese.HZGB2312
 	case "ks_c_5601-1987", "ks_c_5601":
@@ -231,7 +231,7 @@ func charsetOf(name string) encoding.Encoding {
 
 // charsetReader gives the text as UTF-8. Bytes that are none, where UTF-8 or nothing is declared, are taken for Windows-1252.
 func charsetReader(name string, r io.Reader) io.Reader {
-	e := charsetOf(name)
+	e := mailCharset(name)
 	if low := strings.ToLower(name); e != nil && (strings.Contains(low, "16") && strings.HasPrefix(low, "utf") || strings.Contains(low, "ucs") || strings.Contains(low, "utf-32")) {
 		br := bufio.NewReaderSize(r, 4<<10)
 		if head, _ := br.Peek(512); bytes.IndexByte(head, 0) < 0 && utf8.Valid(head[:max(0, len(head)-4)]) {
@@ -246,7 +246,7 @@ func charsetReader(name string, r io.Reader) io.Reader {
 }
 
 func decodeCharset(name string, b []byte) []byte {
-	if e := charsetOf(name); e != nil {
+	if e := mailCharset(name); e != nil {
 		if out, err := e.NewDecoder().Bytes(b); err == nil {
 			return out
 		}
@@ -289,13 +289,13 @@ func (lenientUTF8) Transform(dst, src []byte, atEOF bool) (nDst, nSrc int, err e
 	return nDst, nSrc, nil
 }
 
-// utf7 is UTF-7 of RFC 2152, for reading only.
-type utf7 struct{}
+// mailUTF7 is UTF-7 of RFC 2152, for reading only.
+type mailUTF7 struct{}
 
-func (utf7) NewDecoder() *encoding.Decoder { return &encoding.Decoder{Transformer: &utf7Decoder{}} }
-func (utf7) NewEncoder() *encoding.Encoder { return encoding.Nop.NewEncoder() }
+func (mailUTF7) NewDecoder() *encoding.Decoder { return &encoding.Decoder{Transformer: &mailUTF7Decoder{}} }
+func (mailUTF7) NewEncoder() *encoding.Encoder { return encoding.Nop.NewEncoder() }
 
-type utf7Decoder struct {
+type mailUTF7Decoder struct {
 	in    bool // between + and -
 	fresh bool // nothing came behind the +
 	bits  uint32
@@ -303,9 +303,9 @@ type utf7Decoder struct {
 	high  rune
 }
 
-func (u *utf7Decoder) Reset() { *u = utf7Decoder{} }
+func (u *mailUTF7Decoder) Reset() { *u = mailUTF7Decoder{} }
 
-func (u *utf7Decoder) Transform(dst, src []byte, atEOF bool) (nDst, nSrc int, err error) {
+func (u *mailUTF7Decoder) Transform(dst, src []byte, atEOF bool) (nDst, nSrc int, err error) {
 	for nSrc < len(src) {
 		if nDst+8 > len(dst) {
 			return nDst, nSrc, transform.ErrShortDst
@@ -314,7 +314,7 @@ func (u *utf7Decoder) Transform(dst, src []byte, atEOF bool) (nDst, nSrc int, er
 		nSrc++
 		if !u.in {
 			if c == '+' {
-				*u = utf7Decoder{in: true, fresh: true}
+				*u = mailUTF7Decoder{in: true, fresh: true}
 				continue
 			}
 			if c < utf8.RuneSelf {
@@ -334,7 +334,7 @@ func (u *utf7Decoder) Transform(dst, src []byte, atEOF bool) (nDst, nSrc int, er
 			if c != '-' || u.fresh && c != '-' {
 				nDst += utf8.EncodeRune(dst[nDst:], rune(c))
 			}
-			*u = utf7Decoder{}
+			*u = mailUTF7Decoder{}
 			continue
 		}
 		u.fresh = false

@@ -211,12 +211,12 @@ func unescapePercent(s string) string {
 }
 
 func hexByte(a, b byte) (byte, bool) {
-	hi, ok1 := hexDigit(a)
-	lo, ok2 := hexDigit(b)
+	hi, ok1 := hexValue(a)
+	lo, ok2 := hexValue(b)
 	return hi<<4 | lo, ok1 && ok2
 }
 
-func hexDigit(c byte) (byte, bool) {
+func hexValue(c byte) (byte, bool) {
 	switch {
 	case c >= '0' && c <= '9':
 		return c - '0', true
