@@ -292,7 +292,9 @@ func (lenientUTF8) Transform(dst, src []byte, atEOF bool) (nDst, nSrc int, err e
 // mailUTF7 is UTF-7 of RFC 2152, for reading only.
 type mailUTF7 struct{}
 
-func (mailUTF7) NewDecoder() *encoding.Decoder { return &encoding.Decoder{Transformer: &mailUTF7Decoder{}} }
+func (mailUTF7) NewDecoder() *encoding.Decoder {
+	return &encoding.Decoder{Transformer: &mailUTF7Decoder{}}
+}
 func (mailUTF7) NewEncoder() *encoding.Encoder { return encoding.Nop.NewEncoder() }
 
 type mailUTF7Decoder struct {
