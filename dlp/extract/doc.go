@@ -38,9 +38,12 @@ type Doc struct {
 	Type   string // by content
 	Size   int64  // declared; 0: unknown. Never trusted
 	w      *walker
+	Quiet  bool // part of the look of a document: what it does not hold as text is no gap
 	format string
 	path   string
 	depth  int
+	free   int // of the levels in depth that do not count
+	flat   bool
 	base   Location // of the member, which its texts' locations take over where they say nothing
 	r      *bufio.Reader
 	data   []byte
@@ -57,6 +60,8 @@ type Member struct {
 	At   Location     // where it hangs: the message part of an attachment, the slide of an embedded workbook
 	// Quiet members are left out when nothing reads their type, without a gap: fonts and pictures that belong to the look of a document.
 	Quiet bool
+	// Flat says that the container holds this file alone, as gzip does: it counts as no level of depth, unless the container is such a file itself.
+	Flat bool
 }
 
 // Context ends when nobody waits for the result any more. A format that works long without reading or writing looks at it.
@@ -90,6 +95,9 @@ func (d *Doc) Bytes() ([]byte, error) {
 	d.w.held += int64(len(d.data))
 	return d.data, nil
 }
+
+// as says what the file is, more exactly than its first bytes told: a kind of document in a container.
+func (d *Doc) as(id, media string) { d.format, d.Type = id, media }
 
 // Gap notes that something of the file was not read; the reading goes on.
 func (d *Doc) Gap(reason string) { d.w.gap(d.path, reason, d.Type) }
@@ -218,7 +226,7 @@ func (t *Text) Put(at Location, s string) error {
 // top reads the file itself.
 func (w *walker) top(f File, r io.Reader) error {
 	d := &Doc{Name: f.Name, w: w}
-	err := d.member(r, nil, false)
+	err := d.member(r, nil)
 	w.report.Type, w.report.Format = d.Type, d.format
 	w.report.Mismatch = mismatch(f, d.Type)
 	return err
@@ -231,7 +239,10 @@ func (d *Doc) Member(m Member) error {
 		return w.fatal
 	}
 	name := display(m.Name)
-	c := &Doc{Name: name, Size: m.Size, w: w, depth: d.depth + 1, base: d.where(m.At), path: name}
+	c := &Doc{Name: name, Size: m.Size, Quiet: m.Quiet, w: w, depth: d.depth + 1, free: d.free, base: d.where(m.At), path: name}
+	if m.Flat && !d.flat {
+		c.free, c.flat = d.free+1, true
+	}
 	if d.path != "" {
 		c.path = d.path + "!/" + name
 	}
@@ -245,12 +256,12 @@ func (d *Doc) Member(m Member) error {
 			return err
 		}
 	}
-	return c.member(m.Body, m.In, m.Quiet)
+	return c.member(m.Body, m.In)
 }
 
 // member tells the type, lets the format read, and makes a gap of what is wrong with the file. The error is what ends the item.
-func (d *Doc) member(body io.Reader, in func() int64, quiet bool) error {
-	err := d.run(body, in, quiet)
+func (d *Doc) member(body io.Reader, in func() int64) error {
+	err := d.run(body, in)
 	d.w.held -= int64(len(d.data))
 	d.data = nil
 	var g gapError
@@ -267,8 +278,8 @@ func (d *Doc) member(body io.Reader, in func() int64, quiet bool) error {
 	return nil
 }
 
-func (d *Doc) run(body io.Reader, in func() int64, quiet bool) error {
-	if d.depth > d.w.opt.Limits.Depth {
+func (d *Doc) run(body io.Reader, in func() int64) error {
+	if d.depth-d.free > d.w.opt.Limits.Depth {
 		return errTooDeep
 	}
 	d.r = bufio.NewReaderSize(&limited{r: body, d: d, in: in}, headBytes)
@@ -279,7 +290,7 @@ func (d *Doc) run(body io.Reader, in func() int64, quiet bool) error {
 	d.Type = detect(head)
 	f := formatOf(d.Type, head)
 	if f == nil {
-		if quiet {
+		if d.Quiet {
 			return nil
 		}
 		return gapError{ReasonUnsupported}
