@@ -47,6 +47,7 @@ type Doc struct {
 	base   Location // of the member, which its texts' locations take over where they say nothing
 	r      *bufio.Reader
 	data   []byte
+	held   int64 // bytes beside data that count as held
 	whole  bool
 }
 
@@ -58,6 +59,10 @@ type Member struct {
 	Body io.Reader
 	In   func() int64 // compressed bytes that were taken so far to make those that Body gave; nil: it is not compressed
 	At   Location     // where it hangs: the message part of an attachment, the slide of an embedded workbook
+	// As is the media type that text is read as if its bytes show no type of their own: text/html of a mail's body.
+	As string
+	// Inline is a body of the document rather than a file in it: it has the path of the document and counts for no member.
+	Inline bool
 	// Quiet members are left out when nothing reads their type, without a gap: fonts and pictures that belong to the look of a document.
 	Quiet bool
 	// Flat says that the container holds this file alone, as gzip does: it counts as no level of depth, unless the container is such a file itself.
@@ -94,6 +99,16 @@ func (d *Doc) Bytes() ([]byte, error) {
 	d.data, d.whole = buf.Bytes(), true
 	d.w.held += int64(len(d.data))
 	return d.data, nil
+}
+
+// keep counts n more bytes that the format keeps in memory until the file is read. The error is one to return.
+func (d *Doc) keep(n int64) error {
+	if n < 0 || n > d.w.opt.Limits.Memory-d.w.held {
+		return errMemory
+	}
+	d.w.held += n
+	d.held += n
+	return nil
 }
 
 // as says what the file is, more exactly than its first bytes told: a kind of document in a container.
@@ -226,7 +241,7 @@ func (t *Text) Put(at Location, s string) error {
 // top reads the file itself.
 func (w *walker) top(f File, r io.Reader) error {
 	d := &Doc{Name: f.Name, w: w}
-	err := d.member(r, nil)
+	err := d.member(Member{Body: r})
 	w.report.Type, w.report.Format = d.Type, d.format
 	w.report.Mismatch = mismatch(f, d.Type)
 	return err
@@ -238,10 +253,40 @@ func (d *Doc) Member(m Member) error {
 	if w.fatal != nil {
 		return w.fatal
 	}
-	name := display(m.Name)
+	c, err := d.enter(m)
+	if err != nil {
+		return err
+	}
+	return c.member(m)
+}
+
+// Inner reads what hangs in d as a member does but has no bytes of its own, like a storage of a compound file: its Body counts for nothing.
+func (d *Doc) Inner(m Member, id, media string, read func(c *Doc) error) error {
+	if d.w.fatal != nil {
+		return d.w.fatal
+	}
+	c, err := d.enter(m)
+	if err != nil {
+		return err
+	}
+	c.as(id, media)
+	c.r = bufio.NewReaderSize(strings.NewReader(""), 16)
+	if c.depth-c.free > c.w.opt.Limits.Depth {
+		return c.done(errTooDeep)
+	}
+	return c.done(c.guarded(read))
+}
+
+// enter counts a member and gives out its name.
+func (d *Doc) enter(m Member) (*Doc, error) {
+	w, name := d.w, display(m.Name)
 	c := &Doc{Name: name, Size: m.Size, Quiet: m.Quiet, w: w, depth: d.depth + 1, free: d.free, base: d.where(m.At), path: name}
 	if m.Flat && !d.flat {
 		c.free, c.flat = d.free+1, true
+	}
+	if m.Inline {
+		c.path = d.path
+		return c, nil
 	}
 	if d.path != "" {
 		c.path = d.path + "!/" + name
@@ -249,21 +294,23 @@ func (d *Doc) Member(m Member) error {
 	if w.report.Entries++; w.report.Entries > w.opt.Limits.Entries {
 		w.report.Entries--
 		w.gap(c.path, ReasonEntries, "")
-		return w.stop(errStop)
+		return nil, w.stop(errStop)
 	}
 	if name != "" {
 		if err := c.Text(Location{Part: PartName}).WriteString(name + "\n"); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return c.member(m.Body, m.In)
+	return c, nil
 }
 
 // member tells the type, lets the format read, and makes a gap of what is wrong with the file. The error is what ends the item.
-func (d *Doc) member(body io.Reader, in func() int64) error {
-	err := d.run(body, in)
-	d.w.held -= int64(len(d.data))
-	d.data = nil
+func (d *Doc) member(m Member) error { return d.done(d.run(m)) }
+
+// done ends the reading of a file: what it held is free, and its error is a gap unless it ends the item.
+func (d *Doc) done(err error) error {
+	d.w.held -= int64(len(d.data)) + d.held
+	d.data, d.held = nil, 0
 	var g gapError
 	switch {
 	case d.w.fatal != nil:
@@ -278,16 +325,18 @@ func (d *Doc) member(body io.Reader, in func() int64) error {
 	return nil
 }
 
-func (d *Doc) run(body io.Reader, in func() int64) error {
+func (d *Doc) run(m Member) error {
 	if d.depth-d.free > d.w.opt.Limits.Depth {
 		return errTooDeep
 	}
-	d.r = bufio.NewReaderSize(&limited{r: body, d: d, in: in}, headBytes)
+	d.r = bufio.NewReaderSize(&limited{r: m.Body, d: d, in: m.In}, headBytes)
 	head, err := d.r.Peek(headBytes)
 	if err != nil && !errors.Is(err, io.EOF) && len(head) == 0 {
 		return err
 	}
-	d.Type = detect(head)
+	if d.Type = detect(head); d.Type == "text/plain" && m.As != "" {
+		d.Type = m.As
+	}
 	f := formatOf(d.Type, head)
 	if f == nil {
 		if d.Quiet {
@@ -296,11 +345,11 @@ func (d *Doc) run(body io.Reader, in func() int64) error {
 		return gapError{ReasonUnsupported}
 	}
 	d.format = f.id
-	return d.read(f)
+	return d.guarded(f.read)
 }
 
-// read calls the format. A panic in it is a malformed file: the value may quote its content, so it is dropped (invariant 4).
-func (d *Doc) read(f *format) (err error) {
+// guarded calls a format. A panic in it is a malformed file: the value may quote its content, so it is dropped (invariant 4).
+func (d *Doc) guarded(read func(d *Doc) error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			if testHookPanic != nil {
@@ -309,7 +358,7 @@ func (d *Doc) read(f *format) (err error) {
 			err = errMalformed
 		}
 	}()
-	return f.read(d)
+	return read(d)
 }
 
 // testHookPanic lets a test see what a format panicked with.

@@ -3,8 +3,6 @@ package extract
 import (
 	"archive/zip"
 	"slices"
-
-	"github.com/richardlehane/mscfb"
 )
 
 // format reads one kind of file.
@@ -22,16 +20,23 @@ type zipKind struct {
 	read      func(d *Doc, z *zip.Reader) error
 }
 
-// compoundKind is a kind of document in a compound file (OLE 2, [MS-CFB]). has tells whether a storage of this path is there.
+// compoundKind is a kind of document in a compound file (OLE 2, [MS-CFB]). is looks at the storage that may hold one: the root, or that of an embedded object.
 type compoundKind struct {
 	id, media string
-	is        func(has func(name string) bool) bool
-	read      func(d *Doc, c *mscfb.Reader) error
+	is        func(s *storage) bool
+	read      func(d *Doc, s *storage) error
 }
 
 // The formats, by what reads them. Order matters within a list only.
 var (
-	formats       = slices.Concat(archiveFormats, pdfFormats, compoundFormats, mailFormats, databaseFormats, imageFormats, mediaFormats, textFormats)
-	zipKinds      = slices.Concat(openXMLKinds, openDocumentKinds)
-	compoundKinds = slices.Concat(legacyKinds, messageKinds)
+	formats       []format
+	zipKinds      []zipKind
+	compoundKinds []compoundKind
 )
+
+// The lists are made here since a format reads the members in a file by this list again, which no initial value may.
+func init() {
+	formats = slices.Concat(archiveFormats, pdfFormats, compoundFormats, mailFormats, databaseFormats, imageFormats, mediaFormats, textFormats)
+	zipKinds = slices.Concat(openXMLKinds, openDocumentKinds)
+	compoundKinds = slices.Concat(legacyKinds, messageKinds)
+}
