@@ -109,7 +109,7 @@ func (p *page) read(z *html.Tokenizer) error {
 		case html.StartTagToken, html.SelfClosingTagToken:
 			err = p.open(z, raw, kind == html.SelfClosingTagToken)
 		case html.EndTagToken:
-			err = p.closing(z, raw)
+			err = p.closing(raw)
 		}
 		if err != nil {
 			return err
@@ -184,14 +184,13 @@ var endsItself = set("p li dt dd tr td th option optgroup thead tbody tfoot")
 
 // open reads a tag.
 func (p *page) open(z *html.Tokenizer, raw []byte, closed bool) error {
-	known := tagNameLen(raw) < leastUnknown
 	var asWritten string
-	if !known {
+	if len(raw) >= leastUnknown && !isElement(raw[1:]) {
 		asWritten = string(raw[:min(len(raw), 1024)]) // The tokenizer makes it lower case.
 	}
 	nameBytes, more := z.TagName()
 	name := string(nameBytes)
-	if !known && atom.Lookup(nameBytes) == 0 {
+	if asWritten != "" {
 		// No element: <https://user@host> in a text that was never HTML.
 		if err := p.flow.aside(p.at(Location{}), asWritten); err != nil {
 			return err
@@ -244,36 +243,41 @@ func (p *page) open(z *html.Tokenizer, raw []byte, closed bool) error {
 	return nil
 }
 
-// leastUnknown is how long the name of a tag must be, in bytes, that is given out when no element has it.
-const leastUnknown = 8
+// leastUnknown is how long a tag must be, in bytes, that is given out when no element has its name; and the name of an attribute without a value.
+const leastUnknown = 16
 
 // maxAttrs is how many attributes of a tag are looked at together.
 const maxAttrs = 256
 
-func tagNameLen(raw []byte) int {
-	n := bytes.IndexAny(raw, " \t\r\n\f/>")
-	if n < 0 {
-		n = len(raw)
+// vector are the elements of SVG that are met with, beside those that HTML knows.
+var vector = set(`path g rect circle ellipse line polyline polygon text tspan textpath defs use clippath stop lineargradient radialgradient filter mask pattern symbol
+	marker animate image switch view metadata set`)
+
+// isElement reports whether the tag whose name tag begins with is one of an element that is known, or that a page defines.
+func isElement(tag []byte) bool {
+	tag = tag[:nameLen(tag)]
+	if bytes.IndexByte(tag, '-') > 0 && len(tag) < 2*leastUnknown {
+		return true
 	}
-	return n - 1
+	name := bytes.ToLower(tag[:min(len(tag), leastUnknown)])
+	return len(tag) <= leastUnknown && (atom.Lookup(name) != 0 || vector[string(name)])
 }
 
-func (p *page) closing(z *html.Tokenizer, raw []byte) error {
-	known := tagNameLen(raw) < leastUnknown
-	var asWritten string
-	if !known || bytes.IndexByte(raw, ' ') >= 0 {
-		asWritten = string(raw[:min(len(raw), maxHeld/2)])
+func nameLen(tag []byte) int {
+	if n := bytes.IndexAny(tag, " \t\r\n\f/>"); n >= 0 {
+		return n
 	}
-	nameBytes, more := z.TagName()
-	name := string(nameBytes)
-	if asWritten != "" && (more || atom.Lookup(nameBytes) == 0 && !known && !strings.Contains(name, "-")) {
-		if err := p.flow.aside(p.at(Location{}), asWritten); err != nil {
+	return len(tag)
+}
+
+func (p *page) closing(raw []byte) error {
+	name := strings.ToLower(string(raw[2 : 2+nameLen(raw[2:])]))
+	if rest := bytes.Trim(raw[2+len(name):], " \t\r\n\f/>"); len(rest) > 0 || len(raw) >= leastUnknown && !isElement(raw[2:]) {
+		if err := p.flow.aside(p.at(Location{}), string(raw[:min(len(raw), maxHeld/2)])); err != nil {
 			return err
 		}
 	}
-	if p.inRaw {
-		p.inRaw = false
-	}
+	p.inRaw = false
 	err := p.boundary(name)
 	if p.hidden == name {
 		if p.depth--; p.depth <= 0 {
@@ -374,7 +378,7 @@ func (p *page) attributes(name string, attrs []attr, hidden bool) error {
 			at.Part = PartAltText
 		case strings.HasPrefix(a.key, "on"), a.key == "style":
 			at.Part = PartCode
-		case len(a.value) < leastAttr && len(a.key) < leastUnknown:
+		case len(a.value) < leastAttr && len(a.key) < leastUnknown && !strings.HasPrefix(a.key, "data-"):
 			continue
 		default:
 			at.Part = PartProperty
@@ -385,7 +389,7 @@ func (p *page) attributes(name string, attrs []attr, hidden bool) error {
 		}
 	}
 	for _, a := range attrs { // <div ghp_…>
-		if a.value == "" && len(a.key) >= 3*leastUnknown {
+		if a.value == "" && len(a.key) >= leastUnknown {
 			if err := p.flow.aside(p.at(Location{Part: PartProperty}), a.key); err != nil {
 				return err
 			}

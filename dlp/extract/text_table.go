@@ -11,6 +11,7 @@ import (
 const (
 	maxHeaderCells = 4096
 	maxHeaderName  = 64 // bytes
+	maxHeaderWord  = 32 // characters; a longer one is a token
 )
 
 // readTable gives out CSV and TSV as it stands, each cell marked with its row and the name of its column, or with its place as in B4 where it has none. Line
@@ -227,8 +228,8 @@ func eachRow(head []byte, sep byte, most int, f func(n int, whole bool)) {
 	}
 }
 
-// readHeader takes the first row for the names of the columns if each cell looks like a name: at least one letter, at most four digits, of at most
-// maxHeaderName bytes, and no two of the same name. A name may be missing.
+// readHeader takes the first row for the names of the columns if each cell looks like a name: at least one letter, at most four digits, no word of
+// more than maxHeaderWord characters, of at most maxHeaderName bytes, and no two of the same name. A name may be missing.
 func (tb *table) readHeader(head []byte) {
 	seen := map[string]bool{}
 	var names []string
@@ -275,13 +276,18 @@ func isColumnName(s string) bool {
 	if len(s) > maxHeaderName || !utf8.ValidString(s) {
 		return false
 	}
-	letters, digits := 0, 0
+	letters, digits, word := 0, 0, 0
 	for _, r := range s {
+		if word++; word > maxHeaderWord {
+			return false
+		}
 		switch {
 		case unicode.IsLetter(r):
 			letters++
 		case unicode.IsDigit(r):
 			digits++
+		case r == ' ' || r == '_' || r == '-' || r == '.':
+			word = 0
 		case r == '@' || r == '\n' || r == '\r' || !unicode.IsPrint(r):
 			return false
 		}
