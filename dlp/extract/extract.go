@@ -111,7 +111,9 @@ var (
 // Options are what is off unless an admin turns it on.
 type Options struct {
 	Limits Limits `json:"limits"`
-	OCR    bool   `json:"ocr,omitempty"` // read the text of images with Tesseract, if it is installed
+	OCR    bool   `json:"ocr,omitempty"` // read the text of images, with Recognizer
+	// Recognizer is what reads images: Tesseract, in package sandbox. It cannot be told in JSON.
+	Recognizer Recognizer `json:"-"`
 }
 
 // Read gives the text of a file to sink. The error is the sink's, or that of ctx, or that of reading r; what is wrong with the file itself is in the

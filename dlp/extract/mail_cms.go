@@ -38,7 +38,7 @@ func readCMS(d *Doc) error {
 	if len(content) == 0 {
 		return nil // It signs what stands elsewhere.
 	}
-	return d.Member(Member{Body: bytes.NewReader(content), As: "message/rfc822", Inline: true})
+	return d.mailMember(Member{Body: bytes.NewReader(content), Inline: true})
 }
 
 // berOctets puts together the octet strings in an explicit tag [0], with lengths that are told or not.

@@ -5,6 +5,8 @@ import (
 	"bytes"
 	"io"
 	"strings"
+
+	"github.com/gabriel-vasile/mimetype"
 )
 
 // entity reads a mail or a part: its headers and its body. top says that it is a mail, whose body is part 1 of it unless it is in parts itself.
@@ -100,7 +102,7 @@ func (m *mailReader) leaf(h mailHeader, num string) error {
 		if name == "" {
 			name = "message.eml"
 		}
-		err = m.d.Member(Member{Name: name, Type: h.media, Body: body, As: "message/rfc822", At: at})
+		err = m.d.mailMember(Member{Name: name, Type: h.media, Body: body, At: at})
 	case h.media == "text/html" && !attached:
 		err = m.d.Member(htmlBody(charsetReader(h.params["charset"], body), at))
 	case (strings.HasPrefix(h.media, "text/") || strings.HasPrefix(h.media, "message/") || !strings.Contains(h.media, "/")) && !attached:
@@ -127,6 +129,16 @@ func (m *mailReader) leaf(h mailHeader, num string) error {
 		}
 	}
 	return nil
+}
+
+// mailMember reads a mail within d, of which the first header may be any. What is no text is read as what it is.
+func (d *Doc) mailMember(m Member) error {
+	br := bufio.NewReaderSize(m.Body, headBytes)
+	head, err := br.Peek(headBytes)
+	if m.Body = br; err != nil && err != io.EOF || !isText(mimetype.Lookup(detect(head))) {
+		return d.Member(m)
+	}
+	return d.Inner(m, "eml", "message/rfc822", readMail)
 }
 
 // drain reads on to the end of the part.
