@@ -134,7 +134,7 @@ func TestVariantsAreNoMismatch(t *testing.T) {
 		"application/vnd.ms-word.document.macroEnabled.12": false, "application/vnd.openxmlformats-officedocument.wordprocessingml.template": false, "application/pdf": true,
 		"application/vnd.ms-excel.sheet.macroEnabled.12": true,
 	} {
-		if got := mismatch(File{Type: declared}, detect(docm)); got != want {
+		if got := Mismatch(File{Type: declared}, detect(docm)); got != want {
 			t.Errorf("%s: mismatch %t", declared, got)
 		}
 	}
