@@ -264,7 +264,7 @@ func (d *Doc) Member(m Member) error {
 	return c.member(m)
 }
 
-// Inner reads what hangs in d as a member does but has no bytes of its own, like a storage of a compound file: its Body counts for nothing.
+// Inner reads what hangs in d as a member does and whose format is known: a mail within a mail, or, without a Body, a storage of a compound file.
 func (d *Doc) Inner(m Member, id, media string, read func(c *Doc) error) error {
 	if d.w.fatal != nil {
 		return d.w.fatal
@@ -274,7 +274,10 @@ func (d *Doc) Inner(m Member, id, media string, read func(c *Doc) error) error {
 		return err
 	}
 	c.as(id, media)
-	c.r = bufio.NewReaderSize(strings.NewReader(""), 16)
+	if m.Body == nil {
+		m.Body = strings.NewReader("")
+	}
+	c.r = bufio.NewReaderSize(&limited{r: m.Body, d: c, in: m.In}, headBytes)
 	if c.depth-c.free > c.w.opt.Limits.Depth {
 		return c.done(errTooDeep)
 	}
