@@ -46,7 +46,7 @@ func readDOC(d *Doc, s *storage) error {
 		return err
 	}
 	if len(main) >= 12 && binary.LittleEndian.Uint16(main[10:])&0x0100 != 0 {
-		if err := readProperties(d, s); err != nil {
+		if err := readCommon(d, s); err != nil { // The macros are not encrypted.
 			return err
 		}
 		return errEncrypted

@@ -50,12 +50,32 @@ func TestTruncatedAndFlippedLegacyFilesEnd(t *testing.T) {
 
 func TestAFileCutInTheMiddleIsAGapAndKeepsItsText(t *testing.T) {
 	for _, d := range legacyDocuments(t) {
-		if d.Format != "doc" || d.Gaps != nil {
+		if d.Name != "letter.doc" && d.Name != "people.xls" && d.Name != "talk.ppt" {
 			continue
 		}
-		_, rep := readAll(t, d.Name, d.Data[:len(d.Data)*2/3], Options{})
-		if len(rep.Gaps) == 0 || rep.Gaps[0].Reason != ReasonMalformed {
+		// The directory lies behind the streams: without it there is only a gap. Where it is there, the table of sectors is still missing.
+		at := bytes.Index(d.Data, []byte("R\x00o\x00o\x00t\x00 \x00E\x00n\x00t\x00r\x00y\x00"))
+		_, rep := readAll(t, d.Name, d.Data[:at-600], Options{})
+		if len(rep.Gaps) != 1 || rep.Gaps[0].Reason != ReasonMalformed {
 			t.Errorf("%s: gaps %v", d.Name, rep.Gaps)
+		}
+	}
+}
+
+func TestADocumentWithoutItsTablesIsScraped(t *testing.T) {
+	for _, d := range legacyDocuments(t) {
+		if d.Name != "letter.doc" {
+			continue
+		}
+		b := bytes.Clone(d.Data)
+		at := bytes.Index(b, []byte{0xEC, 0xA5, 0xC1, 0})
+		copy(b[at+154+8*docClx:], make([]byte, 8))
+		c, rep := readAll(t, d.Name, b, Options{})
+		if len(rep.Gaps) != 1 || rep.Gaps[0].Reason != ReasonMalformed {
+			t.Errorf("gaps %v", rep.Gaps)
+		}
+		if v := d.Plants[0].Value; len(c.find(v)) == 0 {
+			t.Error("the body did not come out")
 		}
 	}
 }

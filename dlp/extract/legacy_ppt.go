@@ -82,7 +82,7 @@ func readPPT(d *Doc, s *storage) error {
 		return err
 	}
 	if len(user) >= 16 && binary.LittleEndian.Uint32(user[12:]) == 0xF3D1C4DF {
-		if err := readProperties(d, s); err != nil {
+		if err := readCommon(d, s); err != nil { // The macros are not encrypted.
 			return err
 		}
 		return errEncrypted

@@ -25,7 +25,8 @@ func vbaOf(s *storage) *storage {
 	return nil
 }
 
-// readVBA gives out the source of all modules of the project that a storage holds.
+// readVBA gives out the source of all modules of the project that a storage holds. The project's properties and the captions of its forms lie open in other
+// streams, which scrapeRest reads.
 func readVBA(d *Doc, s *storage) error {
 	v := vbaOf(s)
 	if v == nil {
@@ -63,7 +64,6 @@ func readVBA(d *Doc, s *storage) error {
 			s.c.broken = true
 		}
 	}
-	// Text of the project's properties, and captions of its forms.
 	return nil
 }
 

@@ -2,7 +2,8 @@ package extract
 
 import (
 	"encoding/binary"
-	"math"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -204,25 +205,12 @@ func (x *xlsReader) leave() error {
 	if err := x.line(); err != nil {
 		return err
 	}
-	for len(x.text) > 0 {
-		least := math.MaxInt
-		for id := range x.text {
-			least = min(least, id)
-		}
-		s := x.text[least]
-		delete(x.text, least)
-		if err := x.aside(Location{Part: PartTextBox}, s); err != nil {
+	for _, id := range slices.Sorted(maps.Keys(x.text)) {
+		if err := x.aside(Location{Part: PartTextBox}, x.text[id]); err != nil {
 			return err
 		}
-		if len(x.text) > 2000 { // Finding the least of so many would take long.
-			for id, s := range x.text {
-				if err := x.aside(Location{Part: PartTextBox}, s); err != nil {
-					return err
-				}
-				delete(x.text, id)
-			}
-		}
 	}
+	x.text = nil
 	x.row, x.sheet = -1, xlsSheet{}
 	return nil
 }

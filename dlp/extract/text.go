@@ -49,7 +49,10 @@ func (d *Doc) utf8(html bool) (r io.Reader, same bool, err error) {
 
 // pump gives p what r holds, in pieces of at most chunk bytes.
 func pump(r io.Reader, write func(p []byte) error) error {
-	buf := make([]byte, chunk)
+	return pumpWith(make([]byte, chunk), r, write)
+}
+
+func pumpWith(buf []byte, r io.Reader, write func(p []byte) error) error {
 	for {
 		n, err := r.Read(buf)
 		if n > 0 {
@@ -125,7 +128,11 @@ func (d *Doc) decodeText(c charset, out func(p []byte, source int64) error) erro
 	dec := c.enc.NewDecoder()
 	dst := make([]byte, 4*chunk)
 	for {
-		src, err := r.Peek(chunk)
+		want := r.Buffered()
+		if want < leastAhead {
+			want = chunk // Filling the buffer moves what is left in it, which is little now.
+		}
+		src, err := r.Peek(want)
 		if err != nil && !errors.Is(err, io.EOF) && len(src) == 0 {
 			return err
 		}
@@ -154,6 +161,9 @@ func (d *Doc) decodeText(c charset, out func(p []byte, source int64) error) erro
 		}
 	}
 }
+
+// leastAhead is how much of a text is looked at together, in bytes, unless it ends.
+const leastAhead = 4 << 10
 
 // leastRun is how long a run of ASCII must be for its place in the file to be told: blanks between words of other letters are many.
 const leastRun = 6

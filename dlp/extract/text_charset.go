@@ -283,25 +283,42 @@ const (
 
 // likely guesses the charset of bytes that are no UTF-8.
 func likely(head []byte) charset {
-	name, sure := guess(head)
-	if name == "" {
-		return asTheyAre
+	unknown := asTheyAre
+	if isWestern(head) {
+		unknown, _ = charsetIn(charmap.Windows1252)
 	}
+	name, sure := guess(head)
 	c, ok := charsetNamed(name)
 	if !ok {
-		return asTheyAre
+		return unknown
 	}
 	least := sureOfMany
 	if _, ok := c.enc.(*charmap.Charmap); ok {
 		least = sureOfOne
 	}
-	if sure < least {
-		return asTheyAre
-	}
-	if least == sureOfMany && bytes.Count(c.decode(head), []byte("\uFFFD"))*50 > len(head) {
-		return asTheyAre
+	if sure < least || least == sureOfMany && bytes.Count(c.decode(head), []byte("\uFFFD"))*50 > len(head) {
+		return unknown
 	}
 	return c
+}
+
+// isWestern reports whether a text is mostly letters of ASCII, with other bytes here and there, none of which are characters of UTF-8: what those mean is
+// likely to be what windows-1252 has, and a mistake leaves ASCII as it is.
+func isWestern(head []byte) bool {
+	letters, high := 0, 0
+	for i := 0; i < len(head); i++ {
+		b := head[i]
+		switch {
+		case b|0x20 >= 'a' && b|0x20 <= 'z':
+			letters++
+		case b >= utf8.RuneSelf:
+			if r, _ := utf8.DecodeRune(head[i:]); r != utf8.RuneError {
+				return false
+			}
+			high++
+		}
+	}
+	return high > 0 && 5*high < letters
 }
 
 // guess asks package chardet. It works on at most headBytes, and its panic is no answer.

@@ -14,7 +14,7 @@ import (
 )
 
 // maxToken bounds a tag, comment or text that is held, in bytes. A longer one is given out as it stands.
-const maxToken = 8 << 20
+const maxToken = 4 << 20
 
 // readHTML gives out what a person sees in a page, and beside it attributes, comments, scripts and styles. Tags within a line do not part words.
 func readHTML(d *Doc) error {

@@ -15,7 +15,15 @@ const (
 )
 
 // jsonReader reads JSON as it comes, without holding a value of it.
-type jsonReader struct{ r *bufio.Reader }
+type jsonReader struct {
+	r   *bufio.Reader
+	buf []byte // for one string at a time
+}
+
+// pump gives write what a text holds, in pieces.
+func (j jsonReader) pump(r io.Reader, write func(p []byte) error) error {
+	return pumpWith(j.buf, r, write)
+}
 
 // next returns the first byte of what comes, which it does not take.
 func (j jsonReader) next() (byte, error) {
@@ -99,7 +107,7 @@ func (j jsonReader) key() (string, error) {
 	if b, err := j.next(); err != nil || b != '"' {
 		return "", errors.Join(err, errMalformed)
 	}
-	err := pump(&t, func(p []byte) error {
+	err := j.pump(&t, func(p []byte) error {
 		key = append(key, p[:min(len(p), maxJSONKey-len(key))]...)
 		return nil
 	})
@@ -199,7 +207,7 @@ type jsonText struct {
 }
 
 func (t *jsonText) drain() error {
-	return pump(t, func([]byte) error { return nil })
+	return t.j.pump(t, func([]byte) error { return nil })
 }
 
 // Read implements io.Reader. Its error is errMalformed for what is no JSON.

@@ -15,7 +15,7 @@ func readNotebook(d *Doc) error {
 	if err != nil {
 		return err
 	}
-	n := &notebook{d: d, j: jsonReader{bufio.NewReaderSize(r, chunk)}, t: d.Text(Location{})}
+	n := &notebook{d: d, j: jsonReader{bufio.NewReaderSize(r, chunk), make([]byte, 4<<10)}, t: d.Text(Location{})}
 	err = n.j.object(n.top)
 	rest := d.Text(Location{})
 	if perr := pump(n.j.r, func(p []byte) error { // Behind what is broken, or behind the end.
@@ -68,7 +68,7 @@ func (n *notebook) named(at Location, key string) error {
 // write gives out a text and a line end.
 func (n *notebook) write(at Location, r io.Reader) error {
 	n.t.At(at)
-	err := pump(r, func(p []byte) error {
+	err := n.j.pump(r, func(p []byte) error {
 		_, err := n.t.Write(p)
 		return err
 	})
@@ -83,7 +83,7 @@ func (n *notebook) cell() error {
 		switch key {
 		case "cell_type":
 			var kind strings.Builder
-			err := pump(n.j.text(), func(p []byte) error {
+			err := n.j.pump(n.j.text(), func(p []byte) error {
 				kind.Write(p[:min(len(p), 16)])
 				return nil
 			})

@@ -45,9 +45,9 @@ func validUTF8(b []byte) bool {
 
 // isTextHead reports whether a file of no known type is text. The line between text and binary data:
 //   - with the mark of UTF-8, UTF-16 or UTF-32, or in UTF-16, UTF-32 or EBCDIC without one: at least 9 of 10 characters are no control characters;
-//   - valid UTF-8: a run of NULs counts as one, and control characters are less than one in 10 bytes that are not NUL, so that a log with a hole, a list
-//     that find -print0 wrote, or an environment is text, and so is one with a byte of binary data here and there;
-//   - other bytes: control characters are less than one in 50, and letters, digits and blanks of ASCII, or bytes beyond ASCII in a charset that they
+//   - valid UTF-8: control characters are at most one in 10 bytes that are not NUL, and a run of NULs counts as half a one, so that a log with a hole, a
+//     list that find -print0 wrote, or an environment is text, and so is one with a byte of binary data here and there;
+//   - other bytes: control characters and runs of NULs are at most one in 50, and letters, digits and blanks of ASCII, or bytes beyond ASCII in a charset that they
 //     are likely to be in, make up the rest. Random bytes have one in 10.
 func isTextHead(head []byte) bool {
 	if len(head) == 0 {
@@ -56,12 +56,12 @@ func isTextHead(head []byte) bool {
 	if cs := charsetOf(head, "", false); cs.wide {
 		return printableShare(cs.decode(head)) >= 0.9
 	}
-	controls, rest, nul := 0, 0, false
+	controls, holes, rest, nul := 0, 0, 0, false
 	plain, ascii := make([]byte, 0, len(head)), 0
 	for _, b := range head {
 		if b == 0 {
 			if !nul {
-				controls++
+				holes++
 			}
 			nul = true
 			continue
@@ -78,9 +78,9 @@ func isTextHead(head []byte) bool {
 		}
 	}
 	if validUTF8(plain) {
-		return 10*controls <= rest && rest > 0
+		return 10*controls+5*holes <= rest && rest > 0
 	}
-	if 50*controls > rest {
+	if 50*(controls+holes) > rest {
 		return false
 	}
 	return 2*ascii > len(plain) || charsetOf(plain, "", false).enc != nil
