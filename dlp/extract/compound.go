@@ -40,17 +40,16 @@ type compound struct {
 // storage is a folder of a compound file, or its root.
 type storage struct {
 	c       *compound
+	up      *storage // nil: the root
 	name    string
-	clsid   [16]byte
 	streams []*stream
 	folders []*storage
 }
 
 // stream is a file of a compound file.
 type stream struct {
-	c     *compound
+	in    *storage
 	name  string
-	path  string
 	id    uint32
 	start uint32
 	size  uint64
@@ -110,7 +109,7 @@ func scrapeRest(d *Doc, s *storage, depth int) error {
 		if err != nil {
 			return err
 		}
-		if err := scrape(d, Location{Part: PartMetadata, Name: st.path}, data, scrapeBoth); err != nil {
+		if err := scrape(d, Location{Part: PartMetadata, Name: st.path()}, data, scrapeBoth); err != nil {
 			return err
 		}
 	}
@@ -242,7 +241,7 @@ func (c *compound) piece(first, n uint32) []byte {
 
 // bytes reads a stream. What is missing of it makes the file broken. The error is one to return.
 func (s *stream) bytes() ([]byte, error) {
-	c := s.c
+	c := s.in.c
 	s.used = true
 	if s.size == 0 {
 		return nil, nil
@@ -298,7 +297,6 @@ func (c *compound) tree(dir []byte) (*storage, error) {
 		return v
 	}
 	root := &storage{c: c}
-	copy(root.clsid[:], entry(0)[80:])
 	c.mini = c.chain(link(0, 116), 0, min(size(0), uint64(len(c.data))))
 	if len(c.mini) > 0 && !within(c.mini, c.data) {
 		if err := c.d.keep(int64(len(c.mini))); err != nil {
@@ -310,7 +308,6 @@ func (c *compound) tree(dir []byte) (*storage, error) {
 	type todo struct {
 		i     uint32
 		in    *storage
-		path  string
 		depth int
 	}
 	walk := func(list []todo) {
@@ -325,26 +322,25 @@ func (c *compound) tree(dir []byte) (*storage, error) {
 			}
 			seen[t.i] = true
 			e := entry(t.i)
-			list = append(list, todo{link(t.i, 68), t.in, t.path, t.depth}, todo{link(t.i, 72), t.in, t.path, t.depth})
+			list = append(list, todo{link(t.i, 68), t.in, t.depth}, todo{link(t.i, 72), t.in, t.depth})
 			name := entryName(e)
 			switch e[66] {
 			case 1:
-				f := &storage{c: c, name: name}
-				copy(f.clsid[:], e[80:])
+				f := &storage{c: c, up: t.in, name: name}
 				t.in.folders = append(t.in.folders, f)
-				if t.depth > 64 { // Paths stay short; what is deeper hangs where it is.
-					f, t.path, name = t.in, "", ""
+				if t.depth > 64 { // What is deeper hangs where it is.
+					f = t.in
 				}
-				list = append(list, todo{link(t.i, 76), f, t.path + name + "/", t.depth + 1})
+				list = append(list, todo{link(t.i, 76), f, t.depth + 1})
 			case 2:
-				t.in.streams = append(t.in.streams, &stream{c: c, name: name, path: t.path + display(strings.TrimLeft(name, "\x01\x02\x03\x05")), id: t.i, start: link(t.i, 116), size: size(t.i)})
+				t.in.streams = append(t.in.streams, &stream{in: t.in, name: name, id: t.i, start: link(t.i, 116), size: size(t.i)})
 			}
 		}
 	}
-	walk([]todo{{link(0, 76), root, "", 0}})
+	walk([]todo{{link(0, 76), root, 0}})
 	for i := range n {
 		if !seen[i] && (entry(i)[66] == 1 || entry(i)[66] == 2) {
-			walk([]todo{{i, root, "", 0}})
+			walk([]todo{{i, root, 0}})
 		}
 	}
 	root.sort(0)
@@ -374,6 +370,15 @@ func entryName(e []byte) string {
 		u = append(u, v)
 	}
 	return string(utf16.Decode(u))
+}
+
+// path is the names that lead to a stream, without the control characters that some begin with.
+func (s *stream) path() string {
+	p := strings.TrimLeft(s.name, "\x01\x02\x03\x05")
+	for f := s.in; f != nil && f.up != nil; f = f.up {
+		p = f.name + "/" + p
+	}
+	return display(p)
 }
 
 // stream finds a stream by name, in any case; nil: it is not there.

@@ -63,7 +63,7 @@ func readDOC(d *Doc, s *storage) error {
 			if err != nil {
 				return err
 			}
-			if err := scrape(d, Location{Part: PartMetadata, Name: st.path}, b, scrapeWide); err != nil {
+			if err := scrape(d, Location{Part: PartMetadata, Name: st.path()}, b, scrapeWide); err != nil {
 				return err
 			}
 		}
@@ -184,9 +184,9 @@ func (f *docFile) lastCP() uint32 {
 func (f *docFile) readRuns(d *Doc) {
 	plc := f.at(docPlcChpx)
 	n := (len(plc) - 4) / 8
-	for i := range max(n, 0) {
+	for i := range max(min(n, len(f.main)/512), 0) { // Each page once.
 		pn := int64(binary.LittleEndian.Uint32(plc[4*(n+1)+4*i:])&0x3FFFFF) * 512
-		if pn+512 > int64(len(f.main)) || d.Context().Err() != nil || len(f.runs) > len(f.main)/8 {
+		if pn+512 > int64(len(f.main)) || d.Context().Err() != nil || d.keep(40*101) != nil {
 			break
 		}
 		page := f.main[pn : pn+512]

@@ -37,7 +37,7 @@ func readProperties(d *Doc, s *storage) error {
 		if err != nil {
 			return err
 		}
-		if err := propertySets(d, b, names, st.path); err != nil {
+		if err := propertySets(d, b, names, st.path()); err != nil {
 			return err
 		}
 	}
