@@ -3,11 +3,14 @@ package extract
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io"
 	"runtime/debug"
 	"strings"
+
+	"github.com/gabriel-vasile/mimetype"
 )
 
 // headBytes is how much of a file is looked at to tell its type.
@@ -37,6 +40,7 @@ type Doc struct {
 	Name   string // as it was told; never trusted
 	Type   string // by content
 	Size   int64  // declared; 0: unknown. Never trusted
+	told   string // declared media type, which chooses between kinds of text and names a charset; nothing else
 	w      *walker
 	Quiet  bool // part of the look of a document: what it does not hold as text is no gap
 	format string
@@ -240,7 +244,7 @@ func (t *Text) Put(at Location, s string) error {
 
 // top reads the file itself.
 func (w *walker) top(f File, r io.Reader) error {
-	d := &Doc{Name: f.Name, w: w}
+	d := &Doc{Name: f.Name, told: f.Type, w: w}
 	err := d.member(Member{Body: r})
 	w.report.Type, w.report.Format = d.Type, d.format
 	w.report.Mismatch = mismatch(f, d.Type)
@@ -260,7 +264,7 @@ func (d *Doc) Member(m Member) error {
 	return c.member(m)
 }
 
-// Inner reads what hangs in d as a member does but has no bytes of its own, like a storage of a compound file: its Body counts for nothing.
+// Inner reads what hangs in d as a member does and whose format is known: a mail within a mail, or, without a Body, a storage of a compound file.
 func (d *Doc) Inner(m Member, id, media string, read func(c *Doc) error) error {
 	if d.w.fatal != nil {
 		return d.w.fatal
@@ -270,7 +274,10 @@ func (d *Doc) Inner(m Member, id, media string, read func(c *Doc) error) error {
 		return err
 	}
 	c.as(id, media)
-	c.r = bufio.NewReaderSize(strings.NewReader(""), 16)
+	if m.Body == nil {
+		m.Body = strings.NewReader("")
+	}
+	c.r = bufio.NewReaderSize(&limited{r: m.Body, d: c, in: m.In}, headBytes)
 	if c.depth-c.free > c.w.opt.Limits.Depth {
 		return c.done(errTooDeep)
 	}
@@ -280,7 +287,7 @@ func (d *Doc) Inner(m Member, id, media string, read func(c *Doc) error) error {
 // enter counts a member and gives out its name.
 func (d *Doc) enter(m Member) (*Doc, error) {
 	w, name := d.w, display(m.Name)
-	c := &Doc{Name: name, Size: m.Size, Quiet: m.Quiet, w: w, depth: d.depth + 1, free: d.free, base: d.where(m.At), path: name}
+	c := &Doc{Name: name, Size: m.Size, told: m.Type, Quiet: m.Quiet, w: w, depth: d.depth + 1, free: d.free, base: d.where(m.At), path: name}
 	if m.Flat && !d.flat {
 		c.free, c.flat = d.free+1, true
 	}
@@ -334,8 +341,8 @@ func (d *Doc) run(m Member) error {
 	if err != nil && !errors.Is(err, io.EOF) && len(head) == 0 {
 		return err
 	}
-	if d.Type = detect(head); d.Type == "text/plain" && m.As != "" {
-		d.Type = m.As
+	if d.Type = detect(head); isText(mimetype.Lookup(d.Type)) {
+		d.Type = kindOfText(d.Type, head, d.Name, cmp.Or(m.As, d.told))
 	}
 	f := formatOf(d.Type, head)
 	if f == nil {
