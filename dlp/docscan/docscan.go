@@ -43,7 +43,7 @@ func (s *Scanner) Scan(ctx context.Context, f extract.File, body io.Reader, deci
 			return fmt.Errorf("scan a text of the file: %w", err)
 		}
 		for _, m := range res.Matches {
-			if !m.Source && !t.Raw() {
+			if m.Source = m.Source || t.Raw(); !m.Source {
 				m.Start, m.End = m.Start+before, m.End+before
 			}
 			out.Matches, out.Texts = append(out.Matches, m), append(out.Texts, texts)

@@ -179,8 +179,15 @@ func readAr(d *Doc) error {
 	}
 }
 
+// isCpio tells a header from a text that begins so: it is digits to its end.
 func isCpio(head []byte) bool {
-	return prefix("070701")(head) || prefix("070702")(head) || prefix("070707")(head)
+	n, digits := 110, "0123456789abcdefABCDEF"
+	if prefix("070707")(head) {
+		n, digits = 76, "01234567"
+	} else if !prefix("070701")(head) && !prefix("070702")(head) {
+		return false
+	}
+	return len(head) > n && strings.Trim(string(head[:n]), digits) == ""
 }
 
 // readCpio reads the archives of cpio(1) with headers in ASCII: "new" (070701, 070702) and "odc" (070707).

@@ -18,7 +18,7 @@ var imageFormats = []format{
 	{id: "webp", media: []string{"image/webp"}, read: imageReader(webpImage, true)},
 	{id: "bmp", media: []string{"image/bmp"}, read: imageReader(bmpImage, true)},
 	{id: "heif", media: []string{"image/heic", "image/heic-sequence", "image/heif", "image/heif-sequence", "image/avif"}, read: imageReader(heifImage, false)},
-	{id: "psd", media: []string{"image/vnd.adobe.photoshop", "image/x-psd"}, magic: prefix("8BPS"), read: imageReader(psdImage, false)},
+	{id: "psd", media: []string{"image/vnd.adobe.photoshop", "image/x-psd"}, magic: prefix("8BPS\x00\x01\x00"), read: imageReader(psdImage, false)},
 	{id: "image", media: []string{"image/x-icon", "image/jp2", "image/jpx", "image/jpm", "image/jxl", "image/jxs", "image/jxr", "image/x-xcf", "image/bpg", "image/x-icns",
 		"image/x-gimp-pat", "image/x-gimp-gbr", "image/vnd.djvu", "image/vnd.radiance", "image/vnd.dwg", "image/x-xpixmap"}, read: imageReader(otherImage, false)},
 }

@@ -6,8 +6,8 @@ import (
 )
 
 var mediaFormats = []format{
-	{id: "mp3", media: []string{"audio/mpeg"}, magic: prefix("ID3"), read: mediaReader(mp3Media)},
-	{id: "flac", media: []string{"audio/flac"}, magic: prefix("fLaC"), read: mediaReader(flacMedia)},
+	{id: "mp3", media: []string{"audio/mpeg"}, magic: isID3, read: mediaReader(mp3Media)},
+	{id: "flac", media: []string{"audio/flac"}, magic: prefix("fLaC\x00\x00\x00\x22"), read: mediaReader(flacMedia)},
 	{id: "ogg", media: []string{"audio/ogg", "video/ogg", "application/ogg"}, read: mediaReader(oggMedia)},
 	{id: "riff", media: []string{"audio/wav", "video/x-msvideo", "audio/qcelp"}, read: mediaReader(riffMedia)},
 	{id: "aiff", media: []string{"audio/aiff"}, read: mediaReader(aiffMedia)},
@@ -17,6 +17,11 @@ var mediaFormats = []format{
 	{id: "asf", media: []string{"video/x-ms-asf"}, read: mediaReader(asfMedia)},
 	{id: "media", media: []string{"audio/midi", "audio/ape", "audio/musepack", "audio/amr", "audio/aac", "audio/basic", "audio/x-unknown", "audio/x-mp3-header",
 		"video/mpeg", "video/x-flv", "video/mp2t", "application/vnd.rn-realmedia-vbr", "application/vnd.rn-realmedia", "video/x-ivf"}, read: mediaReader(otherImage)},
+}
+
+// isID3 tells the header of a tag from a text that begins so: versions 2.2 to 2.4, four flags, and a size in four bytes of seven bits.
+func isID3(head []byte) bool {
+	return len(head) >= 10 && string(head[:3]) == "ID3" && head[3] >= 2 && head[3] <= 4 && head[5]&0x0f == 0 && (head[6]|head[7]|head[8]|head[9])&0x80 == 0
 }
 
 // mediaReader reads the metadata of audio or video. What is said or shown in it is a gap.

@@ -73,7 +73,7 @@ func TestMismatch(t *testing.T) {
 		{"a.exe", "", "MZ and I talked.", true},
 	} {
 		f := File{Name: tc.name, Type: tc.told}
-		if got := mismatch(f, kind(f, tc.content)); got != tc.want {
+		if got := Mismatch(f, kind(f, tc.content)); got != tc.want {
 			t.Errorf("%+v with %q (%s): %v", f, tc.content, kind(f, tc.content), got)
 		}
 	}
@@ -86,7 +86,7 @@ func TestMismatch(t *testing.T) {
 		{"a.doc", "application/msword", false}, {"a.doc", "application/x-ole-storage", false}, {"a.doc", docxType, true}, {"a.eml", "message/rfc822", false},
 		{"a.sqlite", "application/vnd.sqlite3", false}, {"a.odt", "application/vnd.oasis.opendocument.text", false},
 	} {
-		if got := mismatch(File{Name: tc.name}, tc.media); got != tc.want {
+		if got := Mismatch(File{Name: tc.name}, tc.media); got != tc.want {
 			t.Errorf("%s with %s: %v", tc.name, tc.media, got)
 		}
 	}

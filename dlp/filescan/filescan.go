@@ -18,7 +18,6 @@ import (
 	"github.com/outband/outband/dlp/docscan"
 	"github.com/outband/outband/dlp/extract"
 	"github.com/outband/outband/dlp/extract/sandbox"
-	"github.com/outband/outband/dlp/place"
 )
 
 // Exit codes of the command.
@@ -362,7 +361,7 @@ func (s *scanner) findings(path string, res docscan.Result) []Finding {
 		}
 		out = append(out, Finding{
 			Why:  why,
-			Path: member(path, m.Where.Path), Location: location(m), text: isText(m), Detector: m.Detector, Title: s.titles[m.Detector].Title,
+			Path: member(path, m.Where.Path), Location: location(m), text: m.Source, Detector: m.Detector, Title: s.titles[m.Detector].Title,
 			Start: m.Start, End: m.End, Line: m.Line, Confidence: m.Confidence, Validated: m.Validated, Masked: m.Masked, Encoding: m.Encoding,
 		})
 	}
@@ -377,18 +376,11 @@ func member(file, path string) string {
 	return file + "!/" + path
 }
 
-// isText reports whether the match stands in a text of lines, and not in a document that has other places.
-func isText(m dlp.Match) bool {
-	at := m.Where
-	at.Path = ""
-	return at == (place.Location{})
-}
-
 // location says where in a file a match stands.
 func location(m dlp.Match) string {
 	at := m.Where
 	at.Path = ""
-	if isText(m) {
+	if m.Source {
 		at.Line, at.Column = m.Line, m.Column
 	}
 	return at.String()
