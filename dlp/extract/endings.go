@@ -42,7 +42,7 @@ var endings = map[string][]string{
 	".pdf": {"application/pdf"}, ".ps": {"application/postscript", "text/plain"}, ".eps": {"application/postscript", "text/plain"},
 	".zip": {"application/zip"}, ".jar": {"application/zip"}, ".apk": {"application/zip"}, ".epub": {"application/zip"},
 	".docx": {docxType}, ".docm": {docxType}, ".dotx": {docxType}, ".dotm": {docxType},
-	".xlsx": {xlsxType}, ".xlsm": {xlsxType}, ".xltx": {xlsxType}, ".xltm": {xlsxType}, ".xlsb": {xlsxType, "application/vnd.ms-excel"},
+	".xlsx": {xlsxType}, ".xlsm": {xlsxType}, ".xltx": {xlsxType}, ".xltm": {xlsxType}, ".xlsb": {"application/vnd.ms-excel.sheet.binary.macroenabled.12", xlsxType},
 	".pptx": {pptxType}, ".pptm": {pptxType}, ".potx": {pptxType}, ".ppsx": {pptxType}, ".ppsm": {pptxType}, ".potm": {pptxType},
 	".doc": {"application/msword", "application/x-ole-storage"}, ".dot": {"application/msword", "application/x-ole-storage", "text/plain"},
 	".xls": {"application/vnd.ms-excel", "application/x-ole-storage"}, ".xlt": {"application/vnd.ms-excel", "application/x-ole-storage"},

@@ -261,7 +261,7 @@ func (t *jsonText) begin() error {
 			t.done = true
 		}
 		return t.j.skip()
-	case b == '}' || b == ']' || b == ',' || b == ':':
+	case b == '}' || b == ']' || b == ',' || b == ':' || b < ' ': // What begins nothing would be met again and again.
 		return errMalformed
 	default:
 		t.begun, t.inside = true, 'x'

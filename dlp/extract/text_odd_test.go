@@ -319,6 +319,8 @@ func TestOddNotebooks(t *testing.T) {
 		{`{"cells": [{"cell_type": "code", "source": "\uZZZZ VALUE"}]}`, "VALUE", 1},
 		{`{"cells": [{"cell_type": "code", "source": "a"}]} VALUE`, " VALUE", 0},
 		{`{"cells": [{"cell_type": "code"}}, VALUE`, "VALUE", 1},
+		{`{"cells": [{"cell_type": "code", "source": ["a", ` + "\x00" + `VALUE"]}]}`, "VALUE", 1},
+		{`{"cells": [{"cell_type": "code", "metadata": [` + "\x01" + `VALUE]}]}`, "VALUE", 1},
 		{`{"cells": [{"cell_type": "code", "outputs": [{"data": {"image/png": "QUJD` + "\\n" + `REVG"}}]}]}`, "ABCDEF", 0},
 		{`{"cells": [{"cell_type": "code", "outputs": [{"data": {"image/png": {"a": "VALUE"}}}]}]}`, "a: VALUE\n", 0},
 	} {
