@@ -1,6 +1,7 @@
 package extract
 
 import (
+	"archive/zip"
 	"bytes"
 	"strings"
 	"testing"
@@ -136,6 +137,33 @@ func TestVariantsAreNoMismatch(t *testing.T) {
 	} {
 		if got := mismatch(File{Type: declared}, detect(docm)); got != want {
 			t.Errorf("%s: mismatch %t", declared, got)
+		}
+	}
+}
+
+func TestOfficeZipComments(t *testing.T) {
+	withZip()
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	for _, n := range []string{"[Content_Types].xml", "word/document.xml"} {
+		w, err := z.CreateHeader(&zip.FileHeader{Name: n, Comment: "ONE"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write([]byte("<w:document/>")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := z.SetComment("TWO"); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	c, _ := readAll(t, "a.docx", b.Bytes(), Options{})
+	for _, w := range []string{"ONE", "TWO"} {
+		if len(c.find(w)) == 0 {
+			t.Errorf("%s is not in %q", w, c.all())
 		}
 	}
 }

@@ -350,6 +350,13 @@ func (p *parcel) rest(z *zip.Reader, known func(f *zip.File, root string) (bool,
 			return err
 		}
 	}
+	at := Location{Part: PartComment, Hidden: true} // Comments of the zip file itself.
+	t := p.d.Text(at)
+	for _, f := range append(z.File, &zip.File{FileHeader: zip.FileHeader{Comment: z.Comment}}) {
+		if err := t.Put(at, f.Comment); err != nil {
+			return err
+		}
+	}
 	for source := range p.sources() {
 		if err := p.links(source, Location{Name: display(source)}); err != nil {
 			return err
