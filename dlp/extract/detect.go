@@ -45,7 +45,6 @@ func mismatch(f File, media string) bool {
 }
 
 func alike(told, media string) bool {
-	told, media = withoutVariant(told), withoutVariant(media)
 	a, b := mimetype.Lookup(told), mimetype.Lookup(media)
 	switch {
 	case told == "application/octet-stream", a == nil && !strings.Contains(told, "/"):

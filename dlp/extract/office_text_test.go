@@ -128,19 +128,6 @@ func TestXMLReader(t *testing.T) {
 	}
 }
 
-func TestVariantsAreNoMismatch(t *testing.T) {
-	withZip()
-	docm := packed(t, "[Content_Types].xml", "<Types/>", "word/document.xml", "<w:document/>")
-	for declared, want := range map[string]bool{
-		"application/vnd.ms-word.document.macroEnabled.12": false, "application/vnd.openxmlformats-officedocument.wordprocessingml.template": false, "application/pdf": true,
-		"application/vnd.ms-excel.sheet.macroEnabled.12": true,
-	} {
-		if got := mismatch(File{Type: declared}, detect(docm)); got != want {
-			t.Errorf("%s: mismatch %t", declared, got)
-		}
-	}
-}
-
 func TestOfficeZipComments(t *testing.T) {
 	withZip()
 	var b bytes.Buffer

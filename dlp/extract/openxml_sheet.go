@@ -244,7 +244,7 @@ func (s *sheetReader) beginCell(x *xmlReader) {
 		}
 	}
 	next := s.col + 1
-	if cellName(name) == name && name != "" {
+	if firstCell(name) == name && name != "" {
 		next = cellColumn(name)
 	}
 	s.col = next
@@ -363,7 +363,7 @@ func (s *sheetReader) outside(x *xmlReader, tok xmlToken) error {
 // at0 is the place of something outside of the cells that is about some of them.
 func (s *sheetReader) at0(part, ref string) Location {
 	at := s.sheetText.at
-	at.Part, at.Cell = part, cellName(ref)
+	at.Part, at.Cell = part, firstCell(ref)
 	return at
 }
 

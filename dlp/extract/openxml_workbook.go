@@ -341,7 +341,7 @@ func (w *workbook) comments(f *zip.File, at Location) error {
 		case xmlStart:
 			switch string(x.name) {
 			case "comment", "threadedComment":
-				where.Cell = cellName(x.attr("ref"))
+				where.Cell = firstCell(x.attr("ref"))
 				who, text = "", text[:0]
 				if i := atoi(x.attr("authorId")); i >= 0 && i < len(authors) {
 					who = authors[i]
@@ -380,8 +380,8 @@ func (w *workbook) comments(f *zip.File, at Location) error {
 	})
 }
 
-// cellName is the first cell of a reference, as in B4; empty if it is none.
-func cellName(ref string) string {
+// firstCell is the first cell of a reference, as in B4; empty if it is none.
+func firstCell(ref string) string {
 	ref = strings.ReplaceAll(ref, "$", "")
 	if i := strings.IndexAny(ref, ": "); i >= 0 {
 		ref = ref[:i]
