@@ -79,7 +79,6 @@ func Mismatch(f File, media string) bool {
 
 // alike reports whether a file of type media may be called told.
 func alike(told, media string) bool {
-	told, media = withoutVariant(told), withoutVariant(media)
 	if as, ok := otherNames[told]; ok {
 		told = as
 	}

@@ -1,6 +1,7 @@
 package extract
 
 import (
+	"archive/zip"
 	"bytes"
 	"strings"
 	"testing"
@@ -127,7 +128,7 @@ func TestXMLReader(t *testing.T) {
 	}
 }
 
-func TestVariantsAreNoMismatch(t *testing.T) {
+func TestOfficeZipComments(t *testing.T) {
 	withZip()
 	docm := packed(t, "[Content_Types].xml", "<Types/>", "word/document.xml", "<w:document/>")
 	for declared, want := range map[string]bool{

@@ -15,23 +15,6 @@ var openXMLKinds = []zipKind{
 	{id: "opc", media: "application/vnd.openxmlformats-package", is: hasPart("[content_types].xml"), read: readPackage},
 }
 
-// withoutVariant is the media type of a document for one of its kind that is a template, a show, or has macros: their content does not tell them apart.
-func withoutVariant(media string) string {
-	const open = "application/vnd.openxmlformats-officedocument."
-	m := strings.ToLower(media)
-	switch {
-	case strings.HasPrefix(m, "application/vnd.ms-word."), strings.HasPrefix(m, open+"wordprocessingml."):
-		return open + "wordprocessingml.document"
-	case strings.HasPrefix(m, "application/vnd.ms-excel."), strings.HasPrefix(m, open+"spreadsheetml."):
-		return open + "spreadsheetml.sheet"
-	case strings.HasPrefix(m, "application/vnd.ms-powerpoint."), strings.HasPrefix(m, open+"presentationml."):
-		return open + "presentationml.presentation"
-	case strings.HasPrefix(m, "application/vnd.oasis.opendocument."):
-		return strings.TrimSuffix(m, "-template")
-	}
-	return media
-}
-
 // hasFolder tells a package by the folder of its main part: that name is a custom, which all programs keep.
 func hasFolder(folder string) func(z *zip.Reader) bool {
 	return func(z *zip.Reader) bool {

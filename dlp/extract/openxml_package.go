@@ -350,22 +350,26 @@ func (p *parcel) rest(z *zip.Reader, known func(f *zip.File, root string) (bool,
 			return err
 		}
 	}
-	for source := range p.sources() {
-		if err := p.links(source, Location{Name: display(source)}); err != nil {
+	at := Location{Part: PartComment, Hidden: true} // Comments of the zip file itself.
+	t := p.d.Text(at)
+	if err := t.Put(at, z.Comment); err != nil {
+		return err
+	}
+	for _, f := range z.File {
+		if err := t.Put(at, f.Comment); err != nil {
+			return err
+		}
+	}
+	for _, source := range sortedKeys(p.relations) {
+		name := source
+		if f := p.names[source]; f != nil {
+			name = f.Name
+		}
+		if err := p.links(source, Location{Name: display(name)}); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// sources are those of relationships, in an order that does not change.
-func (p *parcel) sources() func(yield func(string) bool) {
-	var all []string
-	for s := range p.relations {
-		all = append(all, s)
-	}
-	slices.Sort(all)
-	return slices.Values(all)
 }
 
 func (p *parcel) leftover(f *zip.File, known func(f *zip.File, root string) (bool, error)) error {

@@ -8,6 +8,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"image"
+	"image/png"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -121,7 +123,12 @@ func TestExitCodes(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "clean.txt", "nothing here\n")
 	write(t, dir, "card.txt", "one\ncard 4111 1111 1111 1111\n")
-	write(t, dir, "image.png", "\x89PNG\r\n\x1a\n4111 1111 1111 1111")
+	var picture bytes.Buffer
+	if err := png.Encode(&picture, image.NewGray(image.Rect(0, 0, 8, 8))); err != nil {
+		t.Fatal(err)
+	}
+	write(t, dir, "image.png", picture.String())
+	write(t, dir, "broken.png", "\x89PNG\r\n\x1a\n")
 	for _, tc := range []struct {
 		name  string
 		cfg   filescan.Configuration
@@ -132,7 +139,8 @@ func TestExitCodes(t *testing.T) {
 		{"a clean file", filescan.Configuration{Paths: []string{dir + "/clean.txt"}}, "", 0, ""},
 		{"a finding", filescan.Configuration{Paths: []string{dir + "/card.txt"}}, "", 1, ""},
 		{"standard input", filescan.Configuration{Paths: []string{"-"}}, "4111 1111 1111 1111", 1, ""},
-		{"an image is skipped with its reason", filescan.Configuration{Paths: []string{dir + "/image.png"}}, "", 0, "unsupported_type"},
+		{"an image is skipped with its reason", filescan.Configuration{Paths: []string{dir + "/image.png"}}, "", 0, "image_without_ocr"},
+		{"a broken image is not clean", filescan.Configuration{Paths: []string{dir + "/broken.png"}}, "", 2, "malformed"},
 		{"a file that is not there", filescan.Configuration{Paths: []string{dir + "/none"}}, "", 2, "no such file"},
 		{"findings and a file that is not there", filescan.Configuration{Paths: []string{dir + "/none", dir}}, "", 2, "no such file"},
 		{"test data is left out on request", filescan.Configuration{Paths: []string{dir + "/card.txt"}, LeaveOutTestData: true}, "", 0, ""},
