@@ -90,7 +90,7 @@ func (e pdfEntry) key() int64 {
 }
 
 const (
-	pdfObjects = 1 << 20  // objects of one file
+	pdfObjects = 1 << 19  // objects of one file: their tables take some 150 MiB
 	pdfDeep    = 64       // levels of page trees, name trees, outlines, fields
 	pdfAgain   = 16 << 20 // bytes of content that runs again: what it says came out the first time
 )

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -81,4 +82,64 @@ func FuzzPDF(f *testing.F) {
 			t.Errorf("took %v for %d bytes", d, len(data))
 		}
 	})
+}
+
+// pdfSizes says the first line of the images that it is given.
+type pdfSizes struct{ heads []string }
+
+func (r *pdfSizes) Recognize(_ context.Context, image []byte) (string, error) {
+	head, _, _ := bytes.Cut(image, []byte("\n"))
+	r.heads = append(r.heads, string(head))
+	return "recognized words", nil
+}
+
+func TestPDFImages(t *testing.T) {
+	page := "<< /Type /Page /Contents 4 0 R /Resources << /XObject << /A 5 0 R >> >> >>"
+	show := pdfStreamOf("", "q 600 0 0 700 0 0 cm /A Do Q")
+	for _, tc := range []struct{ name, image, head, gap string }{
+		{"gray", pdfStreamOf("/Subtype /Image /Width 60 /Height 60 /ColorSpace /DeviceGray", strings.Repeat("a", 3600)), "P5 60 60 255", ""},
+		{"one bit", pdfStreamOf("/Subtype /Image /Width 64 /Height 60 /BitsPerComponent 1 /ImageMask true", strings.Repeat("a", 480)), "P5 64 60 255", ""},
+		{"a palette", pdfStreamOf("/Subtype /Image /Width 60 /Height 60 /ColorSpace [/Indexed /DeviceRGB 1 <000000ffffff>]", strings.Repeat("\x01", 3600)), "P5 60 60 255", ""},
+		{"fewer pixels than are declared", pdfStreamOf("/Subtype /Image /Width 60 /Height 6000 /ColorSpace /DeviceRGB", strings.Repeat("\x01", 1800)), "P5 60 10 255", ""},
+		{"JPEG", pdfStreamOf("/Subtype /Image /Width 60 /Height 60 /Filter /DCTDecode", "\xff\xd8\xff\n"), "\xff\xd8\xff", ""},
+		{"fax", pdfStreamOf("/Subtype /Image /Width 60 /Height 60 /Filter /CCITTFaxDecode /DecodeParms << /K -1 /Columns 60 >>", "fax"), "II*\x00\x08\x00\x00\x00\t\x00\x00\x01\x04\x00\x01\x00\x00\x00<\x00\x00\x00\x01\x01\x04\x00\x01\x00\x00\x00<\x00\x00\x00\x02\x01\x04\x00\x01\x00\x00\x00\x01\x00\x00\x00\x03\x01\x04\x00\x01\x00\x00\x00\x04\x00\x00\x00\x06\x01\x04\x00\x01\x00\x00\x00\x00\x00\x00\x00\x11\x01\x04\x00\x01\x00\x00\x00z\x00\x00\x00\x15\x01\x04\x00\x01\x00\x00\x00\x01\x00\x00\x00\x16\x01\x04\x00\x01\x00\x00\x00<\x00\x00\x00\x17\x01\x04\x00\x01\x00\x00\x00\x03\x00\x00\x00\x00\x00\x00\x00fax", ""},
+		{"JBIG2", pdfStreamOf("/Subtype /Image /Width 60 /Height 60 /Filter /JBIG2Decode", "x"), "", ReasonImage},
+		{"too many pixels", pdfStreamOf("/Subtype /Image /Width 60000 /Height 60000 /ColorSpace /DeviceGray", "x"), "", ReasonPixels},
+	} {
+		r := &pdfSizes{}
+		c, rep := readAll(t, tc.name, pdfOf(pdfTestRoot, pdfTestTree, page, show, tc.image), Options{OCR: true, Recognizer: r})
+		if tc.gap != "" {
+			if len(rep.Gaps) != 1 || rep.Gaps[0].Reason != tc.gap || len(r.heads) > 0 {
+				t.Errorf("%s: gaps %v, want %s; %d images were read", tc.name, rep.Gaps, tc.gap, len(r.heads))
+			}
+			continue
+		}
+		if len(r.heads) != 1 || r.heads[0] != tc.head {
+			t.Errorf("%s: images %q, want %q", tc.name, r.heads, tc.head)
+		}
+		if got := c.find("recognized words"); !slices.Equal(got, []Location{{Part: PartImage, Page: 1}}) || len(rep.Gaps) > 0 {
+			t.Errorf("%s: text at %v, gaps %v", tc.name, got, rep.Gaps)
+		}
+	}
+}
+
+func TestPDFEncodings(t *testing.T) {
+	for _, tc := range []struct {
+		encoding pdfName
+		code     byte
+		want     string
+	}{
+		{"StandardEncoding", 0xa7, "§"}, {"StandardEncoding", 0xae, "fi"}, {"StandardEncoding", 0xd0, "—"}, {"StandardEncoding", 0xfb, "ß"}, {"StandardEncoding", 0xe8, "Ł"},
+		{"WinAnsiEncoding", 0x80, "€"}, {"WinAnsiEncoding", 0xe9, "é"}, {"MacRomanEncoding", 0x8e, "é"}, {"PDFDocEncoding", 0xa0, "€"}, {"PDFDocEncoding", 0x9e, "ž"},
+		{"SymbolEncoding", 0x61, "α"}, {"SymbolEncoding", 0x7e, "∼"},
+	} {
+		if got := pdfEncoding(tc.encoding)[tc.code]; got != tc.want {
+			t.Errorf("%s: %#x is %q, want %q", tc.encoding, tc.code, got, tc.want)
+		}
+	}
+	for name, want := range map[string]string{"A": "A", "uni00410042": "AB", "u1F600": "😀", "f_f_i": "ffi", "a.alt": "a", "underscore": "_", "afii10017": "А", "ffi": "ffi", "nothing": ""} {
+		if got := pdfGlyphText(name); got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
 }

@@ -267,6 +267,10 @@ func (c *pdfContent) show(str string) {
 			ex, ey = x+d*m[0], y+d*m[1]
 		}
 		moved += d
+		nx, ny := ex, ey
+		if s.chars > 0 && !s.font.vertical { // Room that Tc adds is a gap: some writers make blanks of it.
+			ex, ey = ex-s.chars*s.scale*m[0], ey-s.chars*s.scale*m[1]
+		}
 		if text != "" || c.spans > 0 { // What ActualText stands for has a place, even if it has no text.
 			c.text = c.text || text != ""
 			to.glyphs = append(to.glyphs, pdfGlyph{text, float32(x), float32(y), float32(ex), float32(ey), float32(em)})
@@ -274,7 +278,7 @@ func (c *pdfContent) show(str string) {
 				c.flush()
 			}
 		}
-		x, y = ex, ey
+		x, y = nx, ny
 	}
 	if s.font.vertical {
 		c.tm = pdfMatrix{1, 0, 0, 1, 0, moved}.times(c.tm)

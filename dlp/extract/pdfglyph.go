@@ -221,9 +221,13 @@ func pdfNoLanguage(s string) string {
 	}
 }
 
+var pdfLineEnds = strings.NewReplacer("\r\n", "\n", "\r", "\n")
+
 // pdfClean takes out control characters but tabs and line ends, and blanks at the ends.
 func pdfClean(s string) string {
-	s = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(s)
+	if strings.Contains(s, "\r") {
+		s = pdfLineEnds.Replace(s)
+	}
 	s = strings.Map(func(r rune) rune {
 		if r == '\n' || r == '\t' {
 			return r
