@@ -57,8 +57,8 @@ func landlocked(s setup) (files, network bool) {
 	}
 	var rules []landlock.Rule
 	if s.OCR {
-		rules = append(rules, landlock.RODirs("/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/proc/cpuinfo", "/sys/devices/system/cpu", filepath.Dir(s.Tesseract)).IgnoreIfMissing(),
-			landlock.RWFiles("/dev/null").IgnoreIfMissing())
+		rules = append(rules, landlock.RODirs("/usr", "/lib", "/lib64", "/sys/devices/system/cpu", filepath.Dir(s.Tesseract)).IgnoreIfMissing(),
+			landlock.ROFiles("/etc/ld.so.cache", "/proc/cpuinfo", "/proc/meminfo").IgnoreIfMissing(), landlock.RWFiles("/dev/null").IgnoreIfMissing())
 		if s.Data != "" {
 			rules = append(rules, landlock.RODirs(s.Data).IgnoreIfMissing())
 		}

@@ -87,7 +87,7 @@ func misbehave(ctx context.Context, f extract.File, r io.Reader, opt extract.Opt
 		go func() { panic("the content of a document") }()
 		time.Sleep(time.Hour)
 	case "probe":
-		return report, write(s, extract.Location{Part: "probe"}, probe(opt.OCR))
+		return report, write(s, extract.Location{Part: "probe"}, probe())
 	case "ocr":
 		image, err := io.ReadAll(r)
 		if err != nil {

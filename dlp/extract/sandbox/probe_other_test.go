@@ -2,4 +2,4 @@
 
 package sandbox
 
-func probe(bool) string { return "" }
+func probe() string { return "" }
