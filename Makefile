@@ -54,14 +54,15 @@ lint: ui/node_modules/.package-lock.json ## gofmt, vet, staticcheck, workflowche
 	  cmp -s node_modules/.schema.gen.ts src/api/schema.gen.ts || { echo "ui/src/api/schema.gen.ts is not what the OpenAPI document gives: run npm run gen in ui"; exit 1; }
 
 unit: ui/node_modules/.package-lock.json ## unit tests with the race detector, and those of the pages
-	$(GO) test -tags noembed -run 'AllocatesNothing|NaiveLoop|Quality|HostileDetectors' ./dlp/... # skipped under the race detector: it makes pools forget and slows unequally
+	$(GO) test -tags noembed -run 'AllocatesNothing|NaiveLoop|Quality|HostileDetectors|HostileFiles' ./dlp/... # skipped under the race detector: it makes pools forget and slows unequally
 	cd ui && npm run --silent test
 	$(GO) test -race -timeout 25m -tags noembed $$($(GO) list -tags noembed ./... | grep -v -e internal/temporalembed$$ -e internal/e2e$$)
 
 e2e: build ## the embedded engine, and the built program from outside
 	OUTBAND_BIN=$(CURDIR)/$(BIN) $(GO) test -count=1 -timeout 50m $(PLAIN)
 
-acceptance: build ## the tests of a whole tenant at their whole size: 200 people, 5,000 chats, 60,000 messages
+acceptance: build ## the tests at their whole size: a tenant of 200 people, 5,000 chats, 60,000 messages; 10,000 hostile files
+	OUTBAND_HOSTILE=10000 $(GO) test -count=1 -v -tags noembed -timeout 60m -run HostileFiles ./dlp/extract/sandbox
 	OUTBAND_ACCEPTANCE=1 OUTBAND_BIN=$(CURDIR)/$(BIN) $(GO) test -count=1 -v -timeout 90m -run 'WholeTenant|Fifty' ./internal/e2e
 
 browser: build ## the pages in headless Chromium, against the built program
