@@ -370,14 +370,17 @@ func urlByte(c byte) bool {
 	return c > ' ' && c < 0x7f && c != '"' && c != '\'' && c != '<' && c != '>' && c != '`' && c != '\\' && c != '|'
 }
 
+// listEnds are the bytes that no list of keys and values goes on behind.
+var listEnds = charset{'\n': true, '"': true, '\'': true, '<': true}
+
 // keyValues confirms a connection string of the form key=value;key=value that names a server and holds a password.
 func (s *state) keyValues(r *rule, from, to int) {
 	t := s.text
 	start, end := from, to
-	for start > 0 && from-start < 256 && t[start-1] != '\n' && t[start-1] != '"' && t[start-1] != '\'' {
+	for start > 0 && from-start < 256 && (!listEnds[t[start-1]] || t[start-1] == '<') {
 		start--
 	}
-	for end < len(t) && end-to < 256 && t[end] != '\n' && t[end] != '"' && t[end] != '\'' && t[end] != '<' {
+	for end < len(t) && end-to < 256 && !listEnds[t[end]] {
 		end++
 	}
 	if bytes.IndexByte(t[start:end], ';') < 0 {
