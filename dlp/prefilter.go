@@ -185,9 +185,12 @@ func (p *prefilter) find(s *state) {
 	for ; at < len(text) && at < -leastWindow; at += 2 {
 		p.look(s, at)
 	}
-	for size := batch; size > 0; at += size {
-		size = max(0, min(batch, (len(text)-at-mostWindow-8)&^7))
-		n := p.mark(text[at:max(at, at+size+2)], &hits)
+	for size := 0; ; at += size {
+		size = min(batch, (len(text)-at-mostWindow-8)&^7)
+		if size <= 0 {
+			break
+		}
+		n := p.mark(text[at:at+size+2], &hits)
 		for _, i := range hits[:p.sift(text[at+leastWindow:], hits[:n])] {
 			p.at(s, at+int(i))
 		}

@@ -37,11 +37,17 @@ func FuzzPrefilter(f *testing.F) {
 		f.Add([]byte(strings.ToUpper(k)+" "+k+k), batch-3)
 		f.Add([]byte("x"+k), 2*batch-7)
 	}
+	for n := range 24 { // Shorter than all that is read at once.
+		f.Add([]byte("secret_key=")[:n/2], n%2)
+	}
 	f.Fuzz(func(t *testing.T, text []byte, before int) {
 		if before < 0 || before > 4*batch {
 			return
 		}
-		text = slices.Concat(bytes.Repeat([]byte("."), before), text, text)
+		text = slices.Clip(slices.Concat(bytes.Repeat([]byte("."), before), text, text))
+		for n := range min(len(text), 16) { // of every length
+			filter.find(&state{engine: &Engine{}, text: text[:n:n]})
+		}
 		var want []place
 		for at := range text {
 			for _, k := range keywords {

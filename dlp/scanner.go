@@ -135,6 +135,9 @@ func (r *rule) compileScanner() error {
 	if r.Scanner == "connection_string" {
 		r.ahead, r.aheadSize = newAnyLiteral(serverKeys), len("data source=")
 	}
+	if r.Scanner == "service_account" {
+		r.ahead, r.aheadSize = exactLiteral(keyMark), len(keyMark)
+	}
 	if r.Scanner == "postcode" {
 		return r.compilePostcode()
 	}
@@ -297,12 +300,18 @@ func count(b []byte) int {
 	return n
 }
 
+// keyMark is what the first line of a private key begins with.
+const keyMark = "-----BEGIN "
+
 // scanServiceAccount confirms the key of a Google service account: the private key that stands within 4 KiB of "service_account".
 func scanServiceAccount(s *state, r *rule, from, to int) {
 	const reach = 4 << 10
 	lo := max(0, from-reach)
 	window := s.text[lo:min(len(s.text), to+reach)]
-	mark := []byte("-----BEGIN ")
+	if s.first(r, lo, lo+len(window)) < 0 {
+		return // Windows that overlap are read once.
+	}
+	mark := []byte(keyMark)
 	at := bytes.Index(window[to-lo:], mark)
 	if at >= 0 {
 		at += to
