@@ -1,6 +1,9 @@
 package dlp
 
-import "strings"
+import (
+	"bytes"
+	"strings"
+)
 
 // finder looks for what every match of a rule holds. It returns the place of the first in text, -1: none, and how long it is.
 type finder interface {
@@ -25,6 +28,13 @@ func (f classRun) find(text []byte) (at, size int) {
 		i += f.size - n
 	}
 	return -1, 0
+}
+
+// exactLiteral is a literal in its case.
+type exactLiteral string
+
+func (f exactLiteral) find(text []byte) (at, size int) {
+	return bytes.Index(text, []byte(f)), len(f)
 }
 
 // anyLiteral is one of a few literals in lower case.

@@ -87,9 +87,10 @@ type state struct {
 	forms         [][]codeLine // lines of code, by rule of engine.codes
 	runs          []charRun    // by rule
 	judged        []judged     // by rule
-	lookouts      []lookout    // by rule.slot
-	attempts      []attempts   // by rule.wanders
-	blocks        int          // number of the block, counted over all scans
+	verdicts      [verdicts]verdict
+	lookouts      []lookout  // by rule.slot
+	attempts      []attempts // by rule.wanders
+	blocks        int        // number of the block, counted over all scans
 	deadline      time.Time
 	steps         int
 	current       *rule
@@ -140,7 +141,7 @@ func (s *state) run(ctx context.Context, src source) (res Result, err error) {
 		}
 	}()
 	clear(s.kept)
-	s.found, s.over, s.cut, s.current, s.columns = nil, false, false, nil, s.columns[:0]
+	s.found, s.over, s.cut, s.current, s.columns = s.found[:0], false, false, nil, s.columns[:0]
 	s.nested.begin()
 	s.columnAt = charColumn{}
 	var left time.Duration
@@ -246,6 +247,9 @@ func (s *state) collect(base, own, end int, enc view.Encoding, line int) {
 			continue
 		}
 		s.kept[c.rule.index]++
+		if s.nested.outside(base+c.from, base+c.to) {
+			continue
+		}
 		line += countLines(s.src[at:max(at, c.from)], enc)
 		at = max(at, c.from)
 		s.found = append(s.found, s.match(i, base, line))

@@ -2,6 +2,7 @@ package dlp
 
 import (
 	"bytes"
+	"sort"
 	"unicode/utf8"
 )
 
@@ -17,36 +18,42 @@ type nearby struct {
 	text             around
 	starts           starts
 
-	from, to int                     // the part of the text that is folded
-	at       [foldedBytes]uint16     // where its bytes stand in folded
-	folded   [2 * foldedBytes]byte   // see words
-	length   int                     // of folded
-	heads    [2 * foldedBytes]uint16 // startOf the words that begin at a byte of folded, noStart elsewhere
-	known    int                     // of heads
+	from, to int                   // the part of the text that is folded
+	at       [foldedBytes]uint16   // where its bytes stand in folded
+	folded   [2 * foldedBytes]byte // see words
+	length   int                   // of folded
+	known    int                   // how much of it was looked at for words
+	heads    [foldedBytes]wordHead // the words that begin in it, by place
+	words    int                   // of heads
 }
 
+// wordHead is where a word begins, and its startOf.
+type wordHead struct{ at, hash uint16 }
+
 // forget makes it those of no candidate, of another text.
-func (n *nearby) forget() { n.size, n.from, n.to, n.length, n.known = 0, 0, 0, 0, 0 }
+func (n *nearby) forget() { n.size, n.from, n.to, n.length, n.known, n.words = 0, 0, 0, 0, 0, 0 }
 
 // fold makes text[from:to] a part of what is folded.
 func (n *nearby) fold(text []byte, from, to int) {
 	if from < n.from || from > n.to+contextRadius || to-n.from > foldedBytes {
-		n.from, n.to, n.length, n.known = from, from, 0, 0
+		n.from, n.to, n.length, n.known, n.words = from, from, 0, 0, 0
 	}
-	for ; n.to < to; n.to++ {
-		b := text[n.to]
-		if b-'A' < 26 && n.to > n.from && text[n.to-1]-'a' < 26 {
-			n.folded[n.length] = ' '
-			n.length++
+	length := n.length
+	for i := n.to; i < to; i++ {
+		b := text[i]
+		if b-'A' < 26 && i > n.from && text[i-1]-'a' < 26 {
+			n.folded[length] = ' '
+			length++
 		}
-		n.at[n.to-n.from] = uint16(n.length)
-		n.folded[n.length] = wordFold[b]
-		n.length++
+		n.at[i-n.from] = uint16(length)
+		n.folded[length] = wordFold[b]
+		length++
 	}
-	for ; n.known+2 < n.length; n.known++ { // A hash is that of three bytes.
-		n.heads[n.known] = noStart
+	n.to, n.length = max(n.to, to), length
+	for ; n.known+2 < length; n.known++ { // A hash is that of three bytes.
 		if wordAt(n.folded[:], n.known) {
-			n.heads[n.known] = startOf(n.folded[n.known:n.length])
+			n.heads[n.words] = wordHead{uint16(n.known), startOf(n.folded[n.known:length])}
+			n.words++
 		}
 	}
 }
@@ -59,10 +66,13 @@ func (n *nearby) add(text []byte, from, to int) {
 	n.fold(text, from, to)
 	a, b := int(n.at[from-n.from]), int(n.at[to-1-n.from])+1
 	n.size += copy(n.text[n.size:], n.folded[a:b])
-	for i := a + 1; i < b-2; i++ {
-		if h := n.heads[i]; h != noStart {
-			n.starts.put(h)
+	heads := n.heads[:n.words]
+	first := sort.Search(len(heads), func(i int) bool { return int(heads[i].at) > a })
+	for _, h := range heads[first:] {
+		if int(h.at) >= b-2 {
+			break
 		}
+		n.starts.put(h.hash)
 	}
 }
 
@@ -71,9 +81,6 @@ type starts [1 << 12 / 64]uint64
 
 // anyStart stands for a word that does not begin with a letter: starts knows nothing about it.
 const anyStart = 1 << 12
-
-// noStart stands for no word.
-const noStart = anyStart + 1
 
 // startOf is the hash of the first three letters of a word; what is no letter in ASCII counts as the end of it.
 func startOf(b []byte) uint16 {

@@ -64,6 +64,11 @@ func (n *nested) begin() {
 	clear(n.kept)
 }
 
+// outside reports whether a match is of the text around what was decoded: it is found there.
+func (n *nested) outside(from, to int) bool {
+	return n.outer != nil && !n.outer.Whole && !n.outer.Touches(from, to)
+}
+
 // wipe overwrites decoded text (invariant 4).
 func (n *nested) wipe() {
 	if !n.used {

@@ -225,6 +225,9 @@ func (e *Engine) release(s *state) {
 	e.states.Put(s)
 }
 
+// maxFound is how many matches a state keeps room for.
+const maxFound = 4 << 10
+
 // clear hands over what was counted and forgets the text.
 func (s *state) clear() {
 	s.count()
@@ -233,7 +236,10 @@ func (s *state) clear() {
 	s.text, s.src, s.view = nil, nil, view.View{}
 	s.placed = nil
 	s.near, s.current, s.room = nearby{}, nil, [maxPublished]byte{}
-	s.found = nil
+	clear(s.found)
+	if s.found = s.found[:0]; cap(s.found) > maxFound {
+		s.found = nil // One text full of matches must not hold its memory for ever.
+	}
 	clear(s.cands[:cap(s.cands)])
 	for i, l := range s.forms {
 		if cap(l) > 1<<14 {

@@ -20,7 +20,12 @@ func mask(v []byte, head bool) string {
 	if head {
 		return printable(v[:runes(v, show)]) + stars
 	}
-	return stars + printable(v[runes(v, n-show):])
+	from := len(v)
+	for range show {
+		_, w := utf8.DecodeLastRune(v[:from])
+		from -= w
+	}
+	return stars + printable(v[from:])
 }
 
 // runes returns the length in bytes of the first n characters of v.
@@ -51,29 +56,39 @@ func (s *state) shape(self, from, to int) string {
 		from++
 	}
 	s.busy(self, from, to)
-	var b strings.Builder
-	b.Grow(to - from)
+	var buf [shapeRadius]byte
+	out := buf[:0]
 	for i := from; i < to; {
-		c, w := s.text[i], 1
+		c, w := shapes[s.text[i]], 1
 		switch {
-		case c >= utf8.RuneSelf:
+		case c == 0:
 			_, w = utf8.DecodeRune(s.text[i:to])
-			b.WriteByte('x')
-		case isLetter(c):
-			b.WriteByte('x')
-		case isDigit(c):
-			b.WriteByte('0')
-		case c < ' ' || c == 0x7f:
-			b.WriteByte(' ')
-		case s.covered(i):
-			b.WriteByte('x')
-		default:
-			b.WriteByte(c)
+			c = 'x'
+		case c == s.text[i] && c != 'x' && c != '0' && s.covered(i):
+			c = 'x'
 		}
+		out = append(out, c)
 		i += w
 	}
-	return b.String()
+	return string(out)
 }
+
+// shapes is what shows of a byte; 0: it is part of a character beyond ASCII.
+var shapes = func() (shown [256]byte) {
+	for i := range utf8.RuneSelf {
+		switch c := byte(i); {
+		case isLetter(c):
+			shown[c] = 'x'
+		case isDigit(c):
+			shown[c] = '0'
+		case c < ' ' || c == 0x7f:
+			shown[c] = ' '
+		default:
+			shown[c] = c
+		}
+	}
+	return shown
+}()
 
 // reach is how many candidates before one are looked at for what covers its context; only a private key holds more than a few.
 const reach = 64

@@ -31,11 +31,13 @@ type numberRef struct {
 type numberIndex [41][followers]numberList
 
 type numberList struct {
-	shapes []numberRef // other than plain
-	sure   []numberRef // plain
-	needs  []numberRef // plain, and need a context word
-	words  starts      // the context words of the last
-	any    bool        // one of them does not begin with a letter
+	shapes []numberRef           // other than plain
+	sure   []numberRef           // plain
+	needs  []numberRef           // plain, and need a context word
+	words  starts                // the context words of the last
+	before [len(starts{})]uint16 // how many words are in the parts of words before
+	owners []uint64              // by word: which of needs have it, the nth as bit n modulo 64
+	any    uint64                // which of them have a word that does not begin with a letter
 }
 
 func (l *numberList) add(ref numberRef) {
@@ -45,25 +47,45 @@ func (l *numberList) add(ref numberRef) {
 	case !ref.needs:
 		l.sure = append(l.sure, ref)
 	default:
+		owner := uint64(1) << (len(l.needs) % 64)
 		l.needs = append(l.needs, ref)
 		for _, h := range ref.rule.contextStarts {
 			if h == anyStart {
-				l.any = true
+				l.any |= owner
 			} else {
-				l.words[h/64] |= 1 << (h & 63)
+				l.own(h, owner)
 			}
 		}
 	}
 }
 
-// near reports whether one of the words of the list may stand in a text.
-func (l *numberList) near(in *starts) bool {
-	for i, w := range in {
-		if w&l.words[i] != 0 {
-			return true
+// own notes that a rule has a context word.
+func (l *numberList) own(h uint16, owner uint64) {
+	n := l.place(h/64, h&63)
+	if !l.words.has(h) {
+		l.words.put(h)
+		l.owners = slices.Insert(l.owners, n, 0)
+		for i := h/64 + 1; int(i) < len(l.before); i++ {
+			l.before[i]++
 		}
 	}
-	return l.any
+	l.owners[n] |= owner
+}
+
+// place is where a word stands, or would, in owners.
+func (l *numberList) place(part, bit uint16) int {
+	return int(l.before[part]) + bits.OnesCount64(l.words[part]&(1<<bit-1))
+}
+
+// near returns which of needs have a word that may stand in a text, as bits.
+func (l *numberList) near(in *starts) uint64 {
+	owners := l.any
+	for part, w := range in {
+		for w &= l.words[part]; w != 0; w &= w - 1 {
+			owners |= l.owners[l.place(uint16(part), uint16(bits.TrailingZeros64(w)))]
+		}
+	}
+	return owners
 }
 
 // What follows a run of digits.
@@ -221,9 +243,10 @@ func (s *state) numbers(l *numberList, i, end int, glued bool) {
 	for k := range l.sure {
 		s.plain(&l.sure[k], i, end)
 	}
-	if len(l.needs) > 0 && s.nearAny(l, i, end) {
+	if len(l.needs) > 0 {
+		near := s.nearAny(l, i, end)
 		for k := range l.needs {
-			if ref := &l.needs[k]; s.hasContext(ref.rule, i, end) {
+			if ref := &l.needs[k]; near>>(k%64)&1 != 0 && s.hasContext(ref.rule, i, end) {
 				s.plain(ref, i, end)
 			}
 		}
@@ -247,10 +270,14 @@ func digitsIn(b []byte) (digits uint32) {
 	return digits
 }
 
-// nearAny reports whether a word that a number of the list needs may stand near [i, end) or in the header of the table.
-func (s *state) nearAny(l *numberList, i, end int) bool {
+// nearAny returns which of the numbers that need a word may have it near [i, end) or in the header of the table.
+func (s *state) nearAny(l *numberList, i, end int) uint64 {
 	s.surroundings(i, end)
-	return l.near(&s.near.starts) || len(s.header) > 0 && l.near(&s.columnStarts)
+	near := l.near(&s.near.starts)
+	if len(s.header) > 0 {
+		near |= l.near(&s.columnStarts)
+	}
+	return near
 }
 
 // plain confirms a shape of digits and nothing else.

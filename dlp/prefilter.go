@@ -2,6 +2,7 @@ package dlp
 
 import (
 	"encoding/binary"
+	"math"
 	"math/bits"
 	"slices"
 	"strings"
@@ -12,17 +13,33 @@ import (
 type prefilter struct {
 	quads    [1 << 20 / 64]uint64
 	ranks    [1 << 20 / 64]uint32 // how many bits are set in the words before
-	first    []uint32             // where the entries of each set bit begin, and one more
-	entries  []entry
+	entries  []entry              // first one for each set bit, in their order, then the others, those of a bit together
 	literals []literal
 }
 
 // entry is a literal behind a quad. Up to eight of its bytes, the quad's among them, are compared first.
 type entry struct {
-	mask, fold, want uint64 // a text t matches when (t|fold)&mask == want
-	window           int16  // where these bytes start, from the quad on
-	back             int16  // where the quad stands in the literal; -1: a byte before it
-	literal          uint32
+	mask, want uint64 // a text t matches when (t|fold)&mask == want
+	literal    uint32
+	others     uint32 // where the others of the quad begin; 0: there are none, or it is one of them
+	more       uint16 // how many others there are
+	back       int16  // where the quad stands in the literal; -1: a byte before it
+	window     int8   // where the bytes that are compared start, from the quad on
+	folds      uint8  // 1: the literal folds case
+}
+
+// Bounds of entry.window.
+const (
+	leastWindow = -4
+	mostWindow  = 1
+)
+
+// blanks has the bit in every byte by which small letters differ from capitals.
+const blanks = 0x2020202020202020
+
+// differs is 0 when the bytes of a text that starts at the window of an entry are those of its literal.
+func (e *entry) differs(t uint64) uint64 {
+	return (t|blanks*uint64(e.folds))&e.mask ^ e.want
 }
 
 // literal is a keyword and the rules that wait for it.
@@ -107,15 +124,25 @@ func newPrefilter(rules []*rule) *prefilter {
 		order[i] = uint64(at.quad)<<32 | uint64(i)
 	}
 	slices.Sort(order)
-	p.entries = make([]entry, len(places))
+	var others []entry // their places are counted from the end of the first ones
 	for i, n := range order {
-		if quad := uint32(n >> 32); i == 0 || quad != uint32(order[i-1]>>32) {
+		quad, e := uint32(n>>32), places[uint32(n)].entry
+		if i == 0 || quad != uint32(order[i-1]>>32) {
 			p.quads[quad>>6] |= 1 << (quad & 63)
-			p.first = append(p.first, uint32(i))
+			p.entries = append(p.entries, e)
+			continue
 		}
-		p.entries[i] = places[uint32(n)].entry
+		first := &p.entries[len(p.entries)-1]
+		if first.more == 0 {
+			first.others = uint32(len(others))
+		}
+		first.more++
+		others = append(others, e)
 	}
-	p.first = append(p.first, uint32(len(p.entries)))
+	for i := range p.entries {
+		p.entries[i].others += uint32(len(p.entries))
+	}
+	p.entries = append(p.entries, others...)
 	n := uint32(0)
 	for i, w := range p.quads {
 		p.ranks[i] = n
@@ -127,13 +154,14 @@ func newPrefilter(rules []*rule) *prefilter {
 // entry returns what is compared first when the quad stands back bytes into the literal: the eight bytes around it, or the whole of a shorter one.
 func (l *literal) entry(back int) entry {
 	from := max(0, min(back-2, len(l.text)-8))
-	e := entry{window: int16(from - back), back: int16(back)}
+	e := entry{window: int8(from - back), back: int16(back)}
 	for i, c := range []byte(l.text[from:min(from+8, len(l.text))]) {
 		e.mask |= 0xff << (8 * i)
 		e.want |= uint64(c) << (8 * i)
-		if l.fold && isLetter(c) {
-			e.fold |= 0x20 << (8 * i)
-		}
+	}
+	if l.fold {
+		e.folds = 1
+		e.want |= blanks & e.mask
 	}
 	return e
 }
@@ -154,51 +182,100 @@ func (p *prefilter) find(s *state) {
 	var hits [batch / 2]uint16
 	text := s.text
 	at := 0
-	for ; at+batch+2 <= len(text); at += batch {
-		n := 0
-		for i := 0; i < batch; i += 8 {
-			b := text[at+i : at+i+10 : at+i+10]
-			x := binary.LittleEndian.Uint64(b)
-			q := [4]uint32{quadBit(uint32(x)), quadBit(uint32(x >> 16)), quadBit(uint32(x >> 32)), quadBit(binary.LittleEndian.Uint32(b[6:]))}
-			for k, q := range q {
-				hits[n&(batch/2-1)] = uint16(i + 2*k)
-				n += int(p.quads[q>>6] >> (q & 63) & 1)
-			}
+	for ; at < len(text) && at < -leastWindow; at += 2 {
+		p.look(s, at)
+	}
+	for size := 0; ; at += size {
+		size = min(batch, (len(text)-at-mostWindow-8)&^7)
+		if size <= 0 {
+			break
 		}
-		for _, i := range hits[:n] {
+		n := p.mark(text[at:at+size+2], &hits)
+		for _, i := range hits[:p.sift(text[at+leastWindow:], hits[:n])] {
 			p.at(s, at+int(i))
 		}
 	}
 	for ; at < len(text); at += 2 {
-		if q := tailQuad(text[at:]); p.quads[q>>6]>>(q&63)&1 != 0 {
-			p.at(s, at)
-		}
+		p.look(s, at)
 	}
 }
 
-// tailQuad returns the bit of the quad at the start of b; zeros follow the end of a text.
-func tailQuad(b []byte) uint32 {
+// mark notes the places of a batch where a quad of a keyword stands, and returns how many these are. The text has two bytes more than the batch.
+func (p *prefilter) mark(text []byte, hits *[batch / 2]uint16) int {
+	n := 0
+	for i := 0; i+10 <= len(text); i += 8 {
+		b := text[i : i+10 : i+10]
+		x := binary.LittleEndian.Uint64(b)
+		hits[n&(batch/2-1)] = uint16(i)
+		n += p.has(uint32(x))
+		hits[n&(batch/2-1)] = uint16(i + 2)
+		n += p.has(uint32(x >> 16))
+		hits[n&(batch/2-1)] = uint16(i + 4)
+		n += p.has(uint32(x >> 32))
+		hits[n&(batch/2-1)] = uint16(i + 6)
+		n += p.has(binary.LittleEndian.Uint32(b[6:]))
+	}
+	return n
+}
+
+// has returns 1 if the bit of four bytes is set.
+func (p *prefilter) has(x uint32) int {
+	q := quadBit(x)
+	return int(p.quads[q>>6] >> (q & 63) & 1)
+}
+
+// sift keeps, of the places of quads, those where the first literal of the quad may stand, or it has others. The text begins leastWindow before the first
+// place. It returns how many these are.
+func (p *prefilter) sift(text []byte, hits []uint16) int {
+	n := 0
+	for _, i := range hits {
+		e := p.entry(binary.LittleEndian.Uint32(text[int(i)-leastWindow:]))
+		x := e.differs(binary.LittleEndian.Uint64(text[int(i)-leastWindow+int(e.window):]))
+		hits[n] = i
+		n += int(^(x|-x)>>63 | uint64((e.more+math.MaxInt16)>>15))
+	}
+	return n
+}
+
+// entry returns the first entry of the quad in four bytes, whose bit is set.
+func (p *prefilter) entry(x uint32) *entry {
+	q := quadBit(x)
+	return &p.entries[p.ranks[q>>6]+uint32(bits.OnesCount64(p.quads[q>>6]&(1<<(q&63)-1)))]
+}
+
+// look looks at a place near the edge of a text.
+func (p *prefilter) look(s *state, at int) {
+	if p.has(tailBytes(s.text[at:])) != 0 {
+		p.at(s, at)
+	}
+}
+
+// tailBytes returns the first four bytes of b; zeros follow the end of a text.
+func tailBytes(b []byte) uint32 {
 	if len(b) >= 4 {
-		return quadBit(binary.LittleEndian.Uint32(b))
+		return binary.LittleEndian.Uint32(b)
 	}
 	var end [4]byte
 	copy(end[:], b)
-	return quadBit(binary.LittleEndian.Uint32(end[:]))
+	return binary.LittleEndian.Uint32(end[:])
 }
 
 // at compares the literals of the quad at i, whose bit is set.
 func (p *prefilter) at(s *state, i int) {
-	text := s.text
-	q := tailQuad(text[i:])
-	rank := p.ranks[q>>6] + uint32(bits.OnesCount64(p.quads[q>>6]&(1<<(q&63)-1)))
-	list := p.entries[p.first[rank]:p.first[rank+1]]
-	for n := range list {
-		e := &list[n]
-		if from := i + int(e.window); from >= 0 && from+8 <= len(text) && (binary.LittleEndian.Uint64(text[from:])|e.fold)&e.mask != e.want {
-			continue
-		}
-		p.confirm(s, &p.literals[e.literal], i-int(e.back))
+	first := p.entry(tailBytes(s.text[i:]))
+	p.compare(s, first, i)
+	others := p.entries[first.others:][:first.more]
+	for n := range others {
+		p.compare(s, &others[n], i)
 	}
+}
+
+// compare calls confirm when the literal of an entry stands at the quad at i.
+func (p *prefilter) compare(s *state, e *entry, i int) {
+	if from := i + int(e.window); from >= 0 && from+8 <= len(s.text) && e.differs(binary.LittleEndian.Uint64(s.text[from:])) != 0 {
+		return
+	}
+	p.confirm(s, &p.literals[e.literal], i-int(e.back))
 }
 
 // confirm calls confirm for the rules of a literal if it stands at from.

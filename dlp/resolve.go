@@ -67,13 +67,37 @@ func resolve(all []found) []int {
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortFunc(order, func(x, y int) int {
+	start := func(x, y int) int { return cmp.Compare(all[x].Start, all[y].Start) }
+	if !slices.IsSortedFunc(order, start) {
+		slices.SortStableFunc(order, start)
+	}
+	kept := order[:0]
+	for from := 0; from < len(order); {
+		to, end := from+1, all[order[from]].End
+		for to < len(order) && all[order[to]].Start < end {
+			end = max(end, all[order[to]].End)
+			to++
+		}
+		// Nothing in [from, to) overlaps what is before or behind.
+		kept = append(kept, contest(all, order[from:to])...)
+		from = to
+	}
+	return kept
+}
+
+// contest is resolve for the matches in order, which it sorts.
+func contest(all []found, order []int) []int {
+	if len(order) == 1 {
+		slices.Sort(all[order[0]].Also)
+		return order
+	}
+	slices.SortStableFunc(order, func(x, y int) int {
 		a, b := &all[x], &all[y]
 		return cmp.Or(cmp.Compare(b.rule.specificity(), a.rule.specificity()), cmp.Compare(b.Confidence, a.Confidence),
 			cmp.Compare(truth(b.Validated), truth(a.Validated)), cmp.Compare(b.End-b.Start, a.End-a.Start), cmp.Compare(len(a.Encoding), len(b.Encoding)),
 			cmp.Compare(a.Start, b.Start), strings.Compare(a.Detector, b.Detector), cmp.Compare(a.place, b.place))
 	})
-	kept := make([]int, 0, len(all)) // by Start; no two overlap
+	kept := order[:0] // by Start; no two overlap. It never grows past what was read of order.
 	for _, n := range order {
 		f := &all[n]
 		at, _ := slices.BinarySearchFunc(kept, f.End, func(k, end int) int { return cmp.Compare(all[k].Start, end) })

@@ -135,6 +135,9 @@ func (r *rule) compileScanner() error {
 	if r.Scanner == "connection_string" {
 		r.ahead, r.aheadSize = newAnyLiteral(serverKeys), len("data source=")
 	}
+	if r.Scanner == "service_account" {
+		r.ahead, r.aheadSize = exactLiteral(keyMark), len(keyMark)
+	}
 	if r.Scanner == "postcode" {
 		return r.compilePostcode()
 	}
@@ -297,12 +300,18 @@ func count(b []byte) int {
 	return n
 }
 
+// keyMark is what the first line of a private key begins with.
+const keyMark = "-----BEGIN "
+
 // scanServiceAccount confirms the key of a Google service account: the private key that stands within 4 KiB of "service_account".
 func scanServiceAccount(s *state, r *rule, from, to int) {
 	const reach = 4 << 10
 	lo := max(0, from-reach)
 	window := s.text[lo:min(len(s.text), to+reach)]
-	mark := []byte("-----BEGIN ")
+	if s.first(r, lo, lo+len(window)) < 0 {
+		return // Windows that overlap are read once.
+	}
+	mark := []byte(keyMark)
 	at := bytes.Index(window[to-lo:], mark)
 	if at >= 0 {
 		at += to
@@ -370,14 +379,17 @@ func urlByte(c byte) bool {
 	return c > ' ' && c < 0x7f && c != '"' && c != '\'' && c != '<' && c != '>' && c != '`' && c != '\\' && c != '|'
 }
 
+// listEnds are the bytes that no list of keys and values goes on behind.
+var listEnds = charset{'\n': true, '"': true, '\'': true, '<': true}
+
 // keyValues confirms a connection string of the form key=value;key=value that names a server and holds a password.
 func (s *state) keyValues(r *rule, from, to int) {
 	t := s.text
 	start, end := from, to
-	for start > 0 && from-start < 256 && t[start-1] != '\n' && t[start-1] != '"' && t[start-1] != '\'' {
+	for start > 0 && from-start < 256 && (!listEnds[t[start-1]] || t[start-1] == '<') {
 		start--
 	}
-	for end < len(t) && end-to < 256 && t[end] != '\n' && t[end] != '"' && t[end] != '\'' && t[end] != '<' {
+	for end < len(t) && end-to < 256 && !listEnds[t[end]] {
 		end++
 	}
 	if bytes.IndexByte(t[start:end], ';') < 0 {

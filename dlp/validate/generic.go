@@ -3,6 +3,7 @@ package validate
 import (
 	"bytes"
 	"math"
+	"math/bits"
 )
 
 // Entropy is the Shannon entropy of the bytes of b in bits a byte, 0 for an empty b.
@@ -11,25 +12,27 @@ func Entropy(b []byte) float64 {
 		return 0
 	}
 	var n [256]int32
+	var seen [256 / 64]uint64
 	for _, c := range b {
 		n[c]++
+		seen[c/64] |= 1 << (c % 64)
 	}
 	var terms [16]float64 // of the counts that are common, once each
 	h := 0.0
-	for _, c := range n {
-		if c == 0 {
-			continue
+	for i, set := range seen {
+		for ; set != 0; set &= set - 1 {
+			c := n[i*64+bits.TrailingZeros64(set)]
+			if int(c) < len(terms) && terms[c] != 0 {
+				h -= terms[c]
+				continue
+			}
+			p := float64(c) / float64(len(b))
+			term := p * math.Log2(p)
+			if int(c) < len(terms) {
+				terms[c] = term
+			}
+			h -= term
 		}
-		if int(c) < len(terms) && terms[c] != 0 {
-			h -= terms[c]
-			continue
-		}
-		p := float64(c) / float64(len(b))
-		term := p * math.Log2(p)
-		if int(c) < len(terms) {
-			terms[c] = term
-		}
-		h -= term
 	}
 	return h
 }
@@ -115,23 +118,19 @@ func Placeholder(b []byte) bool {
 // Filler reports whether b holds a word of documentation or a run that nobody draws at random.
 func Filler(b []byte) bool {
 	var buf [128]byte
-	low := buf[:0]
-	for _, c := range b[:min(len(b), len(buf))] {
-		if c >= 'A' && c <= 'Z' {
-			c += 'a' - 'A'
+	low := buf[:copy(buf[:], b)]
+	for i, c := range low {
+		if c-'A' < 26 {
+			low[i] = c + 'a' - 'A'
 		}
-		low = append(low, c)
 	}
 	if fillerWord(low, b) {
 		return true
 	}
-	run, distinct := 1, 0
-	var seen [256]bool
+	run := 1
+	var seen [256 / 64]uint64
 	for i, c := range low {
-		if !seen[c] {
-			seen[c] = true
-			distinct++
-		}
+		seen[c/64] |= 1 << (c % 64)
 		if i > 0 && c == low[i-1] {
 			// Of a long value the run has to be a quarter: some tokens begin with a row of zero bits, the AAAA of base64.
 			if run++; run >= 8 && run*4 >= len(low) {
@@ -140,6 +139,10 @@ func Filler(b []byte) bool {
 		} else {
 			run = 1
 		}
+	}
+	distinct := 0
+	for _, set := range seen {
+		distinct += bits.OnesCount64(set)
 	}
 	return len(low) >= 12 && distinct <= 4
 }

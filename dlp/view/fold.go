@@ -57,8 +57,15 @@ func (s *step) fold(src []byte, w *watch) bool {
 
 // nextHigh returns the place of the first byte from i on that is not ASCII.
 func nextHigh(b []byte, i int) int {
+	const tops = 0x8080808080808080
+	for ; i+32 <= len(b); i += 32 {
+		x := b[i : i+32 : i+32]
+		if (binary.LittleEndian.Uint64(x)|binary.LittleEndian.Uint64(x[8:])|binary.LittleEndian.Uint64(x[16:])|binary.LittleEndian.Uint64(x[24:]))&tops != 0 {
+			break
+		}
+	}
 	for ; i+8 <= len(b); i += 8 {
-		if binary.LittleEndian.Uint64(b[i:])&0x8080808080808080 != 0 {
+		if binary.LittleEndian.Uint64(b[i:])&tops != 0 {
 			break
 		}
 	}
