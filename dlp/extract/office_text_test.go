@@ -128,15 +128,39 @@ func TestXMLReader(t *testing.T) {
 	}
 }
 
-func TestOfficeZipComments(t *testing.T) {
-	withZip()
+func TestVariantsAreNoMismatch(t *testing.T) {
 	docm := packed(t, "[Content_Types].xml", "<Types/>", "word/document.xml", "<w:document/>")
 	for declared, want := range map[string]bool{
-		"application/vnd.ms-word.document.macroEnabled.12": false, "application/vnd.openxmlformats-officedocument.wordprocessingml.template": false, "application/pdf": true,
-		"application/vnd.ms-excel.sheet.macroEnabled.12": true,
+		"application/vnd.openxmlformats-officedocument.wordprocessingml.document": false, "application/zip": false, "application/pdf": true,
 	} {
 		if got := Mismatch(File{Type: declared}, detect(docm)); got != want {
 			t.Errorf("%s: mismatch %t", declared, got)
+		}
+	}
+}
+
+func TestOfficeZipComments(t *testing.T) {
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	for _, n := range []string{"[Content_Types].xml", "word/document.xml"} {
+		w, err := z.CreateHeader(&zip.FileHeader{Name: n, Comment: "ONE"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write([]byte("<w:document/>")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := z.SetComment("TWO"); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	c, _ := readAll(t, "a.docx", b.Bytes(), Options{})
+	for _, w := range []string{"ONE", "TWO"} {
+		if len(c.find(w)) == 0 {
+			t.Errorf("%s is not in %q", w, c.all())
 		}
 	}
 }
