@@ -96,6 +96,9 @@ func (c *worker) one(j job) error {
 	// Without a limit of its own the parent's wall clock ends it.
 	_ = limitCPU(j.CPU)
 	c.out.reset()
+	if err := c.out.ready(); err != nil {
+		return err
+	}
 	j.Options.Recognizer = c.recognizer
 	b := &body{r: c.in}
 	var r io.Reader = b

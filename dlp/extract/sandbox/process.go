@@ -152,6 +152,23 @@ func (p *process) greet(cfg *Configuration, isolated bool) error {
 	return nil
 }
 
+// accept tells a child of a file, and waits until it is ready for it: one that died, hangs or lies since its last file costs no other file.
+func (p *process) accept(frame []byte, within time.Duration) error {
+	p.watch.begin(within)
+	defer p.watch.stop()
+	p.watch.wait(true)
+	_, err := p.in.Write(frame)
+	p.watch.wait(false)
+	if err != nil {
+		return err
+	}
+	op, err := p.dec.ReadByte()
+	if err == nil && op != opReady {
+		err = errProtocol
+	}
+	return err
+}
+
 // openFiles bounds the descriptors of a child: three pipes and the runtime's two, and with OCR the pipes to Tesseract, and its files.
 func openFiles(ocr bool) uint64 {
 	if ocr {

@@ -48,16 +48,14 @@ type reading struct {
 // what it gave before stands, and the error is nil. An error is that of ctx, of body or of take, ErrClosed, that of starting a child, or ErrKilled: then
 // nothing of the result counts, and the file is to be read again.
 func (p *Pool) Read(ctx context.Context, f extract.File, body io.Reader, decide func(sum [32]byte, size int64) bool, take func(t *Text) error) (Result, error) {
-	child, err := p.take(ctx)
+	f.Name, f.Type = cleaned(f.Name, maxString), cleaned(f.Type, maxString)
+	j := job{File: f, Options: p.cfg.Options, CPU: p.cfg.CPU, Spool: decide != nil}
+	child, undo, err := p.accepted(ctx, j)
 	if err != nil {
 		return Result{}, err
 	}
-	f.Name, f.Type = cleaned(f.Name, maxString), cleaned(f.Type, maxString)
-	r := &reading{child: child, body: body, sum: sha256.New(), job: job{File: f, Options: p.cfg.Options, CPU: p.cfg.CPU, Spool: decide != nil}}
-	child.files++
-	child.dec.reset(r.job.Options.Limits.Text)
+	r := &reading{child: child, body: body, sum: sha256.New(), job: j}
 	child.watch.begin(p.cfg.Wall)
-	undo := context.AfterFunc(ctx, func() { child.kill(ctx.Err()) })
 	res, err := r.run(decide, take)
 	// A context that ends now may have killed the child after its work.
 	well := undo() && err == nil && !r.dead
@@ -66,13 +64,33 @@ func (p *Pool) Read(ctx context.Context, f extract.File, body io.Reader, decide 
 	return res, err
 }
 
-func (r *reading) run(decide func([32]byte, int64) bool, take func(*Text) error) (Result, error) {
-	frame, err := appendFrame(nil, frameFile, r.job)
+// accepted takes a child that is ready for a file. The end of ctx kills it until undo is called.
+func (p *Pool) accepted(ctx context.Context, j job) (*process, func() bool, error) {
+	frame, err := appendFrame(nil, frameFile, j)
 	if err != nil {
-		r.fail(fmt.Errorf("send a file to a child: %w", err))
-		return Result{}, r.err
+		return nil, nil, fmt.Errorf("send a file to a child: %w", err)
 	}
-	r.send(frame)
+	for range p.cfg.Children + 1 { // All warm ones may be broken.
+		child, takeErr := p.take(ctx)
+		if takeErr != nil {
+			return nil, nil, takeErr
+		}
+		undo := context.AfterFunc(ctx, func() { child.kill(ctx.Err()) })
+		child.files++
+		child.dec.reset(j.Options.Limits.Text)
+		if err = child.accept(frame, min(p.cfg.Wall, startWithin)); err == nil {
+			return child, undo, nil
+		}
+		undo()
+		p.give(child, false)
+		if ctx.Err() != nil {
+			return nil, nil, ctx.Err()
+		}
+	}
+	return nil, nil, fmt.Errorf("start a child: %w", err)
+}
+
+func (r *reading) run(decide func([32]byte, int64) bool, take func(*Text) error) (Result, error) {
 	if decide != nil {
 		r.spool()
 		dropped := r.err == nil && !r.over() && !decide(r.digest(), r.size)

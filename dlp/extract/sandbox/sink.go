@@ -69,6 +69,14 @@ func (s *sink) hello(json []byte) error {
 	return s.send()
 }
 
+// ready says that the child is done with the file before, and heard of the next one.
+func (s *sink) ready() error {
+	if err := s.record(func(to []byte) []byte { return append(to, opReady) }); err != nil {
+		return err
+	}
+	return s.send()
+}
+
 // Typed tells what the file is before it is read: a child that dies of it has said so much.
 func (s *sink) Typed(media, format string) error {
 	if err := s.record(func(to []byte) []byte {

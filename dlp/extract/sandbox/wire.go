@@ -83,6 +83,7 @@ const (
 	opText              // bytes of text
 	opGap               // path, reason, media type
 	opDone              // the rest of the report
+	opReady             // for the file that was told; its bytes may come
 )
 
 // Bounds of what comes from a child beside its texts, in bytes.
