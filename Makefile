@@ -96,7 +96,7 @@ bench: ## benchmarks; compare ratios of one run
 needs:
 	@missing=""; \
 	want() { command -v "$$1" >/dev/null || missing="$$missing $$2"; }; \
-	want gcc gcc; want node nodejs; want npm npm; want chromium chromium; want mvn maven; want sqlite3 sqlite3; want unzip unzip; \
+	want gcc gcc; want node nodejs; want npm npm; want chromium chromium; want mvn maven; want sqlite3 sqlite3; want unzip unzip; want tesseract tesseract-ocr; \
 	command -v java >/dev/null || missing="$$missing openjdk-17-jre-headless"; \
 	ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$$missing postgresql"; \
 	if [ -n "$$missing" ]; then \

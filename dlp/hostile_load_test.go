@@ -12,7 +12,7 @@ import (
 
 const (
 	worstText = 128 << 10
-	worstLoad = 4 * time.Second // to read and compile a hostile file, or to refuse it
+	worstLoad = 10 * time.Second // to read and compile a hostile file, or to refuse it
 )
 
 // TestHostileDetectors holds the lint to its promise: a custom detector is refused with its place, or it cannot make a scan slow.

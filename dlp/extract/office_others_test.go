@@ -8,7 +8,6 @@ import (
 )
 
 func TestOfficeWrittenByOthers(t *testing.T) {
-	withZip()
 	para := func(n int, part string) Location { return Location{Part: part, Paragraph: n} }
 	prop := func(name string) Location { return Location{Part: PartProperty, Name: name} }
 	cell := func(part, cell string) Location { return Location{Part: part, Sheet: "Data", Cell: cell} }

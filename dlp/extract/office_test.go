@@ -9,7 +9,6 @@ import (
 
 // officeDocuments are those of fixtures/documents that the kinds of zip files read.
 func officeDocuments(tb testing.TB, seed uint64) (out []documents.Document) {
-	withZip()
 	docs, err := documents.All(seed)
 	if err != nil {
 		tb.Fatal(err)

@@ -8,7 +8,6 @@ import (
 )
 
 func TestOfficeTables(t *testing.T) {
-	withZip()
 	rows := `<sheetData><row r="1"><c r="B1" t="inlineStr"><is><t>Name</t></is></c><c r="C1" t="inlineStr"><is><t>Card</t></is></c><c r="E1" t="inlineStr"><is><t>Last</t></is></c></row>` +
 		`<row r="2"><c r="B2" t="inlineStr"><is><t>Bob</t></is></c><c r="C2"><f>1+1</f><v>4.111111111111111E+15</v></c></row></sheetData>`
 	for _, tc := range []struct {

@@ -24,9 +24,3 @@ func readZipKind(d *Doc) error {
 	return gapError{ReasonUnsupported}
 }
 
-// withZip lets documents that are zip files be read, also where no archive is.
-func withZip() {
-	if formatOf("application/zip", nil) == nil {
-		formats = append(formats, format{id: "zip", media: []string{"application/zip"}, read: readZipKind})
-	}
-}
