@@ -1,6 +1,7 @@
 package filescan_test
 
 import (
+	"archive/zip"
 	"bytes"
 	"context"
 	"encoding/base64"
@@ -318,5 +319,32 @@ func TestEncodedText(t *testing.T) {
 	}
 	if r := run(t, filescan.Configuration{Paths: []string{filepath.Join(dir, "mail.txt")}}, ""); !strings.Contains(r.out, ", in base64): ") {
 		t.Errorf("text says %q", r.out)
+	}
+}
+
+// TestNamesAreMasked packs files whose names hold a value: neither stream may show it.
+func TestNamesAreMasked(t *testing.T) {
+	const card = "4111 1111 1111 1111"
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	for _, name := range []string{card + ".txt", "locked " + card + ".bin"} {
+		w, err := z.Create(name)
+		if err == nil {
+			_, err = w.Write([]byte("\x00\x01 " + strings.Repeat("\xfe\xff\x00", 40)))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	write(t, dir, "a.zip", b.String())
+	for _, format := range []string{"text", "json", "sarif"} {
+		r := run(t, filescan.Configuration{Paths: []string{dir + "/a.zip"}, Format: format}, "")
+		if strings.Contains(r.out+r.err, card) || !strings.Contains(r.err, "a.zip!/") || !strings.Contains(r.out, "financial.card") {
+			t.Errorf("%s: %s\n%s", format, r.out, r.err)
+		}
 	}
 }
