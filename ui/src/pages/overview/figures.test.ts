@@ -30,7 +30,7 @@ describe('facets', () => {
 it('coverage adds up, with its reasons', () => {
   const stream: Schemas['Coverage'] = {
     connection_id: 'con', stream: 'chats', title: 'Chats', state: 'amber', reasons: [], alerts: [], units: [], intervals: [], overlap: 0,
-    watermark_at: null, lag_seconds: null, read: 10, scanned: 7, skipped: { too_big: 1 }, failed: 1, deferred: 1, quarantined: 0, deleted_before_scan: 0, late: 0, backfill_open: 0, gaps: [], error: '',
+    watermark_at: null, lag_seconds: null, read: 10, scanned: 7, skipped: { too_big: 1 }, failed: 1, deferred: 1, quarantined: 0, deleted_before_scan: 0, members_skipped: {}, late: 0, backfill_open: 0, gaps: [], error: '',
   };
   const sum = sumCoverage([stream, { ...stream, skipped: { too_big: 1, unsupported_type: 5 }, error: 'x', gaps: [{ from: null, to: null, reason: 'r' }] }]);
   expect(sum).toEqual({ read: 20, scanned: 14, skipped: [['unsupported_type', 5], ['too_big', 2]], waiting: 2, failed: 2, gaps: 1, errors: 1 });
