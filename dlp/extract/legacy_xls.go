@@ -145,7 +145,7 @@ func (x *xlsReader) record(r biffRecord) error {
 			part = PartFooter
 		}
 		if len(b) > 1 {
-			return x.aside(Location{Part: part}, biffShort(b, x.width(), x.old, x.page))
+			return x.aside(Location{Part: part}, headerText(biffShort(b, x.width(), x.old, x.page)))
 		}
 		return nil
 	case 0x1C: // NOTE
