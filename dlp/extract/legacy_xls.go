@@ -18,7 +18,6 @@ type xlsSheet struct {
 type xlsReader struct {
 	d      *Doc
 	t      *Text
-	at     Location
 	old    bool // BIFF5 and before: strings are bytes
 	page   int
 	sst    []string

@@ -107,6 +107,7 @@ var (
 	hog  [][]byte
 )
 
+//lint:ignore SA5007 it is to end with the stack
 func deep(n uint) uint {
 	var room [1000]uint
 	room[n%1000] = n
