@@ -85,9 +85,10 @@ fuzz: ## each fuzz target for a short time
 	done
 
 # The engine first and alone: on the reference corpus, for the texts that are worst for it, against the naive loop and against gitleaks, which is
-# installed into a scratch folder.
+# installed into a scratch folder. Then documents by their format, and a warm child against one that is started for each file.
 bench: ## benchmarks; compare ratios of one run
 	$(GO) test -tags noembed -run '^$$' -bench . -benchmem -timeout 30m ./dlp
+	$(GO) test -tags noembed -run '^$$' -bench . -benchmem -timeout 30m ./dlp/docscan ./dlp/extract/...
 	$(GO) test -tags noembed -run '^$$' -bench . -benchmem ./dlp/policy/... ./findings/... ./connectors/... ./workflows/...
 	$(GO) test -run '^$$' -bench WholeTenant -benchtime 1x -timeout 30m -v ./internal/e2e
 

@@ -51,12 +51,16 @@ func charsSince(b []byte, enc view.Encoding, before int) int {
 	if enc == view.UTF16BE {
 		low, high = 1, 0
 	}
+	n := 0
 	for i := len(b) &^ 1; i >= 2; i -= 2 {
 		if b[i-2+low] == '\n' && b[i-2+high] == 0 {
-			return (len(b) - i) / 2
+			return n
+		}
+		if b[i-2+high]&0xfc != 0xdc { // The second half of a pair is no character of its own.
+			n++
 		}
 	}
-	return before + len(b)/2
+	return before + n
 }
 
 // locate gives the matches of a block, which are those from had on, their columns and their places in the document.

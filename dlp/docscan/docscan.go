@@ -43,6 +43,9 @@ func (s *Scanner) Scan(ctx context.Context, f extract.File, body io.Reader, deci
 			return fmt.Errorf("scan a text of the file: %w", err)
 		}
 		for _, m := range res.Matches {
+			if m.Where.Line > 0 && m.Where.Column == 0 {
+				m.Where.Column = m.Column // The lines of the text are those of the file.
+			}
 			if m.Source = m.Source || t.Raw(); !m.Source {
 				m.Start, m.End = m.Start+before, m.End+before
 			}

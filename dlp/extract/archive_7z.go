@@ -32,7 +32,6 @@ type sevenFolder struct {
 	bonds  [][2]uint64 // in, out
 	packs  []uint64
 	sizes  []uint64 // of what each coder gives
-	from   uint64   // first packed stream
 	parts  []uint64 // sizes of the files
 	offset uint64   // of the first packed stream, in bytes
 	packed uint64   // bytes of the first packed stream

@@ -96,9 +96,7 @@ func readZip(d *Doc) error {
 // cost is what the directory may take in memory, in bytes: archive/zip keeps about 400 for each entry and its names.
 func (f *zipFile) cost() int64 {
 	end := bytes.LastIndex(f.data, []byte(zipEnd))
-	if end < 0 || end+22 > len(f.data) {
-		end = len(f.data)
-	} else {
+	if end >= 0 && end+22 <= len(f.data) {
 		le := binary.LittleEndian
 		size, off := int64(le.Uint32(f.data[end+12:])), int64(le.Uint32(f.data[end+16:]))
 		if from := min(off, int64(end)-size); from >= 0 {

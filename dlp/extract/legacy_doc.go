@@ -24,7 +24,6 @@ type docRun struct {
 // docFile is an open Word document.
 type docFile struct {
 	main, table []byte
-	fib         []byte
 	pieces      []docPiece
 	runs        []docRun
 }
@@ -148,9 +147,6 @@ func (f *docFile) readPieces(b []byte) {
 	}
 	b = b[5:]
 	n := (len(b) - 4) / 12
-	if size := int64(binary.LittleEndian.Uint32(b[len(b)-len(b):])); size < 0 {
-		return
-	}
 	left := int64(len(f.main)) // Pieces may not share their bytes many times over.
 	for i := range n {
 		cp, end := binary.LittleEndian.Uint32(b[4*i:]), binary.LittleEndian.Uint32(b[4*i+4:])

@@ -14,7 +14,6 @@ type docWriter struct {
 	paragraph int
 	line      []uint16
 	hidden    bool // line is
-	began     bool // something of the paragraph was written
 	deleted   []uint16
 	codes     []uint16
 	fields    []bool // of the fields that are open: whether their result has begun

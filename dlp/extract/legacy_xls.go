@@ -18,7 +18,6 @@ type xlsSheet struct {
 type xlsReader struct {
 	d      *Doc
 	t      *Text
-	at     Location
 	old    bool // BIFF5 and before: strings are bytes
 	page   int
 	sst    []string
@@ -145,7 +144,7 @@ func (x *xlsReader) record(r biffRecord) error {
 			part = PartFooter
 		}
 		if len(b) > 1 {
-			return x.aside(Location{Part: part}, biffShort(b, x.width(), x.old, x.page))
+			return x.aside(Location{Part: part}, headerText(biffShort(b, x.width(), x.old, x.page)))
 		}
 		return nil
 	case 0x1C: // NOTE

@@ -53,17 +53,16 @@ type pdfFile struct {
 	again     int64                // bytes of content that was interpreted once already
 	ran       map[int64]bool       // content that was interpreted
 	imaged    bool                 // a page shows an image and no text
-	members   map[int64]bool
-	forms     map[int64][]byte // content that is kept
-	strayed   int              // bytes that were searched for ends of streams beyond the next object
-	formed    int              // bytes of it
-	mapped    int              // bytes of programs that cmaps were made of
-	streams   map[int64]int64  // where the streams that were read begin and end
-	widgets   map[int64]int    // the page that a form field stands on
-	loose     []any            // form fields on pages
-	visited   map[int64]bool   // outline items of older revisions
-	pageOf    map[int64]int    // numbers of the pages
-	isPack    map[int64]bool   // object streams that stand at these places
+	forms     map[int64][]byte     // content that is kept
+	strayed   int                  // bytes that were searched for ends of streams beyond the next object
+	formed    int                  // bytes of it
+	mapped    int                  // bytes of programs that cmaps were made of
+	streams   map[int64]int64      // where the streams that were read begin and end
+	widgets   map[int64]int        // the page that a form field stands on
+	loose     []any                // form fields on pages
+	visited   map[int64]bool       // outline items of older revisions
+	pageOf    map[int64]int        // numbers of the pages
+	isPack    map[int64]bool       // object streams that stand at these places
 }
 
 // pdfFound is an object that stands in the file by itself.
@@ -79,14 +78,6 @@ type pdfEntry struct {
 	pack  int // number of the object stream; 0: none
 	index int
 	free  bool
-}
-
-// key names an object for good, whatever its number means in another revision.
-func (e pdfEntry) key() int64 {
-	if e.pack > 0 {
-		return -(int64(e.pack)<<24 | int64(e.index)) - 1
-	}
-	return e.at
 }
 
 const (

@@ -129,11 +129,9 @@ func pdfReadable(s string) bool {
 
 // readJunk gives out text that stands before the header or behind the last end of the file, where no reader looks.
 func (p *pdfFile) readJunk() {
-	after := p.data
+	var after []byte
 	if i := bytes.LastIndex(p.data, []byte("%%EOF")); i >= 0 {
 		after = p.data[i+len("%%EOF"):]
-	} else {
-		after = nil
 	}
 	for _, b := range [][]byte{p.junk, after} {
 		if s := strings.ToValidUTF8(string(b), "\uFFFD"); pdfReadable(s) && !bytes.Contains(b, []byte("endobj")) {

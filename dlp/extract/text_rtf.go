@@ -93,7 +93,11 @@ func (p *rtf) read() error {
 		case '}':
 			err = p.end()
 		case '\\':
-			err = p.control()
+			if next, _ := p.r.Peek(1); len(p.pending) > 0 && len(next) > 0 && next[0] >= utf8.RuneSelf {
+				err = p.bytes([]byte{b}) // It ends a character, and its writer did not escape it.
+			} else {
+				err = p.control()
+			}
 		case '\r', '\n', 0:
 		default:
 			if err = p.r.UnreadByte(); err == nil {

@@ -1,0 +1,5 @@
+//go:build !race
+
+package docscan_test
+
+const raceEnabled = false
