@@ -8,6 +8,7 @@ import (
 
 	"github.com/outband/outband/connectors"
 	"github.com/outband/outband/dlp"
+	"github.com/outband/outband/dlp/extract/sandbox"
 	"github.com/outband/outband/findings"
 	"github.com/outband/outband/internal/store"
 )
@@ -62,7 +63,8 @@ func (p *page) setAside(ctx context.Context, key store.ItemKey, item connectors.
 	if errors.As(cause, &e) && e.Code != "" {
 		code = e.Code
 	}
-	if len(places) == 0 {
+	file := len(places) > 0
+	if !file {
 		places = []about{p.about(item)}
 	}
 	err := p.write(ctx, func(tx *store.Tx) error {
@@ -86,6 +88,9 @@ func (p *page) setAside(ctx context.Context, key store.ItemKey, item connectors.
 		}
 		s := p.state(key, item, stream, store.ItemQuarantined, code)
 		s.Ruleset, s.Place, s.Size = old.Ruleset, old.Place, max(declaredSize(item, old), 0) // It goes on from where its last scan ended.
+		if s.Counted, err = stillCounted(old, item.Version); err != nil {
+			return err
+		}
 		s.FirstTryAt, s.Tries = tx.Now(), 1
 		if old.State == store.ItemQuarantined && old.Version == item.Version {
 			s.FirstTryAt, s.Tries = old.FirstTryAt, old.Tries+1
@@ -93,7 +98,13 @@ func (p *page) setAside(ctx context.Context, key store.ItemKey, item connectors.
 		// Content that came with the row cannot be asked for again, and what failed here fails again.
 		if item.Parts != nil || tx.Now().Sub(s.FirstTryAt) >= quarantineFor {
 			s.State = store.ItemFailed
-			return p.commit(ctx, tx, nil, s, []store.Count{{Stream: stream, Unit: item.Kind, Outcome: store.OutcomeFailed, Reason: code, At: item.At, N: 1}})
+			counts := []store.Count{{Stream: stream, Unit: item.Kind, Outcome: store.OutcomeFailed, Reason: code, At: item.At, N: 1}}
+			if file {
+				if counts, err = p.recount(old, &s, counts[0], nil); err != nil {
+					return err
+				}
+			}
+			return p.commit(ctx, tx, nil, s, counts)
 		}
 		s.NextTryAt = tx.Now().Add(min(5*time.Minute<<min(s.Tries-1, 7), 6*time.Hour))
 		return store.PutItem(ctx, tx, s)
@@ -107,7 +118,8 @@ func (p *page) setAside(ctx context.Context, key store.ItemKey, item connectors.
 
 // ofTheItem reports whether an error concerns one item only. An open breaker and a spent budget concern all.
 func ofTheItem(err error) bool {
-	if errors.Is(err, dlp.ErrPanic) || errors.Is(err, dlp.ErrBudget) || errors.Is(err, findings.ErrInvalid) {
+	// A child that is killed each time is killed for the file: by the kernel in want of memory.
+	if errors.Is(err, sandbox.ErrKilled) || errors.Is(err, dlp.ErrPanic) || errors.Is(err, dlp.ErrBudget) || errors.Is(err, findings.ErrInvalid) {
 		return true
 	}
 	var e *connectors.Error

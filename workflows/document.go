@@ -2,16 +2,20 @@ package workflows
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"strings"
 
 	"github.com/outband/outband/connectors"
 	"github.com/outband/outband/dlp"
 	"github.com/outband/outband/dlp/docscan"
 	"github.com/outband/outband/dlp/extract"
 	documents "github.com/outband/outband/dlp/place"
+	"github.com/outband/outband/findings"
 	"github.com/outband/outband/internal/id"
 	"github.com/outband/outband/internal/store"
 )
@@ -35,11 +39,6 @@ func (p *page) scanContent(ctx context.Context, part connectors.Part, u *unit) (
 	if part.Size > p.Documents.Limits().File {
 		return store.ReasonTooBig, nil
 	}
-	body, err := part.Open(ctx)
-	if err != nil {
-		return "", err
-	}
-	defer discard(body)
 	f := extract.File{Name: u.file.Name, Type: u.file.Type}
 	if f.Type == "" {
 		f.Type = part.MIME
@@ -47,7 +46,7 @@ func (p *page) scanContent(ctx context.Context, part connectors.Part, u *unit) (
 	scanner := docscan.Scanner{Pool: p.Documents, Engine: p.engine, Keys: p.Keys.Matches}
 	var known *content
 	var lookup error
-	res, err := scanner.Scan(ctx, f, body, func(sum [32]byte, _ int64) bool {
+	res, err := scanner.ScanAgain(ctx, f, part.Open, func(sum [32]byte, _ int64) bool {
 		// Invariant 5: only our own digest says that two files are one; an MD5 of the source can be forged.
 		known, lookup = p.known(ctx, sum)
 		return known == nil && lookup == nil
@@ -136,9 +135,28 @@ func endsItem(reason string) bool {
 
 // storedMatch is what is kept of a match in a content; its place is masked (invariant 4).
 func (p *page) storedMatch(m dlp.Match, text int) storedMatch {
-	path := p.mask(m.Where.Path)
-	m.Where.Path, m.Where.Sheet, m.Where.Name = "", p.mask(m.Where.Sheet), p.mask(m.Where.Name)
+	path, w := p.mask(m.Where.Path), &m.Where
+	w.Path = ""
+	for _, s := range []*string{&w.Part, &w.Sheet, &w.Cell, &w.Message, &w.Name} {
+		*s = findings.Shorten(p.mask(*s), maxPlaceName)
+	}
 	return storeMatch(m, matchPlace{Path: path, text: text})
+}
+
+// Bounds of what is kept of a place, in bytes.
+const (
+	maxPlaceName = 256 // of a sheet, a property and the like
+	maxPlacePath = 512 // that findings take
+)
+
+// fitPath shortens a path that findings would not take. Two paths stay two: in place of its middle stands a digest of it.
+func fitPath(path string) string {
+	if len(path) <= maxPlacePath {
+		return path
+	}
+	sum := sha256.Sum256([]byte(path))
+	const end = maxPlacePath/2 - 16
+	return strings.ToValidUTF8(path[:end], "") + "…" + hex.EncodeToString(sum[:8]) + "…" + strings.ToValidUTF8(path[len(path)-end:], "")
 }
 
 // addContent adds the matches of a content at the place of a part.
@@ -156,6 +174,7 @@ func (u *unit) addContent(c *content, part connectors.Part) {
 		default:
 			at.Path = part.Path + "!/" + at.Path
 		}
+		at.Path = fitPath(at.Path)
 		u.matches, u.places = append(u.matches, m), append(u.places, at)
 	}
 	u.given += max(c.Texts, 1)
@@ -170,22 +189,76 @@ func (u *unit) addContent(c *content, part connectors.Part) {
 	}
 }
 
-// recount is how the ledger changes by a file that was scanned: a version is counted once, and again in place of its old line when it came to another end
-// under other rules, or by a later release that reads more types.
-func (p *page) recount(old store.Item, item connectors.Item, c store.Count, members map[string]int64) []store.Count {
-	same := old.Version == item.Version && (old.State == store.ItemScanned || old.State == store.ItemSkipped)
-	if !same {
-		return append(p.line(nil, c), p.membersOf(c, members)...)
+// counted is how the ledger counts a version of a file.
+type counted struct {
+	Outcome string           `json:"outcome"`
+	Reason  string           `json:"reason,omitempty"`
+	Members map[string]int64 `json:"members,omitempty"` // in it that were not scanned, by reason
+}
+
+// countedAs is how a version is counted already, also while it waits to be read again; nothing if it is not.
+func countedAs(old store.Item, version string) (c counted, err error) {
+	switch {
+	case old.Version != version:
+	case old.Counted != "":
+		if err := json.Unmarshal([]byte(old.Counted), &c); err != nil {
+			return c, fmt.Errorf("decode how a file is counted: %w", err)
+		}
+	case old.State == store.ItemScanned: // By a release that did not keep it.
+		c.Outcome = store.OutcomeScanned
+	case old.State == store.ItemSkipped:
+		c.Outcome, c.Reason = store.OutcomeSkipped, old.Reason
 	}
-	before := c
-	before.Outcome, before.Reason, before.N = store.OutcomeScanned, "", -1
-	if old.State == store.ItemSkipped {
-		before.Outcome, before.Reason = store.OutcomeSkipped, old.Reason
+	return c, nil
+}
+
+// stillCounted is what the state of a version that is to be read again keeps of how it is counted.
+func stillCounted(old store.Item, version string) (string, error) {
+	c, err := countedAs(old, version)
+	if err != nil || c.Outcome == "" {
+		return "", err
 	}
-	if before.Outcome == c.Outcome && before.Reason == c.Reason {
-		return nil
+	b, err := json.Marshal(c)
+	if err != nil {
+		return "", fmt.Errorf("encode how a file is counted: %w", err)
 	}
-	return append([]store.Count{before, c}, p.membersOf(c, members)...)
+	return string(b), nil
+}
+
+// recount is how the ledger changes by a file that came to an end, and notes it in its state: a version is counted once, and again in place of its old
+// lines when it came to another end under other rules, or by a release that reads more types.
+func (p *page) recount(old store.Item, s *store.Item, c store.Count, members map[string]int64) ([]store.Count, error) {
+	before, err := countedAs(old, s.Version)
+	if err != nil {
+		return nil, err
+	}
+	if before.Outcome == store.OutcomeScanned && c.Reason == store.ReasonDeleted {
+		s.Counted, err = stillCounted(old, s.Version)
+		return nil, err // It was scanned, if under other rules.
+	}
+	now, err := json.Marshal(counted{c.Outcome, c.Reason, members})
+	if err != nil {
+		return nil, fmt.Errorf("encode how a file is counted: %w", err)
+	}
+	s.Counted = string(now)
+	if before.Outcome == "" {
+		return append(p.line(nil, c), p.membersOf(c, members)...), nil
+	}
+	var out []store.Count
+	if before.Outcome != c.Outcome || before.Reason != c.Reason {
+		gone := c
+		gone.Outcome, gone.Reason, gone.N = before.Outcome, before.Reason, -c.N
+		out = append(out, gone, c)
+	}
+	change := maps.Clone(members)
+	for reason, n := range before.Members {
+		if change == nil {
+			change = map[string]int64{}
+		}
+		change[reason] -= n
+	}
+	maps.DeleteFunc(change, func(_ string, n int64) bool { return n == 0 })
+	return append(out, p.membersOf(c, change)...), nil
 }
 
 // membersOf are the lines of what was not scanned in a file, beside the file's own.

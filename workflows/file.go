@@ -45,12 +45,15 @@ func (p *page) child(ctx context.Context, child, parent connectors.Item) error {
 		return p.placed(ctx, key, old, child, what)
 	}
 	if child.File != nil && child.File.Size > deferBytes && child.Parts == nil {
-		return p.write(ctx, func(tx *store.Tx) error {
+		return p.write(ctx, func(tx *store.Tx) (err error) {
 			if err := p.place(ctx, tx, key, what); err != nil {
 				return err
 			}
 			s := p.state(key, child, p.streamOf(key.Kind), store.ItemDeferred, "")
 			s.Ruleset, s.Place = old.Ruleset, old.Place
+			if s.Counted, err = stillCounted(old, child.Version); err != nil {
+				return err
+			}
 			s.FirstTryAt, s.NextTryAt, s.Size = tx.Now(), tx.Now(), child.File.Size
 			return store.PutItem(ctx, tx, s)
 		})
@@ -64,8 +67,8 @@ func (p *page) placed(ctx context.Context, key store.ItemKey, old store.Item, ch
 		if err := p.place(ctx, tx, key, what); err != nil {
 			return err
 		}
-		if old.State != store.ItemScanned || old.Result == "" {
-			return nil // Reported at all places once it is scanned, or counted already.
+		if old.Result == "" {
+			return nil // Reported at all places once it is scanned, or there is nothing to report.
 		}
 		u, err := decodeUnit(child.At, old.Result)
 		if err != nil {
@@ -116,16 +119,21 @@ func (p *page) file(ctx context.Context, key store.ItemKey, item connectors.Item
 			if reason == store.ReasonDeleted {
 				s.ActorKey, s.DeletedAt = p.Keys.Findings.ActorKey(p.connection.ID, places[0].actor), tx.Now()
 			}
-		} else {
+		}
+		if reason == "" || len(u.matches) > 0 {
 			if s.Result, err = u.encode(p.mask); err != nil {
 				return err
 			}
 			s.Size = u.file.Size
 		}
+		counts, err := p.recount(old, &s, c, u.members)
+		if err != nil {
+			return err
+		}
 		if err := p.keep(ctx, tx, u); err != nil {
 			return err
 		}
-		return p.commit(ctx, tx, found, s, p.recount(old, item, c, u.members))
+		return p.commit(ctx, tx, found, s, counts)
 	})
 }
 

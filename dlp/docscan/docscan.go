@@ -4,6 +4,7 @@ package docscan
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -27,6 +28,25 @@ type Scanner struct {
 	Pool   *sandbox.Pool
 	Engine *dlp.Engine
 	Keys   dlp.Keys
+}
+
+// Tries is how often ScanAgain reads a file whose child is killed from outside.
+const Tries = 3
+
+// ScanAgain is Scan of what open gives. When the child is killed from outside, the file is opened and scanned again at once, Tries times in all.
+func (s *Scanner) ScanAgain(ctx context.Context, f extract.File, open func(context.Context) (io.ReadCloser, error), decide func(sum [32]byte, size int64) bool) (Result, error) {
+	for try := 1; ; try++ {
+		body, err := open(ctx)
+		if err != nil {
+			return Result{}, err
+		}
+		res, err := s.Scan(ctx, f, body, decide)
+		// What was wanted of the body has been read: an error of closing it says nothing about that.
+		_ = body.Close()
+		if try == Tries || !errors.Is(err, sandbox.ErrKilled) {
+			return res, err
+		}
+	}
 }
 
 // Scan scans a file. decide is that of sandbox.Pool.Read. What was found before something went wrong with the file itself is in the result, with the gap; an

@@ -324,15 +324,21 @@ func (s *scanner) say(path, reason string) bool {
 }
 
 func (s *scanner) scan(ctx context.Context, j *job) {
-	r, err := j.open()
-	if err != nil {
-		j.reason, j.err = reasonOf(err), err
-		if j.reason != "" {
-			j.err = nil
+	var opened, closed error
+	open := func(context.Context) (io.ReadCloser, error) {
+		var r io.ReadCloser
+		if r, opened = j.open(); opened != nil {
+			return nil, opened
+		}
+		return closing{r, &closed}, nil
+	}
+	res, err := s.documents.ScanAgain(ctx, extract.File{Name: filepath.Base(j.path)}, open, nil)
+	if opened != nil {
+		if j.reason = reasonOf(opened); j.reason == "" {
+			j.err = opened
 		}
 		return
 	}
-	res, err := s.documents.Scan(ctx, extract.File{Name: filepath.Base(j.path)}, r, nil)
 	if err == nil {
 		j.findings, j.gaps, j.unnamed = s.findings(j.path, res), res.Gaps, res.Cut
 		switch {
@@ -342,9 +348,20 @@ func (s *scanner) scan(ctx context.Context, j *job) {
 			j.reason = reasonUndecoded
 		}
 	}
-	if err = errors.Join(err, r.Close()); err != nil {
+	if err = errors.Join(err, closed); err != nil {
 		j.err = err
 	}
+}
+
+// closing keeps the error of closing a file.
+type closing struct {
+	io.ReadCloser
+	err *error
+}
+
+func (c closing) Close() error {
+	*c.err = c.ReadCloser.Close()
+	return *c.err
 }
 
 // findings are the matches of a file that meets the profile; of any other, those of the detectors beside it.

@@ -22,7 +22,14 @@ var errSpecial = errors.New(reasonSpecial)
 // walk hands every file below path to take, in the order of names. take returns false to stop.
 func (s *scanner) walk(ctx context.Context, path string, take func(*job) bool) {
 	if path == "-" {
-		take(&job{path: path, open: func() (io.ReadCloser, error) { return io.NopCloser(s.deps.Stdin), nil }})
+		used := false
+		take(&job{path: path, open: func() (io.ReadCloser, error) {
+			if used {
+				return nil, errStdin
+			}
+			used = true
+			return io.NopCloser(s.deps.Stdin), nil
+		}})
 		return
 	}
 	// A link that the user names is followed; links found below are not followed out of the tree.
@@ -57,6 +64,9 @@ func (s *scanner) walk(ctx context.Context, path string, take func(*job) bool) {
 		return nil
 	})
 }
+
+// errStdin says why standard input was not scanned again, as a file is.
+var errStdin = errors.New("the process that read it was killed from outside, and standard input cannot be read again; run the command again")
 
 // entry makes the job of one entry of a folder, nil when there is nothing to do or say.
 func (s *scanner) entry(root *os.Root, path, rel string, d fs.DirEntry, err error) *job {

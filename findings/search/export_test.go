@@ -57,6 +57,9 @@ func TestExport(t *testing.T) {
 		if diff := cmp.Diff(detail, got[i]); diff != "" {
 			t.Fatalf("(-detail +export):\n%s", diff)
 		}
+		if at := got[i].Instances[0].Location; at.Sheet != "Plan" || at.Cell != "B2" || !at.Hidden || at.Column != 7 {
+			t.Fatalf("an instance of a document is exported at %+v", at)
+		}
 	}
 	out.Reset()
 	if n, err := r.Export(ctx, &out, FormatCSV, filter.Filter{}); err != nil || n != int64(len(facts)) {

@@ -15,6 +15,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/outband/outband/dlp"
+	"github.com/outband/outband/dlp/place"
 	"github.com/outband/outband/findings"
 	"github.com/outband/outband/findings/cursor"
 	"github.com/outband/outband/findings/filter"
@@ -82,7 +83,7 @@ func (f fact) detection() findings.Detection {
 		Actor:    findings.Actor{ID: f.vendorID, Email: f.email, Type: "user"}, OccurredAt: start.Add(-time.Hour)}
 	for i, detector := range f.detectors {
 		d.Instances = append(d.Instances, findings.NewInstance{Resource: findings.Ref{Kind: "message", ID: "m" + f.chat}, Part: "user_text", Path: "content/0",
-			Match: dlp.Match{Detector: detector, Start: i, End: i + 1, Masked: "AKIA****", Value: fmt.Sprint(i), Fingerprint: fmt.Sprint("k1:", i)}})
+			Match: dlp.Match{Detector: detector, Where: place.Location{Sheet: "Plan", Cell: "B2", Hidden: true}, Column: 7, Start: i, End: i + 1, Masked: "AKIA****", Value: fmt.Sprint(i), Fingerprint: fmt.Sprint("k1:", i)}})
 	}
 	return d
 }

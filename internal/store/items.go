@@ -53,15 +53,16 @@ type Item struct {
 	Place      string // where the next fetch of it goes on, in the connector's own words
 	ActorKey   string // whose it was, for what was deleted before it was scanned
 	DeletedAt  time.Time
+	Counted    string    // how the ledger counts this version of a file, as JSON; empty: not yet, or it is no file
 	UpdatedAt  time.Time // when the row was stored
 }
 
-const itemColumns = `connection_id, kind, id, stream, version, ruleset, state, reason, tries, first_try_at, next_try_at, item_at, size, result, place, actor_key, deleted_at, updated_at`
+const itemColumns = `connection_id, kind, id, stream, version, ruleset, state, reason, tries, first_try_at, next_try_at, item_at, size, result, place, actor_key, deleted_at, counted, updated_at`
 
 func scanItem(row interface{ Scan(...any) error }) (Item, error) {
 	var i Item
 	var first, next, at, deleted, updated int64
-	err := row.Scan(&i.ConnectionID, &i.Kind, &i.ID, &i.Stream, &i.Version, &i.Ruleset, &i.State, &i.Reason, &i.Tries, &first, &next, &at, &i.Size, &i.Result, &i.Place, &i.ActorKey, &deleted, &updated)
+	err := row.Scan(&i.ConnectionID, &i.Kind, &i.ID, &i.Stream, &i.Version, &i.Ruleset, &i.State, &i.Reason, &i.Tries, &first, &next, &at, &i.Size, &i.Result, &i.Place, &i.ActorKey, &deleted, &i.Counted, &updated)
 	if errors.Is(err, sql.ErrNoRows) {
 		return i, fmt.Errorf("item: %w", ErrNotFound)
 	}
@@ -79,11 +80,11 @@ func GetItem(ctx context.Context, q Querier, k ItemKey) (Item, error) {
 
 // PutItem stores the state of an item.
 func PutItem(ctx context.Context, tx *Tx, i Item) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO items (workspace_id, `+itemColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
+	_, err := tx.ExecContext(ctx, `INSERT INTO items (workspace_id, `+itemColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
 		ON CONFLICT (workspace_id, connection_id, kind, id) DO UPDATE SET stream = excluded.stream, version = excluded.version, ruleset = excluded.ruleset, state = excluded.state,
 			reason = excluded.reason, tries = excluded.tries, first_try_at = excluded.first_try_at, next_try_at = excluded.next_try_at, item_at = excluded.item_at,
-			size = excluded.size, result = excluded.result, place = excluded.place, actor_key = excluded.actor_key, deleted_at = excluded.deleted_at, updated_at = excluded.updated_at`,
-		Workspace, i.ConnectionID, i.Kind, i.ID, i.Stream, i.Version, i.Ruleset, i.State, i.Reason, i.Tries, Micros(i.FirstTryAt), Micros(i.NextTryAt), Micros(i.At), i.Size, i.Result, i.Place, i.ActorKey, Micros(i.DeletedAt), Micros(tx.Now()))
+			size = excluded.size, result = excluded.result, place = excluded.place, actor_key = excluded.actor_key, deleted_at = excluded.deleted_at, counted = excluded.counted, updated_at = excluded.updated_at`,
+		Workspace, i.ConnectionID, i.Kind, i.ID, i.Stream, i.Version, i.Ruleset, i.State, i.Reason, i.Tries, Micros(i.FirstTryAt), Micros(i.NextTryAt), Micros(i.At), i.Size, i.Result, i.Place, i.ActorKey, Micros(i.DeletedAt), i.Counted, Micros(tx.Now()))
 	if err != nil {
 		return fmt.Errorf("store item state: %w", err)
 	}

@@ -126,6 +126,9 @@ func start(cfg *Configuration, isolated bool) (*process, error) {
 	p.watch = newWatch(func() { p.kill(errTime) })
 	p.dec.r = bufio.NewReaderSize(watched{p.out, p.watch}, maxFrame)
 	if err := p.greet(cfg, isolated); err != nil {
+		if _, killed := p.outcome(err); errors.Is(killed, ErrKilled) {
+			err = ErrKilled
+		}
 		p.end(errIdle)
 		return nil, fmt.Errorf("start a child: %w", err)
 	}

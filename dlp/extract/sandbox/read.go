@@ -87,7 +87,7 @@ func (p *Pool) accepted(ctx context.Context, j job) (*process, func() bool, erro
 			return nil, nil, ctx.Err()
 		}
 	}
-	return nil, nil, fmt.Errorf("start a child: %w", err)
+	return nil, nil, fmt.Errorf("start a child: %w: %w", ErrKilled, err) // Each was well when it was taken.
 }
 
 func (r *reading) run(decide func([32]byte, int64) bool, take func(*Text) error) (Result, error) {

@@ -144,8 +144,8 @@ func (p *Pool) starter() {
 func (p *Pool) start() (*process, error) {
 	if !p.open && runtime.GOOS == "linux" {
 		child, err := start(&p.cfg, true)
-		if err == nil {
-			return child, nil
+		if err == nil || errors.Is(err, ErrKilled) {
+			return child, err // A kill says nothing about namespaces.
 		}
 		child, err2 := start(&p.cfg, false)
 		if err2 != nil {

@@ -16,3 +16,6 @@ CREATE TABLE contents (
     PRIMARY KEY (workspace_id, digest)
 );
 CREATE INDEX contents_age ON contents (updated_at);
+
+-- How the ledger counts a version of a file: read again under other rules, it is counted in place of what it was.
+ALTER TABLE items ADD COLUMN counted TEXT NOT NULL DEFAULT '';

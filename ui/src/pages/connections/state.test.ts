@@ -55,5 +55,7 @@ test('words for times and numbers', () => {
 
 test('what was left out of a stream, the most first', () => {
   const stream = { skipped: { too_big: 2, unsupported_type: 11, new_reason: 1 }, failed: 1, quarantined: 0, deferred: 3, backfill_open: 1 } as unknown as Schemas['Coverage'];
+  const members = { ...stream, members_skipped: { encrypted: 2, image_without_ocr: 1200, some_reason: 0 } };
+  expect(leftOut(members).slice(-2)).toEqual(['1,200 inside of files: images, whose text is not read', '2 inside of files: locked by a password']);
   expect(leftOut(stream)).toEqual(['11 of a type that is not read', '2 over the size limit', '1 new reason', '1 given up after 72 hours of tries', '3 deferred for now', '1 slice of history to go']);
 });

@@ -60,6 +60,15 @@ describe('words', () => {
     expect(placeOf({ ...instance, resource: { kind: 'activity', id: 'x' }, location: { part: '', path: '', start: 0, end: 0 } })).toEqual({ part: 'Activity', where: ['x'] });
     expect(placeOf({ ...instance, location: { part: 'file', file_id: 'f', path: 'a.zip/b', page: 2, start: 0, end: 0 } }).where).toEqual(['file f', 'path a.zip/b', 'page 2']);
   });
+  it('tell the place in a document', () => {
+    const at = (l: object) => placeOf({ ...instance, location: { part: 'file', file_id: 'f', path: '', start: 0, end: 0, ...l } }).where.slice(1);
+    expect(at({ path: 'a.zip!/b.xlsx', sheet: 'Plan', cell: 'B7', hidden: true })).toEqual(['path a.zip!/b.xlsx', 'sheet Plan', 'cell B7', 'hidden from who opens it']);
+    expect(at({ section: 'tracked_deletion', paragraph: 4 })).toEqual(['tracked deletion', 'paragraph 4']);
+    expect(at({ section: 'header', mail_part: '2.1', name: 'Subject' })).toEqual(['header', 'mail part 2.1', '“Subject”']);
+    expect(at({ slide: 3, section: 'notes' })).toEqual(['notes', 'slide 3']);
+    expect(at({ sheet: 'users', row: 12, name: 'token', line: 1 })).toEqual(['sheet users', 'row 12', '“token”']);
+    expect(at({ line: 3, column: 7 })).toEqual(['line 3, column 7']);
+  });
   it('put confidence in a word', () => {
     expect([0.95, 0.7, 0.5, 0.2].map(confidenceWord)).toEqual(['Very high', 'High', 'Medium', 'Low']);
   });
