@@ -143,6 +143,8 @@ func (p *pptReader) index(b []byte, edit uint32) error {
 		return nil
 	}
 	r, _, _ := pptNext(b[at:])
+	hidden := map[uint32]bool{} // A document may name one slide, which is long, a million times,
+	steps := maxPPTSteps        // or many that lie in one another.
 	for rest := r.body; len(rest) >= 8; {
 		var l pptRecord
 		if l, rest, ok = pptNext(rest); !ok || l.typ != pptList || l.inst != 0 {
@@ -156,7 +158,11 @@ func (p *pptReader) index(b []byte, edit uint32) error {
 			ref := pptSlideRef{number: len(p.list) + 1}
 			off, ok := persist[binary.LittleEndian.Uint32(a.body)]
 			if ok && int64(off)+8 <= int64(len(b)) {
-				ref.hidden = pptHidden(b[off:])
+				known := false
+				if ref.hidden, known = hidden[off]; !known {
+					ref.hidden = pptHidden(b[off:], &steps)
+					hidden[off] = ref.hidden
+				}
 				p.slides[off] = ref
 			}
 			p.ids[binary.LittleEndian.Uint32(a.body[12:])] = ref
@@ -189,13 +195,16 @@ func (p *pptReader) directory(b []byte, persist map[uint32]uint32) error {
 	return nil
 }
 
-// pptHidden tells whether a slide is left out of the show.
-func pptHidden(b []byte) bool {
+// maxPPTSteps is how many records of slides are looked at for whether the slide is hidden. Slides have some tens of them.
+const maxPPTSteps = 2_000_000
+
+// pptHidden tells whether a slide is left out of the show, as far as the steps go.
+func pptHidden(b []byte, steps *int) bool {
 	r, _, _ := pptNext(b)
 	if r.typ != pptSlide {
 		return false
 	}
-	for rest := r.body; len(rest) >= 8; {
+	for rest := r.body; len(rest) >= 8 && *steps > 0; *steps-- {
 		var a pptRecord
 		if a, rest, _ = pptNext(rest); a.typ == pptSlideInfo && len(a.body) >= 12 {
 			return a.body[10]&4 != 0

@@ -28,11 +28,19 @@ func readHTML(d *Doc) error {
 // readPage reads a page that is at a place of a document.
 func readPage(d *Doc, r io.Reader, same bool, base Location) error {
 	p := &page{d: d, flow: flow{t: d.Text(base)}, same: same, base: base}
+	src := &tagSource{r: r, buf: make([]byte, 0, chunk)}
 	for {
 		begin := p.offset
-		z := html.NewTokenizer(r)
+		z := html.NewTokenizer(src)
 		z.SetMaxBuf(maxToken)
 		err := p.read(z)
+		if errors.Is(err, errDense) {
+			src.back(len(z.Buffered()))
+			if err := p.dense(src); err != nil {
+				return err
+			}
+			continue
+		}
 		if !errors.Is(err, html.ErrBufferExceeded) {
 			if err == nil || errors.Is(err, io.EOF) {
 				return p.flow.end()
@@ -62,6 +70,8 @@ type page struct {
 	inRaw  bool
 	hidden string // name of the element that hides what is in it
 	depth  int    // of elements of that name in it
+	attrs  []attr // of the tag that is read
+	bare   int    // tags that are a name and nothing else, in a row
 }
 
 func (p *page) at(l Location) Location {
@@ -81,7 +91,11 @@ func (p *page) place(offset int64) int64 {
 }
 
 func (p *page) read(z *html.Tokenizer) error {
+	p.bare = 0
 	for {
+		if p.bare > leastDense && !p.inRaw {
+			return errDense
+		}
 		kind := z.Next()
 		raw := z.Raw()
 		start := p.offset
@@ -97,6 +111,9 @@ func (p *page) read(z *html.Tokenizer) error {
 		}
 		p.offset += int64(len(raw))
 		var err error
+		if kind != html.TextToken && kind != html.StartTagToken && kind != html.EndTagToken {
+			p.bare = 0
+		}
 		switch kind {
 		case html.TextToken:
 			err = p.text(raw, start)
@@ -184,12 +201,19 @@ var endsItself = set("p li dt dd tr td th option optgroup thead tbody tfoot")
 
 // open reads a tag.
 func (p *page) open(z *html.Tokenizer, raw []byte, closed bool) error {
+	if e := bareElement(raw[1:]); p.plain(e) {
+		p.bare++
+		z.NextIsNotRawText()
+		return p.boundary(e)
+	}
+	p.bare = 0
 	var asWritten string
 	if len(raw) >= leastUnknown && !isElement(raw[1:]) {
 		asWritten = string(raw[:min(len(raw), 1024)]) // The tokenizer makes it lower case.
 	}
 	nameBytes, more := z.TagName()
-	name := string(nameBytes)
+	e := elementNamed(nameBytes)
+	name := e.name
 	if asWritten != "" {
 		// No element: <https://user@host> in a text that was never HTML.
 		if err := p.flow.aside(p.at(Location{}), asWritten); err != nil {
@@ -199,7 +223,7 @@ func (p *page) open(z *html.Tokenizer, raw []byte, closed bool) error {
 	if p.hidden != "" && name == p.hidden && endsItself[name] {
 		p.hidden, p.depth = "", 0
 	}
-	var attrs []attr
+	attrs := p.attrs[:0]
 	for n := 0; more; n++ {
 		var k, v []byte
 		k, v, more = z.TagAttr()
@@ -209,6 +233,7 @@ func (p *page) open(z *html.Tokenizer, raw []byte, closed bool) error {
 			return err
 		}
 	}
+	p.attrs = attrs
 	hides := hides(name, attrs)
 	void := closed || noChildren[name]
 	switch {
@@ -217,7 +242,7 @@ func (p *page) open(z *html.Tokenizer, raw []byte, closed bool) error {
 	case p.hidden == "" && hides && !void:
 		p.hidden, p.depth = name, 1
 	}
-	if err := p.boundary(name); err != nil {
+	if err := p.boundary(e); err != nil {
 		return err
 	}
 	if err := p.attributes(name, attrs, hides); err != nil {
@@ -271,15 +296,24 @@ func nameLen(tag []byte) int {
 }
 
 func (p *page) closing(raw []byte) error {
-	name := strings.ToLower(string(raw[2 : 2+nameLen(raw[2:])]))
-	if rest := bytes.Trim(raw[2+len(name):], " \t\r\n\f/>"); len(rest) > 0 || len(raw) >= leastUnknown && !isElement(raw[2:]) {
+	if e := bareElement(raw[2:]); e != nil {
+		p.bare++
+		return p.closed(e)
+	}
+	p.bare = 0
+	n := 2 + nameLen(raw[2:])
+	if rest := bytes.Trim(raw[n:], " \t\r\n\f/>"); len(rest) > 0 || len(raw) >= leastUnknown && !isElement(raw[2:]) {
 		if err := p.flow.aside(p.at(Location{}), string(raw[:min(len(raw), maxHeld/2)])); err != nil {
 			return err
 		}
 	}
+	return p.closed(elementNamed(bytes.ToLower(raw[2:n])))
+}
+
+func (p *page) closed(e *element) error {
 	p.inRaw = false
-	err := p.boundary(name)
-	if p.hidden == name {
+	err := p.boundary(e)
+	if p.hidden == e.name {
 		if p.depth--; p.depth <= 0 {
 			p.hidden = ""
 		}
@@ -288,13 +322,13 @@ func (p *page) closing(raw []byte) error {
 }
 
 // boundary parts what stands before and behind a tag.
-func (p *page) boundary(name string) error {
+func (p *page) boundary(e *element) error {
 	switch {
-	case name == "td" || name == "th":
+	case e.cell:
 		if p.flow.written {
 			return p.flow.body(p.at(Location{}), []byte{'\t'}, -1)
 		}
-	case block[name]:
+	case e.block:
 		return p.flow.end()
 	}
 	return nil
