@@ -363,7 +363,7 @@ func TestAFileInsideAnItemThatIsNoTextIsCountedAsSkipped(t *testing.T) {
 	b.app.chat("chat_1", testDay, harmless)
 	b.source = archive{b.app}
 	check(t, b.live("chats"))
-	want := map[string]int64{"chat scanned": 1, "artifact skipped unsupported_type": 1}
+	want := map[string]int64{"chat scanned": 1, "artifact skipped malformed": 1}
 	if diff := cmp.Diff(want, b.units()); diff != "" {
 		t.Errorf("coverage (-want +got):\n%s", diff)
 	}

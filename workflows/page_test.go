@@ -115,7 +115,7 @@ func TestFilesThatAreNotScannedAreCountedWithAReason(t *testing.T) {
 		t.Errorf("the large file was fetched %d times within its page", n)
 	}
 	b.waiting()
-	want := map[string]int64{"chat scanned": 1, "message scanned": 1, "file scanned": 2, "file skipped unsupported_type": 1, "file skipped deleted_before_scan": 1}
+	want := map[string]int64{"chat scanned": 1, "message scanned": 1, "file scanned": 2, "file skipped malformed": 1, "file skipped deleted_before_scan": 1}
 	if diff := cmp.Diff(want, b.units()); diff != "" {
 		t.Errorf("coverage (-want +got):\n%s", diff)
 	}
