@@ -2,12 +2,12 @@ package extract
 
 import (
 	"bufio"
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"io"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/gabriel-vasile/mimetype"
@@ -93,23 +93,40 @@ func (d *Doc) Bytes() ([]byte, error) {
 		d.w.held += int64(len(data))
 		return data, nil
 	}
-	var buf bytes.Buffer
+	// Pieces are joined once, so that a large file takes twice its size for a moment, and no more.
+	var pieces [][]byte
+	size := int64(0)
+	piece := make([]byte, 0, min(max(d.Size, leastPiece), mostPiece))
 	for {
-		if d.w.held+int64(buf.Len()) > d.w.opt.Limits.Memory {
+		if d.w.held+size+int64(len(piece)) > d.w.opt.Limits.Memory {
 			return nil, errMemory
 		}
-		n, err := io.CopyN(&buf, d.r, 1<<20)
-		if err != nil && !errors.Is(err, io.EOF) {
+		n, err := io.ReadFull(d.r, piece[len(piece):min(cap(piece), len(piece)+leastPiece)])
+		if piece = piece[:len(piece)+n]; err != nil {
+			if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+				break
+			}
 			return nil, err
 		}
-		if n < 1<<20 {
-			break
+		if len(piece) == cap(piece) {
+			size += int64(len(piece))
+			pieces = append(pieces, piece)
+			piece = make([]byte, 0, min(size, mostPiece))
 		}
 	}
-	d.data, d.whole = buf.Bytes(), true
+	d.data, d.whole = piece, true
+	if len(pieces) > 0 {
+		d.data = slices.Concat(append(pieces, piece)...)
+	}
 	d.w.held += int64(len(d.data))
 	return d.data, nil
 }
+
+// A file that is held comes in pieces of so many bytes. What is declared is believed up to the first piece's size, and no further.
+const (
+	leastPiece = 16 << 10
+	mostPiece  = 1 << 20
+)
 
 // keep counts n more bytes that the format keeps in memory until the file is read. The error is one to return.
 func (d *Doc) keep(n int64) error {

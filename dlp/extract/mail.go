@@ -216,12 +216,8 @@ func (m *mailReader) boundary(b []byte) bool {
 	}
 	s := string(bytes.TrimRight(b[2:], " \t\r\n"))
 	for i := len(m.bounds) - 1; i >= 0; i-- {
-		switch s {
-		case m.bounds[i]:
-			m.stop, m.final = i+1, false
-			return true
-		case m.bounds[i] + "--":
-			m.stop, m.final = i+1, true
+		if rest, ok := strings.CutPrefix(s, m.bounds[i]); ok && (rest == "" || rest == "--") {
+			m.stop, m.final = i+1, rest != ""
 			return true
 		}
 	}

@@ -28,7 +28,7 @@ func readHTML(d *Doc) error {
 // readPage reads a page that is at a place of a document.
 func readPage(d *Doc, r io.Reader, same bool, base Location) error {
 	p := &page{d: d, flow: flow{t: d.Text(base)}, same: same, base: base}
-	src := &tagSource{r: r, buf: make([]byte, 0, chunk)}
+	src := &tagSource{r: r, buf: make([]byte, 0, 4<<10)} // A mail may have many pages.
 	for {
 		begin := p.offset
 		z := html.NewTokenizer(src)

@@ -47,8 +47,8 @@ func validUTF8(b []byte) bool {
 //   - with the mark of UTF-8, UTF-16 or UTF-32, or in UTF-16, UTF-32 or EBCDIC without one: at least 9 of 10 characters are no control characters;
 //   - valid UTF-8: control characters are at most one in 10 bytes that are not NUL, and a run of NULs counts as half a one, so that a log with a hole, a
 //     list that find -print0 wrote, or an environment is text, and so is one with a byte of binary data here and there;
-//   - other bytes: control characters and runs of NULs are at most one in 50, and letters, digits and blanks of ASCII, or bytes beyond ASCII in a charset that they
-//     are likely to be in, make up the rest. Random bytes have one in 10.
+//   - other bytes: control characters and runs of NULs are at most one in 50 and a few more, and letters, digits and blanks of ASCII, or bytes beyond ASCII in a
+//     charset that they are likely to be in, make up the rest. Random bytes have one in 10.
 func isTextHead(head []byte) bool {
 	if len(head) == 0 {
 		return true
@@ -80,10 +80,34 @@ func isTextHead(head []byte) bool {
 	if validUTF8(plain) {
 		return 10*controls+5*holes <= rest && rest > 0
 	}
-	if 50*(controls+holes) > rest {
+	if controls+holes > rest/50+min(damaged, rest/30) {
 		return false
 	}
-	return 2*ascii > len(plain) || charsetOf(plain, "", false).enc != nil
+	return 2*ascii > len(plain) || isEUC(head) || charsetOf(plain, "", false).enc != nil
+}
+
+// damaged is how many control characters and runs of NULs more a short text may have, of which a few bytes are broken.
+const damaged = 6
+
+// isEUC reports whether b is Chinese, Japanese or Korean in two bytes each above A0 (EUC), of which some may be broken: 9 of 10 bytes beyond ASCII are of
+// such pairs, and 7 of 10 pairs begin as signs, kana or the common letters do. Of random bytes 5 of 10 are, and 3 of 10 do.
+func isEUC(b []byte) bool {
+	high, pairs, common := 0, 0, 0
+	for len(b) > 0 {
+		n := 0
+		var begins [2]int // pairs that begin with what is common, if the run begins with one and if with half a one
+		for ; n < len(b) && b[n] >= 0xa1; n++ {
+			if lead := b[n]; lead == 0xa1 || lead >= 0xa3 && lead <= 0xa5 || lead >= 0xb0 && lead <= 0xd7 {
+				begins[n%2]++
+			}
+		}
+		high, pairs, common = high+n, pairs+n/2, common+min(max(begins[0], begins[1]), n/2)
+		if n < len(b) && b[n] >= utf8.RuneSelf {
+			high++
+		}
+		b = b[min(len(b), n+1):]
+	}
+	return pairs >= 8 && 20*pairs >= 9*high && 10*common >= 7*pairs
 }
 
 // printableShare is which part of the characters of a text in UTF-8 are no control characters and no damage.
