@@ -189,6 +189,9 @@ func (n *nothing) Write(p []byte) error {
 }
 
 func TestTextIsReadInConstantMemory(t *testing.T) {
+	if raceEnabled {
+		t.Skip("memory is another one with the race detector; it runs without it")
+	}
 	defer debug.SetGCPercent(debug.SetGCPercent(10))
 	for _, tc := range []struct{ name, head, text string }{
 		{"a.txt", "", "a line of text\n"},
