@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"slices"
 	"time"
 
@@ -256,10 +255,4 @@ func decodeUnit(at time.Time, result string) (*unit, error) {
 		u.given = max(u.given, m.Text)
 	}
 	return u, nil
-}
-
-// discard reads nothing and closes: a body that is not scanned.
-func discard(body io.Closer) {
-	// The content was not wanted; an error of closing it says nothing about what was read.
-	_ = body.Close()
 }
