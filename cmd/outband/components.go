@@ -149,7 +149,7 @@ func (in *instance) parts(ctx context.Context) (p *parts, err error) {
 }
 
 // documents is the pool of children that read files; nil in a process that scans nothing.
-func (in *instance) documents() (*sandbox.Pool, error) {
+func (in *instance) documents(ctx context.Context) (*sandbox.Pool, error) {
 	if !in.works() {
 		return nil, nil
 	}
@@ -165,12 +165,18 @@ func (in *instance) documents() (*sandbox.Pool, error) {
 		return nil, fmt.Errorf("files.ocr: %w", err)
 	}
 	in.onStop(func(context.Context) error { return pool.Close() })
+	guards, err := pool.Guards(ctx) // It starts the first child.
+	if err != nil {
+		in.log.Error("no child that reads files can be started; files are put aside until one can", "err", err)
+	} else if missing := guards.Missing(); len(missing) > 0 {
+		in.log.Warn("this host refuses some guards of the children that read files", "missing", missing)
+	}
 	return pool, nil
 }
 
 // run starts the workers, and what keeps Temporal in step with the store, as the role says.
 func (in *instance) run(ctx context.Context, p *parts, temporal client.Client) error {
-	documents, err := in.documents()
+	documents, err := in.documents(ctx)
 	if err != nil {
 		return err
 	}
