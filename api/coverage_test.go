@@ -26,6 +26,7 @@ func TestCoverage(t *testing.T) {
 		for _, c := range []store.Count{
 			{Stream: "chats", Unit: "message", Outcome: store.OutcomeScanned, N: 6}, {Stream: "chats", Outcome: store.OutcomeSkipped, Reason: store.ReasonTooBig, N: 1},
 			{Stream: "chats", Outcome: store.OutcomeSkipped, Reason: store.ReasonDeleted, N: 2}, {Stream: "chats", Outcome: store.OutcomeFailed, Reason: store.ReasonError, N: 1}, {Stream: "chats", Outcome: store.OutcomeLate, N: 3},
+			{Stream: "chats", Unit: "member", Outcome: store.OutcomeMember, Reason: "encrypted", N: 2},
 		} {
 			if err := store.AddCounts(ctx, tx, id, c); err != nil {
 				return err
@@ -78,13 +79,13 @@ func TestCoverage(t *testing.T) {
 	want := []any{
 		with(none, map[string]any{
 			"connection_id": id, "stream": "activities", "title": "Activities", "state": "red", "reasons": code("gap", "not_read_yet", "history_pending"), "alerts": code("gap"),
-			"watermark_at": nil, "lag_seconds": nil, "deleted_before_scan": 0.0, "late": 0.0, "overlap": 0.0, "units": []any{}, "intervals": []any{}, "backfill_open": 31.0, "error": "",
+			"watermark_at": nil, "lag_seconds": nil, "deleted_before_scan": 0.0, "members_skipped": map[string]any{}, "late": 0.0, "overlap": 0.0, "units": []any{}, "intervals": []any{}, "backfill_open": 31.0, "error": "",
 			"gaps": []any{map[string]any{"from": "2026-03-10T10:00:00.000Z", "to": "2026-03-10T12:00:00.000Z", "reason": "malformed"}},
 		}),
 		with(none, map[string]any{
 			"connection_id": id, "stream": "chats", "title": "Chats", "state": "red", "reasons": code("hole", "history_pending", "quarantined"), "alerts": code("hole"),
 			"watermark_at": "2026-03-10T11:58:30.000Z", "lag_seconds": 90.0, "read": 13.0, "scanned": 6.0, "skipped": map[string]any{"too_big": 1.0, "deleted_before_scan": 2.0},
-			"failed": 1.0, "deferred": 1.0, "quarantined": 2.0, "deleted_before_scan": 2.0, "late": 3.0, "overlap": 0.0, "intervals": []any{}, "backfill_open": 30.0, "error": "",
+			"failed": 1.0, "deferred": 1.0, "quarantined": 2.0, "deleted_before_scan": 2.0, "members_skipped": map[string]any{"encrypted": 2.0}, "late": 3.0, "overlap": 0.0, "intervals": []any{}, "backfill_open": 30.0, "error": "",
 			"units": []any{
 				with(none, map[string]any{"unit": "", "read": 4.0, "skipped": map[string]any{"too_big": 1.0, "deleted_before_scan": 2.0}, "failed": 1.0}),
 				with(none, map[string]any{"unit": "chat", "read": 3.0, "deferred": 1.0, "quarantined": 2.0}),

@@ -64,7 +64,7 @@ test('from an empty server to a delivered webhook', async (t) => {
   // Watch the first scan to its end.
   await page.getByRole('heading', { level: 1, name: 'Harbour of the test' }).waitFor();
   await page.getByText('Succeeded').first().waitFor({ timeout: 240_000 });
-  await page.getByText(/of a type that is not read/).first().waitFor();
+  await page.getByText(/images, whose text is not read/).first().waitFor();
   await accessible(page, 'a connection');
 
   // Look at a finding.
