@@ -31,9 +31,7 @@ func versionText() string {
 }
 
 func main() {
-	if len(os.Args) > 1 && os.Args[1] == sandbox.Argument {
-		sandbox.Child() // Before anything else: it reads foreign files, and needs nothing of what follows.
-	}
+	sandbox.Child() // Before anything else: it reads foreign files, and needs nothing of what follows.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()

@@ -23,9 +23,7 @@ var update = flag.Bool("update", false, "rewrite the tables of docs/documents.md
 
 // TestMain is the child too.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == sandbox.Argument {
-		sandbox.Child()
-	}
+	sandbox.Child()
 	goleak.VerifyTestMain(m)
 }
 

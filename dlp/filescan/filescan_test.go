@@ -28,9 +28,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == sandbox.Argument {
-		sandbox.Child()
-	}
+	sandbox.Child()
 	goleak.VerifyTestMain(m)
 }
 

@@ -22,8 +22,13 @@ const (
 // maxStack bounds the stack of a goroutine, in bytes: recursion without end ends long before the memory does.
 const maxStack = 64 << 20
 
-// Child is the main function of a child: it gives up its rights, reads files until its standard input ends, and exits. It never returns.
-func Child() { child(extract.Read) }
+// Child is the main function of a child, for a process that was started as one; any other goes on. A child gives up its rights, reads files until its
+// standard input ends, and exits. main calls it before anything else, and so does the TestMain of a test with a pool.
+func Child() {
+	if len(os.Args) > 1 && os.Args[1] == Argument {
+		child(extract.Read)
+	}
+}
 
 // reader is extract.Read, or what a test puts in its place.
 type reader func(ctx context.Context, f extract.File, r io.Reader, opt extract.Options, sink extract.Sink) (extract.Report, error)

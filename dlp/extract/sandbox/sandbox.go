@@ -17,7 +17,7 @@ import (
 	"github.com/outband/outband/dlp/extract"
 )
 
-// Argument is the first argument of a child: main calls Child when it sees it, before anything else.
+// Argument is the first argument of a child.
 const Argument = "extract-child"
 
 // Kinds of errors of Read.
