@@ -56,7 +56,7 @@ var doors = []door{
 	{"github.com/google/cel-go", []string{"dlp"}, "policies never see text, and dlp holds that"},
 	{"cel.dev", []string{"dlp"}, "policies never see text, and dlp holds that"},
 	{"github.com/BurntSushi/toml", []string{"dlp/convert"}, "TOML is read of other tools' rules only"},
-	{"github.com/gabriel-vasile/mimetype", []string{"dlp"}, "what a file is, is decided once"},
+	{"github.com/gabriel-vasile/mimetype", []string{"dlp/extract"}, "what a file is, is decided once"},
 	{"github.com/hashicorp/go-retryablehttp", []string{"internal/safehttp"}, "retries live in one layer per failure"},
 	{"github.com/sony/gobreaker", []string{"internal/safehttp"}, "retries live in one layer per failure"},
 	{"code.dny.dev/ssrf", []string{"internal/safehttp"}, "one dialer checks every outward call"},

@@ -1,8 +1,13 @@
-package dlp
+package extract
 
-import "testing"
+import (
+	"testing"
 
-func TestIsText(t *testing.T) {
+	"github.com/gabriel-vasile/mimetype"
+)
+
+// TestTextIsTold tells text from what begins like other files.
+func TestTextIsTold(t *testing.T) {
 	for _, tc := range []struct {
 		name string
 		head string
@@ -25,7 +30,7 @@ func TestIsText(t *testing.T) {
 		{"PNG", "\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", false},
 		{"zeros", "\x00\x00\x00\x00", false},
 	} {
-		if got := IsText([]byte(tc.head)); got != tc.want {
+		if got := isText(mimetype.Lookup(detect([]byte(tc.head)))); got != tc.want {
 			t.Errorf("%s: got %v", tc.name, got)
 		}
 	}
