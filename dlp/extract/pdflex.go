@@ -161,23 +161,15 @@ func (l *pdfLexer) array(refs bool, depth int) any {
 	out := []any{}
 	for depth < pdfNesting && l.nodes < pdfNodes {
 		from := l.pos
-		switch v := l.object(refs, depth+1).(type) {
-		case pdfEnd:
+		v := l.object(refs, depth+1)
+		if l.ends(v, ']', from) {
 			return out
-		case pdfCloser:
-			if v == ']' {
-				return out
-			}
-			if v == '>' { // The array was never closed; the dictionary around it is.
-				l.pos = from
-				return out
-			}
-		case pdfOp:
-			if v == "endobj" || v == "stream" || v == "endstream" {
-				l.pos = from
-				return out
-			}
-		default:
+		}
+		if v == pdfCloser('>') { // The array was never closed; the dictionary around it is.
+			l.pos = from
+			return out
+		}
+		if isPDFValue(v) {
 			out = append(out, v)
 		}
 	}
@@ -188,40 +180,50 @@ func (l *pdfLexer) dict(refs bool, depth int) any {
 	out := pdfDict{}
 	for depth < pdfNesting && l.nodes < pdfNodes {
 		from := l.pos
-		switch k := l.object(refs, depth+1).(type) {
-		case pdfEnd:
+		key := l.object(refs, depth+1)
+		if l.ends(key, '>', from) {
 			return out
-		case pdfCloser:
-			if k == '>' {
-				return out
-			}
-		case pdfOp:
-			if k == "endobj" || k == "stream" || k == "endstream" {
-				l.pos = from
-				return out
-			}
-		case pdfName:
-			from = l.pos
-			switch v := l.object(refs, depth+1).(type) {
-			case pdfEnd:
-				return out
-			case pdfCloser:
-				if v == '>' {
-					return out
-				}
-			case pdfOp:
-				if v == "endobj" || v == "stream" || v == "endstream" {
-					l.pos = from
-					return out
-				}
-			default:
-				if _, twice := out[k]; !twice || v != nil {
-					out[k] = v
-				}
-			}
+		}
+		k, ok := key.(pdfName)
+		if !ok {
+			continue
+		}
+		from = l.pos
+		v := l.object(refs, depth+1)
+		if l.ends(v, '>', from) {
+			return out
+		}
+		if _, twice := out[k]; isPDFValue(v) && (!twice || v != nil) {
+			out[k] = v
 		}
 	}
 	return out
+}
+
+// ends reports whether what was read from a place in an array or a dictionary ends it: its closer, the end of the file, or a word that stands in neither and
+// is read again.
+func (l *pdfLexer) ends(v any, closer pdfCloser, from int) bool {
+	switch v := v.(type) {
+	case pdfEnd:
+		return true
+	case pdfCloser:
+		return v == closer
+	case pdfOp:
+		if v == "endobj" || v == "stream" || v == "endstream" {
+			l.pos = from
+			return true
+		}
+	}
+	return false
+}
+
+// isPDFValue reports whether what was read is a value, and no sign or word of the syntax.
+func isPDFValue(v any) bool {
+	switch v.(type) {
+	case pdfEnd, pdfCloser, pdfOp:
+		return false
+	}
+	return true
 }
 
 func (l *pdfLexer) name() pdfName {

@@ -156,8 +156,7 @@ func (p *pdfFile) parse(at int64, crypt *pdfCrypt) any {
 	if p.toil(l.pos-from) != nil {
 		return nil
 	}
-	switch v.(type) {
-	case pdfEnd, pdfCloser, pdfOp:
+	if !isPDFValue(v) {
 		return nil
 	}
 	if crypt != nil {
@@ -296,8 +295,7 @@ func (p *pdfFile) inPack(pk *pdfPack, index int) any {
 	if p.toil(l.pos-from) != nil {
 		return nil
 	}
-	switch v.(type) {
-	case pdfEnd, pdfCloser, pdfOp:
+	if !isPDFValue(v) {
 		return nil
 	}
 	return v
