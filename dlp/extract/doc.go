@@ -130,10 +130,9 @@ const (
 
 // keep counts n more bytes that the format keeps in memory until the file is read. The error is one to return.
 func (d *Doc) keep(n int64) error {
-	if n < 0 || n > d.w.opt.Limits.Memory-d.w.held {
-		return errMemory
+	if err := d.hold(n); err != nil {
+		return err
 	}
-	d.w.held += n
 	d.held += n
 	return nil
 }

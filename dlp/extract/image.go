@@ -36,20 +36,26 @@ type tagged struct {
 	files         []Member
 }
 
+// tagged reads the metadata of an image, of audio or of video.
+func (d *Doc) tagged(parse func(p *tagged)) (*tagged, error) {
+	data, err := d.Bytes()
+	if err != nil {
+		return nil, err
+	}
+	p := &tagged{d: d, data: data, t: d.Text(Location{}), budget: 2*len(data) + 1<<20}
+	parse(p)
+	return p, p.err
+}
+
 // imageReader reads the metadata of an image, what follows its end, and the text in it if that is asked for. Tesseract can read it or cannot.
 func imageReader(parse func(p *tagged), readable bool) func(d *Doc) error {
 	return func(d *Doc) error {
-		data, err := d.Bytes()
+		p, err := d.tagged(parse)
 		if err != nil {
 			return err
 		}
-		p := &tagged{d: d, data: data, t: d.Text(Location{}), budget: 2*len(data) + 1<<20}
-		parse(p)
-		if p.err != nil {
-			return p.err
-		}
-		if p.end > 0 && p.end < len(data) {
-			if err := p.behind(data[p.end:]); err != nil {
+		if p.end > 0 && p.end < len(p.data) {
+			if err := p.behind(p.data[p.end:]); err != nil {
 				return err
 			}
 		}

@@ -98,9 +98,9 @@ func (d *Doc) partGap(err error) error {
 	return nil
 }
 
-// hold counts n bytes of memory that a format keeps; release gives them back.
+// hold counts n bytes of memory that a format keeps until it gives them back by release. The error is one to return.
 func (d *Doc) hold(n int64) error {
-	if d.w.held+n > d.w.opt.Limits.Memory {
+	if n < 0 || n > d.w.opt.Limits.Memory-d.w.held {
 		return errMemory
 	}
 	d.w.held += n

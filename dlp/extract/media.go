@@ -27,14 +27,9 @@ func isID3(head []byte) bool {
 // mediaReader reads the metadata of audio or video. What is said or shown in it is a gap.
 func mediaReader(parse func(p *tagged)) func(d *Doc) error {
 	return func(d *Doc) error {
-		data, err := d.Bytes()
+		p, err := d.tagged(parse)
 		if err != nil {
 			return err
-		}
-		p := &tagged{d: d, data: data, t: d.Text(Location{}), budget: 2*len(data) + 1<<20}
-		parse(p)
-		if p.err != nil {
-			return p.err
 		}
 		for _, m := range p.files {
 			if err := d.Member(m); err != nil {
