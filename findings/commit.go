@@ -19,6 +19,9 @@ const (
 	maxURL       = 2048
 	maxDetectors = 100
 
+	// MaxPath bounds NewInstance.Path.
+	MaxPath = maxID
+
 	// MaxInstances is how many instances are stored per (finding, instance.resource); the true number is counted beside them.
 	MaxInstances = 1000
 )
@@ -122,7 +125,7 @@ func check(c Commit, d Detection) error {
 		return fmt.Errorf("%w: policy %s: it has no instance", ErrInvalid, d.PolicyID)
 	}
 	for _, in := range d.Instances {
-		if in.Resource.Kind == "" || in.Resource.ID == "" || len(in.Resource.Kind) > 64 || len(in.Resource.ID) > maxID || len(in.Path) > maxID || len(in.Part) > 64 {
+		if in.Resource.Kind == "" || in.Resource.ID == "" || len(in.Resource.Kind) > 64 || len(in.Resource.ID) > maxID || len(in.Path) > MaxPath || len(in.Part) > 64 {
 			return fmt.Errorf("%w: policy %s: an instance has no place, or one over %d bytes", ErrInvalid, d.PolicyID, maxID)
 		}
 	}

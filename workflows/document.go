@@ -29,8 +29,7 @@ type content struct {
 	Matches []storedMatch    `json:"matches,omitempty"` // without part and time
 	Texts   int              `json:"texts,omitempty"`
 
-	digest string
-	fresh  bool // it is not stored yet
+	digest string // under which it is to be stored; empty: it is stored, or it cannot be
 }
 
 // scanContent scans what a file holds and adds it to the unit. The reason says why it was not scanned, or not to its end; what was found is added all the
@@ -98,7 +97,10 @@ func (p *page) keep(ctx context.Context, tx *store.Tx, u *unit) error {
 }
 
 func (p *page) contentOf(res docscan.Result) *content {
-	c := &content{Type: res.Type, Size: res.Size, digest: p.contentDigest(res.Sum), fresh: true}
+	c := &content{Type: res.Type, Size: res.Size}
+	if res.Sum != ([32]byte{}) { // Of a file over the limit there is none: what was read of it says nothing about another one.
+		c.digest = p.contentDigest(res.Sum)
+	}
 	for _, g := range res.Gaps {
 		switch {
 		case c.Reason == "" && (g.Path == "" || endsItem(g.Reason)):
@@ -135,27 +137,25 @@ func endsItem(reason string) bool {
 
 // storedMatch is what is kept of a match in a content; its place is masked (invariant 4).
 func (p *page) storedMatch(m dlp.Match, text int) storedMatch {
-	path, w := p.mask(m.Where.Path), &m.Where
-	w.Path = ""
-	for _, s := range []*string{&w.Part, &w.Sheet, &w.Cell, &w.Message, &w.Name} {
-		*s = findings.Shorten(p.mask(*s), maxPlaceName)
+	m.Where = m.Where.Masked(p.mask)
+	path := m.Where.Path
+	m.Where.Path = ""
+	for _, s := range m.Where.Texts() {
+		*s = findings.Shorten(*s, maxPlaceName)
 	}
 	return storeMatch(m, matchPlace{Path: path, text: text})
 }
 
-// Bounds of what is kept of a place, in bytes.
-const (
-	maxPlaceName = 256 // of a sheet, a property and the like
-	maxPlacePath = 512 // that findings take
-)
+// maxPlaceName bounds what is kept of the name of a sheet, a property and the like, in bytes.
+const maxPlaceName = 256
 
 // fitPath shortens a path that findings would not take. Two paths stay two: in place of its middle stands a digest of it.
 func fitPath(path string) string {
-	if len(path) <= maxPlacePath {
+	if len(path) <= findings.MaxPath {
 		return path
 	}
 	sum := sha256.Sum256([]byte(path))
-	const end = maxPlacePath/2 - 16
+	const end = findings.MaxPath/2 - 16
 	return strings.ToValidUTF8(path[:end], "") + "…" + hex.EncodeToString(sum[:8]) + "…" + strings.ToValidUTF8(path[len(path)-end:], "")
 }
 
@@ -184,7 +184,7 @@ func (u *unit) addContent(c *content, part connectors.Part) {
 		}
 		u.members[reason] += n
 	}
-	if c.fresh {
+	if c.digest != "" {
 		u.contents = append(u.contents, c)
 	}
 }
@@ -218,6 +218,10 @@ func stillCounted(old store.Item, version string) (string, error) {
 	if err != nil || c.Outcome == "" {
 		return "", err
 	}
+	return c.encode()
+}
+
+func (c counted) encode() (string, error) {
 	b, err := json.Marshal(c)
 	if err != nil {
 		return "", fmt.Errorf("encode how a file is counted: %w", err)
@@ -236,11 +240,9 @@ func (p *page) recount(old store.Item, s *store.Item, c store.Count, members map
 		s.Counted, err = stillCounted(old, s.Version)
 		return nil, err // It was scanned, if under other rules.
 	}
-	now, err := json.Marshal(counted{c.Outcome, c.Reason, members})
-	if err != nil {
-		return nil, fmt.Errorf("encode how a file is counted: %w", err)
+	if s.Counted, err = (counted{c.Outcome, c.Reason, members}).encode(); err != nil {
+		return nil, err
 	}
-	s.Counted = string(now)
 	if before.Outcome == "" {
 		return append(p.line(nil, c), p.membersOf(c, members)...), nil
 	}

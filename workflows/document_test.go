@@ -199,7 +199,7 @@ func TestAPathThatIsTooLongIsShortenedAndStaysItsOwn(t *testing.T) {
 	paths := map[string]bool{}
 	for _, in := range b.storedInstances() {
 		paths[in.Location.Path] = true
-		if len(in.Location.Path) > maxPlacePath {
+		if len(in.Location.Path) > findings.MaxPath {
 			t.Errorf("a path of %d bytes", len(in.Location.Path))
 		}
 	}

@@ -27,7 +27,7 @@ type unit struct {
 	skipped  string           // why the app has no content for it, if it has none
 	unread   string           // why its file was not scanned, though its name was
 	members  map[string]int64 // files in its file that were not scanned, by reason
-	contents []*content       // scanned for the first time
+	contents []*content       // to be stored: scanned for the first time
 	again    bool             // every part of it was given, and counted, before
 }
 

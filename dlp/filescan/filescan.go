@@ -303,7 +303,7 @@ func (s *scanner) complain(j *job) (failed bool) {
 		failed = s.say(j.path, reason)
 	}
 	for _, g := range j.gaps {
-		failed = s.say(s.member(j.path, g.Path), g.Reason) || failed
+		failed = s.say(member(j.path, s.mask(g.Path)), g.Reason) || failed
 	}
 	if j.unnamed > 0 {
 		failed = s.say(j.path, fmt.Sprintf("%d more files in it were not read", j.unnamed)) || failed
@@ -376,31 +376,30 @@ func (s *scanner) findings(path string, res docscan.Result) []Finding {
 		if s.cfg.Explain {
 			why = &Why{s.engine.Why(m), append([]string{}, m.Context...)}
 		}
+		at := m.Where.Masked(s.mask)
+		if m.Source {
+			at.Line, at.Column = m.Line, m.Column
+		}
+		whole := member(path, at.Path)
+		at.Path = ""
 		out = append(out, Finding{
 			Why:  why,
-			Path: s.member(path, m.Where.Path), Location: s.location(m), text: m.Source, Detector: m.Detector, Title: s.titles[m.Detector].Title,
+			Path: whole, Location: at.String(), text: m.Source, Detector: m.Detector, Title: s.titles[m.Detector].Title,
 			Start: m.Start, End: m.End, Line: m.Line, Confidence: m.Confidence, Validated: m.Validated, Masked: m.Masked, Encoding: m.Encoding,
 		})
 	}
 	return out
 }
 
-// member is the path of a file, or of what is in it. What a file names may hold values; they are masked (invariant 4).
-func (s *scanner) member(file, path string) string {
+// mask hides the values in what a file names (invariant 4).
+func (s *scanner) mask(name string) string { return s.engine.Mask(name, s.keys) }
+
+// member is the path of a file, or of what is in it.
+func member(file, path string) string {
 	if path == "" {
 		return file
 	}
-	return file + "!/" + s.engine.Mask(path, s.keys)
-}
-
-// location says where in a file a match stands.
-func (s *scanner) location(m dlp.Match) string {
-	at := m.Where
-	at.Path, at.Sheet, at.Name = "", s.engine.Mask(at.Sheet, s.keys), s.engine.Mask(at.Name, s.keys)
-	if m.Source {
-		at.Line, at.Column = m.Line, m.Column
-	}
-	return at.String()
+	return file + "!/" + path
 }
 
 // encoded says, behind a comma, what a value is written in, the outermost first; nothing for plain text.

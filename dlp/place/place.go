@@ -47,3 +47,16 @@ func (l Location) String() string {
 	add("%s", "hidden", l.Hidden)
 	return strings.Join(out, ", ")
 }
+
+// Texts are the fields of l that are no numbers: Path, Part, Sheet, Cell, Message, Name. What a document names may stand in any of them.
+func (l *Location) Texts() [6]*string {
+	return [...]*string{&l.Path, &l.Part, &l.Sheet, &l.Cell, &l.Message, &l.Name}
+}
+
+// Masked is l with mask put on each of Texts (invariant 4).
+func (l Location) Masked(mask func(string) string) Location {
+	for _, s := range l.Texts() {
+		*s = mask(*s)
+	}
+	return l
+}

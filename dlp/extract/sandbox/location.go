@@ -19,13 +19,9 @@ const (
 // errProtocol ends a child that speaks another language than ours: its memory was taken over or is broken.
 var errProtocol = errors.New("child broke the protocol")
 
-// numbers and strings are the fields of a location in the order of the wire. Hidden is the bit behind them.
+// numbers and Location.Texts are the fields of a location in the order of the wire. Hidden is the bit behind them.
 func numbers(l *extract.Location) [6]*int {
 	return [...]*int{&l.Page, &l.Slide, &l.Row, &l.Paragraph, &l.Line, &l.Column}
-}
-
-func texts(l *extract.Location) [6]*string {
-	return [...]*string{&l.Path, &l.Part, &l.Sheet, &l.Cell, &l.Message, &l.Name}
 }
 
 const hiddenBit = 1 << 12
@@ -33,7 +29,7 @@ const hiddenBit = 1 << 12
 // appendLocation codes what differs between two locations: the bits of the fields, numbers as a difference, strings as they are.
 func appendLocation(to []byte, from, l *extract.Location) []byte {
 	var bits uint64
-	a, b, s, t := numbers(from), numbers(l), texts(from), texts(l)
+	a, b, s, t := numbers(from), numbers(l), from.Texts(), l.Texts()
 	for i := range a {
 		if *a[i] != *b[i] {
 			bits |= 1 << i
@@ -89,7 +85,7 @@ func readLocation(r byteReader, l *extract.Location) error {
 		}
 		*n = int(v)
 	}
-	for i, s := range texts(l) {
+	for i, s := range l.Texts() {
 		if bits&(1<<(6+i)) == 0 {
 			continue
 		}
@@ -155,7 +151,7 @@ func cleaned(s string, limit int) string {
 
 // cleanLocation is what a child tells of a location.
 func cleanLocation(l extract.Location) extract.Location {
-	for i, s := range texts(&l) {
+	for i, s := range l.Texts() {
 		limit := maxString
 		if i == 0 {
 			limit = maxPath

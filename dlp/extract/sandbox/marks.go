@@ -39,7 +39,7 @@ type block struct {
 // cost is the memory that a block counts for, in bytes.
 func (b *block) cost() int {
 	n := max(markBlock, len(b.code))
-	for _, s := range texts(&b.first.at) {
+	for _, s := range b.first.at.Texts() {
 		n += len(*s)
 	}
 	return n
