@@ -136,18 +136,18 @@ func (a *API) streams(c store.Connection) *connectors.Manifest {
 	return &connectors.Manifest{}
 }
 
-// members is an object also where there is nothing.
-func members(by map[string]int64) map[string]int64 {
-	if by == nil {
+// byReason is an object also where there is nothing.
+func byReason(in map[string]int64) map[string]int64 {
+	if in == nil {
 		return map[string]int64{}
 	}
-	return by
+	return in
 }
 
 func streamCoverage(s coverage.Summary) Coverage {
 	out := Coverage{
 		ConnectionID: s.ConnectionID, Stream: s.Stream.ID, Title: s.Stream.Title, State: s.State, Reasons: notices(s.Reasons), Alerts: notices(s.Alerts()), Counts: counts(s.Tally),
-		DeletedBeforeScan: s.Skipped[store.ReasonDeleted], MembersSkipped: members(s.Members), Late: s.Late, Overlap: s.Overlap, Units: []UnitCounts{}, Gaps: []Gap{}, Intervals: []Interval{}, BackfillOpen: s.BackfillOpen, Error: s.Error,
+		DeletedBeforeScan: s.Skipped[store.ReasonDeleted], MembersSkipped: byReason(s.Members), Late: s.Late, Overlap: s.Overlap, Units: []UnitCounts{}, Gaps: []Gap{}, Intervals: []Interval{}, BackfillOpen: s.BackfillOpen, Error: s.Error,
 	}
 	if !s.WatermarkAt.IsZero() {
 		lag := s.Lag.Seconds()
@@ -178,10 +178,7 @@ func notices(in []coverage.Notice) []Notice {
 }
 
 func counts(t coverage.Tally) Counts {
-	if t.Skipped == nil {
-		t.Skipped = map[string]int64{}
-	}
-	return Counts{Read: t.Read, Scanned: t.Scanned, Skipped: t.Skipped, Failed: t.Failed, Deferred: t.Deferred, Quarantined: t.Quarantined}
+	return Counts{Read: t.Read, Scanned: t.Scanned, Skipped: byReason(t.Skipped), Failed: t.Failed, Deferred: t.Deferred, Quarantined: t.Quarantined}
 }
 
 // CalendarInput is a question for what was read of each day.
