@@ -165,13 +165,20 @@ func (in *instance) documents(ctx context.Context) (*sandbox.Pool, error) {
 		return nil, fmt.Errorf("files.ocr: %w", err)
 	}
 	in.onStop(func(context.Context) error { return pool.Close() })
-	guards, err := pool.Guards(ctx) // It starts the first child.
-	if err != nil {
+	go in.sayGuards(ctx, pool)
+	return pool, nil
+}
+
+// sayGuards starts the first child, for which nothing waits, and says what does not hold it on this host.
+func (in *instance) sayGuards(ctx context.Context, pool *sandbox.Pool) {
+	guards, err := pool.Guards(ctx)
+	switch missing := guards.Missing(); {
+	case errors.Is(err, sandbox.ErrClosed) || ctx.Err() != nil: // Stopped before it began.
+	case err != nil:
 		in.log.Error("no child that reads files can be started; files are put aside until one can", "err", err)
-	} else if missing := guards.Missing(); len(missing) > 0 {
+	case len(missing) > 0:
 		in.log.Warn("this host refuses some guards of the children that read files", "missing", missing)
 	}
-	return pool, nil
 }
 
 // run starts the workers, and what keeps Temporal in step with the store, as the role says.
