@@ -21,6 +21,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/outband/outband/connectors"
+	"github.com/outband/outband/dlp/docscan"
 	"github.com/outband/outband/dlp/extract"
 	"github.com/outband/outband/dlp/extract/sandbox"
 	"github.com/outband/outband/findings"
@@ -479,4 +480,20 @@ func (b *bench) found(t testing.TB) []string {
 		out = append(out, string(raw))
 	}
 	return out
+}
+
+// TestNothingIsKeptOfAContentWithoutADigest reads a file over the limit, whose bytes were not all seen: its result is that of no other file.
+func TestNothingIsKeptOfAContentWithoutADigest(t *testing.T) {
+	p := &page{Activities: newBench(t).Activities}
+	for _, tc := range []struct {
+		sum  [32]byte
+		kept int
+	}{{[32]byte{}, 0}, {[32]byte{1}, 1}} {
+		res := docscan.Result{Result: sandbox.Result{Sum: tc.sum, Report: extract.Report{Gaps: []extract.Gap{{Reason: extract.ReasonFileSize}}}}}
+		var u unit
+		c := p.contentOf(res)
+		if u.addContent(c, connectors.Part{}); len(u.contents) != tc.kept || c.Reason != extract.ReasonFileSize {
+			t.Errorf("%v: %d results to store, reason %q", tc.sum[0], len(u.contents), c.Reason)
+		}
+	}
 }
