@@ -114,10 +114,13 @@ func (c Code) Align(text []byte, from, at int) int {
 // denseRuns finds runs in Base64 and Hex. It looks at the last bytes that a run must have, eight at once, and goes on behind what is no part of one.
 // Nothing in the alphabet comes before '+'.
 func denseRuns(runs []Run, text []byte) []Run {
-	const ones, tops = 0x0101010101010101, 0x8080808080808080
 	for i, known := 0, 0; i+leastRun <= len(text); {
-		x := binary.LittleEndian.Uint64(text[i+leastRun-8:])
-		if m := ^((x | tops) - ones*'+') & ^x & tops; m != 0 {
+		if i >= known {
+			if i = nextSolid(text, i); i+leastRun > len(text) {
+				break
+			}
+		}
+		if m := breaks(binary.LittleEndian.Uint64(text[i+leastRun-8:])); m != 0 {
 			i += leastRun - bits.LeadingZeros64(m)/8
 			continue
 		}
@@ -137,6 +140,46 @@ func denseRuns(runs []Run, text []byte) []Run {
 		i, known = end+1, end+1
 	}
 	return runs
+}
+
+// breaks has the top bit of each byte that stands before '+' or is not ASCII: no run goes on over it.
+func breaks(x uint64) uint64 {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	return (^((x | tops) - ones*'+') | x) & tops
+}
+
+// nextSolid returns a place from i on before which no run begins, or len(text). A run holds thirteen bytes without a break at a distance from i that
+// is a multiple of eight, and begins at most seven bytes before the first of them.
+func nextSolid(text []byte, i int) int {
+	from := i
+	if i+8 > len(text) {
+		return len(text)
+	}
+	last := breaks(binary.LittleEndian.Uint64(text[i:]))
+	for ; i+40 <= len(text); i += 32 {
+		b := text[i+8 : i+40 : i+40]
+		// Two words and what stands between them; the top bit of solid is set when there is no break in the first and in five bytes of the second.
+		x := breaks(binary.LittleEndian.Uint64(b))
+		solid := (last|x<<24)>>7 - 1
+		y := breaks(binary.LittleEndian.Uint64(b[8:]))
+		solid |= (x|y<<24)>>7 - 1
+		x = breaks(binary.LittleEndian.Uint64(b[16:]))
+		solid |= (y|x<<24)>>7 - 1
+		y = breaks(binary.LittleEndian.Uint64(b[24:]))
+		solid |= (x|y<<24)>>7 - 1
+		if int64(solid) < 0 {
+			break
+		}
+		last = y
+	}
+	for ; i+16 <= len(text); i += 8 {
+		next := breaks(binary.LittleEndian.Uint64(text[i+8:]))
+		if last|next<<24 == 0 {
+			return max(from, i-7)
+		}
+		last = next
+	}
+	return max(from, min(i-7, len(text)))
 }
 
 func alphabetEnd(text []byte, i int) int {
