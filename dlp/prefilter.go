@@ -13,22 +13,29 @@ import (
 type prefilter struct {
 	quads    [1 << 20 / 64]uint64
 	ranks    [1 << 20 / 64]uint32 // how many bits are set in the words before
-	entries  []entry              // first one for each set bit, in their order, then the others, those of a bit together
+	checks   []check              // first one for each set bit, in their order, then the others, those of a bit together
+	behind   []behind             // by check
 	literals []literal
 }
 
-// entry is a literal behind a quad. Up to eight of its bytes, the quad's among them, are compared first.
-type entry struct {
-	mask, want uint64 // a text t matches when (t|fold)&mask == want
-	literal    uint32
-	others     uint32 // where the others of the quad begin; 0: there are none, or it is one of them
-	more       uint16 // how many others there are
-	back       int16  // where the quad stands in the literal; -1: a byte before it
-	window     int8   // where the bytes that are compared start, from the quad on
-	folds      uint8  // 1: the literal folds case
+// check is what is compared first of a literal behind a quad: up to eight of its bytes, the quad's among them.
+type check struct {
+	want   uint64 // a text t matches when (t|fold)&mask == want
+	unused uint8  // how many bits of the mask are not set, at its top
+	folds  uint8  // 1: the literal folds case
+	window int8   // where the bytes that are compared start, from the quad on
+	others uint8  // 1: the quad has other literals too
 }
 
-// Bounds of entry.window.
+// behind is the rest of a literal behind a quad.
+type behind struct {
+	literal uint32
+	others  uint32 // where the others of the quad begin; 0: there are none, or it is one of them
+	more    uint16 // how many others there are
+	back    int16  // where the quad stands in the literal; -1: a byte before it
+}
+
+// Bounds of check.window.
 const (
 	leastWindow = -4
 	mostWindow  = 1
@@ -37,9 +44,9 @@ const (
 // blanks has the bit in every byte by which small letters differ from capitals.
 const blanks = 0x2020202020202020
 
-// differs is 0 when the bytes of a text that starts at the window of an entry are those of its literal.
-func (e *entry) differs(t uint64) uint64 {
-	return (t|blanks*uint64(e.folds))&e.mask ^ e.want
+// differs is 0 when the bytes of a text that starts at the window of a check are those of its literal.
+func (c *check) differs(t uint64) uint64 {
+	return (t|blanks*uint64(c.folds))&(math.MaxUint64>>(c.unused&63)) ^ c.want
 }
 
 // literal is a keyword and the rules that wait for it.
@@ -89,17 +96,16 @@ func newPrefilter(rules []*rule) *prefilter {
 		}
 	}
 	type place struct {
-		quad  uint32
-		entry entry
+		quad   uint32
+		check  check
+		behind behind
 	}
 	var places []place
 	for n, k := range keys {
 		l := literal{k.text, k.fold, byText[k]}
 		p.literals = append(p.literals, l)
 		put := func(q string, back int) {
-			e := l.entry(back)
-			e.literal = uint32(n)
-			places = append(places, place{quad(q), e})
+			places = append(places, place{quad(q), l.check(back), behind{literal: uint32(n), back: int16(back)}})
 		}
 		// One of two neighbouring quads stands at an even place. A short literal has any byte around it.
 		switch len(k.text) {
@@ -124,25 +130,27 @@ func newPrefilter(rules []*rule) *prefilter {
 		order[i] = uint64(at.quad)<<32 | uint64(i)
 	}
 	slices.Sort(order)
-	var others []entry // their places are counted from the end of the first ones
+	var others []place // counted from the end of the first ones
 	for i, n := range order {
-		quad, e := uint32(n>>32), places[uint32(n)].entry
+		quad, at := uint32(n>>32), places[uint32(n)]
 		if i == 0 || quad != uint32(order[i-1]>>32) {
 			p.quads[quad>>6] |= 1 << (quad & 63)
-			p.entries = append(p.entries, e)
+			p.checks, p.behind = append(p.checks, at.check), append(p.behind, at.behind)
 			continue
 		}
-		first := &p.entries[len(p.entries)-1]
-		if first.more == 0 {
-			first.others = uint32(len(others))
+		last := len(p.behind) - 1
+		if p.behind[last].more == 0 {
+			p.checks[last].others, p.behind[last].others = 1, uint32(len(others))
 		}
-		first.more++
-		others = append(others, e)
+		p.behind[last].more++
+		others = append(others, at)
 	}
-	for i := range p.entries {
-		p.entries[i].others += uint32(len(p.entries))
+	for i := range p.behind {
+		p.behind[i].others += uint32(len(p.behind))
 	}
-	p.entries = append(p.entries, others...)
+	for _, at := range others {
+		p.checks, p.behind = append(p.checks, at.check), append(p.behind, at.behind)
+	}
 	n := uint32(0)
 	for i, w := range p.quads {
 		p.ranks[i] = n
@@ -151,19 +159,19 @@ func newPrefilter(rules []*rule) *prefilter {
 	return p
 }
 
-// entry returns what is compared first when the quad stands back bytes into the literal: the eight bytes around it, or the whole of a shorter one.
-func (l *literal) entry(back int) entry {
+// check returns what is compared first when the quad stands back bytes into the literal: the eight bytes around it, or the whole of a shorter one.
+func (l *literal) check(back int) check {
 	from := max(0, min(back-2, len(l.text)-8))
-	e := entry{window: int8(from - back), back: int16(back)}
-	for i, c := range []byte(l.text[from:min(from+8, len(l.text))]) {
-		e.mask |= 0xff << (8 * i)
-		e.want |= uint64(c) << (8 * i)
+	bytes := l.text[from:min(from+8, len(l.text))]
+	c := check{window: int8(from - back), unused: uint8(64 - 8*len(bytes))}
+	for i := range len(bytes) {
+		c.want |= uint64(bytes[i]) << (8 * i)
 	}
 	if l.fold {
-		e.folds = 1
-		e.want |= blanks & e.mask
+		c.folds = 1
+		c.want |= blanks & (math.MaxUint64 >> c.unused)
 	}
-	return e
+	return c
 }
 
 // quad returns the bit of the first four bytes of s.
@@ -203,25 +211,30 @@ func (p *prefilter) find(s *state) {
 // mark notes the places of a batch where a quad of a keyword stands, and returns how many these are. The text has two bytes more than the batch.
 func (p *prefilter) mark(text []byte, hits *[batch / 2]uint16) int {
 	n := 0
-	for i := 0; i+10 <= len(text); i += 8 {
-		b := text[i : i+10 : i+10]
-		x := binary.LittleEndian.Uint64(b)
-		hits[n&(batch/2-1)] = uint16(i)
-		n += p.has(uint32(x))
-		hits[n&(batch/2-1)] = uint16(i + 2)
-		n += p.has(uint32(x >> 16))
-		hits[n&(batch/2-1)] = uint16(i + 4)
-		n += p.has(uint32(x >> 32))
-		hits[n&(batch/2-1)] = uint16(i + 6)
-		n += p.has(binary.LittleEndian.Uint32(b[6:]))
+	for at := 0; at+2 < len(text); at += 128 {
+		t := text[at:min(at+130, len(text))]
+		m := uint64(0) // a bit for each place, the last one lowest
+		for i := 0; i+10 <= len(t); i += 8 {
+			b := t[i : i+10 : i+10]
+			x := binary.LittleEndian.Uint64(b)
+			m = m<<1 | p.has(uint32(x))
+			m = m<<1 | p.has(uint32(x>>16))
+			m = m<<1 | p.has(uint32(x>>32))
+			m = m<<1 | p.has(binary.LittleEndian.Uint32(b[6:]))
+		}
+		for end := at + len(t) - 2; m != 0; n++ {
+			k := bits.Len64(m)
+			hits[n&(batch/2-1)] = uint16(end - 2*k)
+			m &^= 1 << ((k - 1) & 63)
+		}
 	}
 	return n
 }
 
 // has returns 1 if the bit of four bytes is set.
-func (p *prefilter) has(x uint32) int {
+func (p *prefilter) has(x uint32) uint64 {
 	q := quadBit(x)
-	return int(p.quads[q>>6] >> (q & 63) & 1)
+	return p.quads[q>>6] >> (q & 63) & 1
 }
 
 // sift keeps, of the places of quads, those where the first literal of the quad may stand, or it has others. The text begins leastWindow before the first
@@ -229,18 +242,18 @@ func (p *prefilter) has(x uint32) int {
 func (p *prefilter) sift(text []byte, hits []uint16) int {
 	n := 0
 	for _, i := range hits {
-		e := p.entry(binary.LittleEndian.Uint32(text[int(i)-leastWindow:]))
-		x := e.differs(binary.LittleEndian.Uint64(text[int(i)-leastWindow+int(e.window):]))
+		c := &p.checks[p.first(binary.LittleEndian.Uint32(text[int(i)-leastWindow:]))]
+		x := c.differs(binary.LittleEndian.Uint64(text[int(i)-leastWindow+int(c.window):]))
 		hits[n] = i
-		n += int(^(x|-x)>>63 | uint64((e.more+math.MaxInt16)>>15))
+		n += int(^(x|-x)>>63 | uint64(c.others))
 	}
 	return n
 }
 
-// entry returns the first entry of the quad in four bytes, whose bit is set.
-func (p *prefilter) entry(x uint32) *entry {
+// first returns which check is the first of the quad in four bytes, whose bit is set.
+func (p *prefilter) first(x uint32) uint32 {
 	q := quadBit(x)
-	return &p.entries[p.ranks[q>>6]+uint32(bits.OnesCount64(p.quads[q>>6]&(1<<(q&63)-1)))]
+	return p.ranks[q>>6] + uint32(bits.OnesCount64(p.quads[q>>6]&(1<<(q&63)-1)))
 }
 
 // look looks at a place near the edge of a text.
@@ -262,20 +275,22 @@ func tailBytes(b []byte) uint32 {
 
 // at compares the literals of the quad at i, whose bit is set.
 func (p *prefilter) at(s *state, i int) {
-	first := p.entry(tailBytes(s.text[i:]))
+	first := p.first(tailBytes(s.text[i:]))
 	p.compare(s, first, i)
-	others := p.entries[first.others:][:first.more]
-	for n := range others {
-		p.compare(s, &others[n], i)
+	b := &p.behind[first]
+	for n := b.others; n < b.others+uint32(b.more); n++ {
+		p.compare(s, n, i)
 	}
 }
 
-// compare calls confirm when the literal of an entry stands at the quad at i.
-func (p *prefilter) compare(s *state, e *entry, i int) {
-	if from := i + int(e.window); from >= 0 && from+8 <= len(s.text) && e.differs(binary.LittleEndian.Uint64(s.text[from:])) != 0 {
+// compare calls confirm when the literal of check n stands at the quad at i.
+func (p *prefilter) compare(s *state, n uint32, i int) {
+	c := &p.checks[n]
+	if from := i + int(c.window); from >= 0 && from+8 <= len(s.text) && c.differs(binary.LittleEndian.Uint64(s.text[from:])) != 0 {
 		return
 	}
-	p.confirm(s, &p.literals[e.literal], i-int(e.back))
+	b := &p.behind[n]
+	p.confirm(s, &p.literals[b.literal], i-int(b.back))
 }
 
 // confirm calls confirm for the rules of a literal if it stands at from.
