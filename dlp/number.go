@@ -32,6 +32,7 @@ type numberIndex [41][followers]numberList
 
 type numberList struct {
 	shapes []numberRef           // other than plain
+	begins [4]uint64             // bit n: a shape of these may begin where n, as bits, tells which of eight bytes are digits
 	sure   []numberRef           // plain
 	needs  []numberRef           // plain, and need a context word
 	words  starts                // the context words of the last
@@ -44,6 +45,11 @@ func (l *numberList) add(ref numberRef) {
 	switch {
 	case !ref.shape.plain:
 		l.shapes = append(l.shapes, ref)
+		for n := range uint32(256) {
+			if n&ref.shape.care == ref.shape.digits&0xff {
+				l.begins[n/64] |= 1 << (n % 64)
+			}
+		}
 	case !ref.needs:
 		l.sure = append(l.sure, ref)
 	default:
@@ -227,14 +233,13 @@ func (s *state) digits() {
 
 // numbers looks for the numbers of a list whose first run of digits is [i, end); glued: a word goes on into it.
 func (s *state) numbers(l *numberList, i, end int, glued bool) {
-	digits := uint32(0) // most shapes fail by them
-	if len(l.shapes) > 0 {
-		digits = digitsIn(s.text[i:])
-	}
-	for k := range l.shapes {
-		ref := &l.shapes[k]
-		if digits&ref.shape.care == ref.shape.digits && (!glued || ref.shape.lead > 0) && s.number(ref, i) && s.over {
-			return
+	if l.begin(s.text[i:]) {
+		digits := digitsIn(s.text[i:]) // Most shapes fail by them.
+		for k := range l.shapes {
+			ref := &l.shapes[k]
+			if digits&ref.shape.care == ref.shape.digits && (!glued || ref.shape.lead > 0) && s.number(ref, i) && s.over {
+				return
+			}
 		}
 	}
 	if len(l.sure)+len(l.needs) == 0 || glued || !s.isolated(i, end) {
@@ -254,20 +259,34 @@ func (s *state) numbers(l *numberList, i, end int, glued bool) {
 	s.current = nil
 }
 
+// begin reports whether the digits among the first bytes of b are those of a shape.
+func (l *numberList) begin(b []byte) bool {
+	if len(l.shapes) == 0 || len(b) < 8 {
+		return len(l.shapes) > 0
+	}
+	n := eightDigits(binary.LittleEndian.Uint64(b))
+	return l.begins[n/64]>>(n%64)&1 != 0
+}
+
 // digitsIn sets the bit of each of the first 32 bytes of b that is a digit.
 func digitsIn(b []byte) (digits uint32) {
-	const ones, tops = 0x0101010101010101, 0x8080808080808080
 	if len(b) < 32 {
 		var end [32]byte
 		copy(end[:], b)
 		b = end[:]
 	}
 	for n := 0; n < 32; n += 8 {
-		x := binary.LittleEndian.Uint64(b[n:]) ^ ones*'0'
-		is := ^(x&^tops + ones*(0x80-10)) &^ x & tops
-		digits |= uint32(is>>7*0x0102040810204080>>56) << n // The factor brings the bits of eight bytes together.
+		digits |= uint32(eightDigits(binary.LittleEndian.Uint64(b[n:]))) << n
 	}
 	return digits
+}
+
+// eightDigits sets the bit of each of eight bytes that is a digit.
+func eightDigits(x uint64) uint8 {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	x ^= ones * '0'
+	is := ^(x&^tops + ones*(0x80-10)) &^ x & tops
+	return uint8(is >> 7 * 0x0102040810204080 >> 56) // The factor brings the bits of eight bytes together.
 }
 
 // nearAny returns which of the numbers that need a word may have it near [i, end) or in the header of the table.

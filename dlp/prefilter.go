@@ -318,13 +318,17 @@ func equalFold(b []byte, lower string) bool {
 	return true
 }
 
-// nextDigit returns the place of the first decimal digit from i on, or len(b). Eight bytes are looked at together: a byte less than ten after
-// taking away '0' borrows into its top bit.
+// nextDigit returns the place of the first decimal digit from i on, or len(b).
 func nextDigit(b []byte, i int) int {
-	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	for ; i+32 <= len(b); i += 32 {
+		t := b[i : i+32 : i+32]
+		if borrows(binary.LittleEndian.Uint64(t))|borrows(binary.LittleEndian.Uint64(t[8:]))|
+			borrows(binary.LittleEndian.Uint64(t[16:]))|borrows(binary.LittleEndian.Uint64(t[24:])) != 0 {
+			break
+		}
+	}
 	for ; i+8 <= len(b); i += 8 {
-		x := binary.LittleEndian.Uint64(b[i:]) ^ ones*'0'
-		if m := (x - ones*10) & ^x & tops; m != 0 {
+		if m := borrows(binary.LittleEndian.Uint64(b[i:])); m != 0 {
 			return i + bits.TrailingZeros64(m)/8
 		}
 	}
@@ -332,6 +336,14 @@ func nextDigit(b []byte, i int) int {
 		i++
 	}
 	return i
+}
+
+// borrows is 0 when none of eight bytes is a digit, and its lowest bit is in the first that is: a byte less than ten after taking away '0' borrows
+// into its top bit.
+func borrows(x uint64) uint64 {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	x ^= ones * '0'
+	return (x - ones*10) & ^x & tops
 }
 
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
