@@ -13,40 +13,47 @@ import (
 type prefilter struct {
 	quads    [1 << 20 / 64]uint64
 	ranks    [1 << 20 / 64]uint32 // how many bits are set in the words before
-	checks   []check              // first one for each set bit, in their order, then the others, those of a bit together
-	behind   []behind             // by check
+	beside   []beside             // by set bit, in their order
+	entries  []entry              // first one for each set bit, in their order, then the others, those of a bit together
 	literals []literal
 }
 
-// check is what is compared first of a literal behind a quad: up to eight of its bytes, the quad's among them.
-type check struct {
-	want   uint64 // a text t matches when (t|fold)&mask == want
-	unused uint8  // how many bits of the mask are not set, at its top
-	folds  uint8  // 1: the literal folds case
-	window int8   // where the bytes that are compared start, from the quad on
-	others uint8  // 1: the quad has other literals too
+// entry is a literal behind a quad. Up to eight of its bytes, the quad's among them, are compared first.
+type entry struct {
+	mask, want uint64 // a text t matches when (t|fold)&mask == want
+	literal    uint32
+	others     uint32 // where the others of the quad begin; 0: there are none, or it is one of them
+	more       uint16 // how many others there are
+	back       int16  // where the quad stands in the literal; -1: a byte before it
+	window     int8   // where the bytes that are compared start, from the quad on
+	folds      uint8  // 1: the literal folds case
 }
-
-// behind is the rest of a literal behind a quad.
-type behind struct {
-	literal uint32
-	others  uint32 // where the others of the quad begin; 0: there are none, or it is one of them
-	more    uint16 // how many others there are
-	back    int16  // where the quad stands in the literal; -1: a byte before it
-}
-
-// Bounds of check.window.
-const (
-	leastWindow = -4
-	mostWindow  = 1
-)
 
 // blanks has the bit in every byte by which small letters differ from capitals.
 const blanks = 0x2020202020202020
 
-// differs is 0 when the bytes of a text that starts at the window of a check are those of its literal.
-func (c *check) differs(t uint64) uint64 {
-	return (t|blanks*uint64(c.folds))&(math.MaxUint64>>(c.unused&63)) ^ c.want
+// differs is 0 when the bytes of a text that starts at the window of an entry are those of its literal.
+func (e *entry) differs(t uint64) uint64 {
+	return (t|blanks*uint64(e.folds))&e.mask ^ e.want
+}
+
+// beside has a bit for what may stand just before a quad, and another 32 for what may stand just behind it: the last five bits of the byte of any
+// literal of the quad, or all.
+type beside uint64
+
+func newBeside(e entry, text string) beside {
+	side := func(i int) uint64 {
+		if i < 0 || i >= len(text) {
+			return math.MaxUint32
+		}
+		return 1 << (text[i] & 31)
+	}
+	return beside(side(int(e.back)-1) | side(int(e.back)+4)<<32)
+}
+
+// may is 1 if a quad may stand between two bytes.
+func (b beside) may(before, behind byte) int {
+	return int(b >> (before & 31) & (b >> (32 + behind&31)) & 1)
 }
 
 // literal is a keyword and the rules that wait for it.
@@ -96,16 +103,17 @@ func newPrefilter(rules []*rule) *prefilter {
 		}
 	}
 	type place struct {
-		quad   uint32
-		check  check
-		behind behind
+		quad  uint32
+		entry entry
 	}
 	var places []place
 	for n, k := range keys {
 		l := literal{k.text, k.fold, byText[k]}
 		p.literals = append(p.literals, l)
 		put := func(q string, back int) {
-			places = append(places, place{quad(q), l.check(back), behind{literal: uint32(n), back: int16(back)}})
+			e := l.entry(back)
+			e.literal = uint32(n)
+			places = append(places, place{quad(q), e})
 		}
 		// One of two neighbouring quads stands at an even place. A short literal has any byte around it.
 		switch len(k.text) {
@@ -130,27 +138,26 @@ func newPrefilter(rules []*rule) *prefilter {
 		order[i] = uint64(at.quad)<<32 | uint64(i)
 	}
 	slices.Sort(order)
-	var others []place // counted from the end of the first ones
+	var others []entry // their places are counted from the end of the first ones
 	for i, n := range order {
-		quad, at := uint32(n>>32), places[uint32(n)]
+		quad, e := uint32(n>>32), places[uint32(n)].entry
 		if i == 0 || quad != uint32(order[i-1]>>32) {
 			p.quads[quad>>6] |= 1 << (quad & 63)
-			p.checks, p.behind = append(p.checks, at.check), append(p.behind, at.behind)
+			p.entries, p.beside = append(p.entries, e), append(p.beside, newBeside(e, keys[e.literal].text))
 			continue
 		}
-		last := len(p.behind) - 1
-		if p.behind[last].more == 0 {
-			p.checks[last].others, p.behind[last].others = 1, uint32(len(others))
+		p.beside[len(p.beside)-1] |= newBeside(e, keys[e.literal].text)
+		first := &p.entries[len(p.entries)-1]
+		if first.more == 0 {
+			first.others = uint32(len(others))
 		}
-		p.behind[last].more++
-		others = append(others, at)
+		first.more++
+		others = append(others, e)
 	}
-	for i := range p.behind {
-		p.behind[i].others += uint32(len(p.behind))
+	for i := range p.entries {
+		p.entries[i].others += uint32(len(p.entries))
 	}
-	for _, at := range others {
-		p.checks, p.behind = append(p.checks, at.check), append(p.behind, at.behind)
-	}
+	p.entries = append(p.entries, others...)
 	n := uint32(0)
 	for i, w := range p.quads {
 		p.ranks[i] = n
@@ -159,19 +166,19 @@ func newPrefilter(rules []*rule) *prefilter {
 	return p
 }
 
-// check returns what is compared first when the quad stands back bytes into the literal: the eight bytes around it, or the whole of a shorter one.
-func (l *literal) check(back int) check {
+// entry returns what is compared first when the quad stands back bytes into the literal: the eight bytes around it, or the whole of a shorter one.
+func (l *literal) entry(back int) entry {
 	from := max(0, min(back-2, len(l.text)-8))
-	bytes := l.text[from:min(from+8, len(l.text))]
-	c := check{window: int8(from - back), unused: uint8(64 - 8*len(bytes))}
-	for i := range len(bytes) {
-		c.want |= uint64(bytes[i]) << (8 * i)
+	e := entry{window: int8(from - back), back: int16(back)}
+	for i, c := range []byte(l.text[from:min(from+8, len(l.text))]) {
+		e.mask |= 0xff << (8 * i)
+		e.want |= uint64(c) << (8 * i)
 	}
 	if l.fold {
-		c.folds = 1
-		c.want |= blanks & (math.MaxUint64 >> c.unused)
+		e.folds = 1
+		e.want |= blanks & e.mask
 	}
-	return c
+	return e
 }
 
 // quad returns the bit of the first four bytes of s.
@@ -190,16 +197,16 @@ func (p *prefilter) find(s *state) {
 	var hits [batch / 2]uint16
 	text := s.text
 	at := 0
-	for ; at < len(text) && at < -leastWindow; at += 2 {
+	for ; at < len(text) && at < 2; at += 2 {
 		p.look(s, at)
 	}
 	for size := 0; ; at += size {
-		size = min(batch, (len(text)-at-mostWindow-8)&^7)
+		size = min(batch, (len(text)-at-3)&^7) // A place needs five bytes, the last one of a batch stands two before its end.
 		if size <= 0 {
 			break
 		}
 		n := p.mark(text[at:at+size+2], &hits)
-		for _, i := range hits[:p.sift(text[at+leastWindow:], hits[:n])] {
+		for _, i := range hits[:p.sift(text[at-1:], hits[:n])] {
 			p.at(s, at+int(i))
 		}
 	}
@@ -237,21 +244,20 @@ func (p *prefilter) has(x uint32) uint64 {
 	return p.quads[q>>6] >> (q & 63) & 1
 }
 
-// sift keeps, of the places of quads, those where the first literal of the quad may stand, or it has others. The text begins leastWindow before the first
-// place. It returns how many these are.
+// sift keeps, of the places of quads, those with such bytes on both sides as a literal of the quad has. The text begins a byte before the first place.
+// It returns how many these are.
 func (p *prefilter) sift(text []byte, hits []uint16) int {
 	n := 0
 	for _, i := range hits {
-		c := &p.checks[p.first(binary.LittleEndian.Uint32(text[int(i)-leastWindow:]))]
-		x := c.differs(binary.LittleEndian.Uint64(text[int(i)-leastWindow+int(c.window):]))
+		t := text[i : int(i)+6]
 		hits[n] = i
-		n += int(^(x|-x)>>63 | uint64(c.others))
+		n += p.beside[p.rank(binary.LittleEndian.Uint32(t[1:]))].may(t[0], t[5])
 	}
 	return n
 }
 
-// first returns which check is the first of the quad in four bytes, whose bit is set.
-func (p *prefilter) first(x uint32) uint32 {
+// rank returns how many bits are set before that of four bytes, which is set.
+func (p *prefilter) rank(x uint32) uint32 {
 	q := quadBit(x)
 	return p.ranks[q>>6] + uint32(bits.OnesCount64(p.quads[q>>6]&(1<<(q&63)-1)))
 }
@@ -275,22 +281,20 @@ func tailBytes(b []byte) uint32 {
 
 // at compares the literals of the quad at i, whose bit is set.
 func (p *prefilter) at(s *state, i int) {
-	first := p.first(tailBytes(s.text[i:]))
+	first := &p.entries[p.rank(tailBytes(s.text[i:]))]
 	p.compare(s, first, i)
-	b := &p.behind[first]
-	for n := b.others; n < b.others+uint32(b.more); n++ {
-		p.compare(s, n, i)
+	others := p.entries[first.others:][:first.more]
+	for n := range others {
+		p.compare(s, &others[n], i)
 	}
 }
 
-// compare calls confirm when the literal of check n stands at the quad at i.
-func (p *prefilter) compare(s *state, n uint32, i int) {
-	c := &p.checks[n]
-	if from := i + int(c.window); from >= 0 && from+8 <= len(s.text) && c.differs(binary.LittleEndian.Uint64(s.text[from:])) != 0 {
+// compare calls confirm when the literal of an entry stands at the quad at i.
+func (p *prefilter) compare(s *state, e *entry, i int) {
+	if from := i + int(e.window); from >= 0 && from+8 <= len(s.text) && e.differs(binary.LittleEndian.Uint64(s.text[from:])) != 0 {
 		return
 	}
-	b := &p.behind[n]
-	p.confirm(s, &p.literals[b.literal], i-int(b.back))
+	p.confirm(s, &p.literals[e.literal], i-int(e.back))
 }
 
 // confirm calls confirm for the rules of a literal if it stands at from.
