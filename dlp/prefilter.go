@@ -13,7 +13,7 @@ import (
 type prefilter struct {
 	quads    [1 << 20 / 64]uint64
 	ranks    [1 << 20 / 64]uint32 // how many bits are set in the words before
-	beside   []beside             // by set bit, in their order
+	beside   [besides]beside      // by the lowest bits of a quad
 	entries  []entry              // first one for each set bit, in their order, then the others, those of a bit together
 	literals []literal
 }
@@ -40,6 +40,9 @@ func (e *entry) differs(t uint64) uint64 {
 // beside has a bit for what may stand just before a quad, and another 32 for what may stand just behind it: the last five bits of the byte of any
 // literal of the quad, or all.
 type beside uint64
+
+// besides is how many of these there are: quads share them, for a larger table is slower than what more of it would sift out.
+const besides = 1 << 15
 
 func newBeside(e entry, text string) beside {
 	side := func(i int) uint64 {
@@ -141,12 +144,12 @@ func newPrefilter(rules []*rule) *prefilter {
 	var others []entry // their places are counted from the end of the first ones
 	for i, n := range order {
 		quad, e := uint32(n>>32), places[uint32(n)].entry
+		p.beside[quad%besides] |= newBeside(e, keys[e.literal].text)
 		if i == 0 || quad != uint32(order[i-1]>>32) {
 			p.quads[quad>>6] |= 1 << (quad & 63)
-			p.entries, p.beside = append(p.entries, e), append(p.beside, newBeside(e, keys[e.literal].text))
+			p.entries = append(p.entries, e)
 			continue
 		}
-		p.beside[len(p.beside)-1] |= newBeside(e, keys[e.literal].text)
 		first := &p.entries[len(p.entries)-1]
 		if first.more == 0 {
 			first.others = uint32(len(others))
@@ -251,7 +254,7 @@ func (p *prefilter) sift(text []byte, hits []uint16) int {
 	for _, i := range hits {
 		t := text[i : int(i)+6]
 		hits[n] = i
-		n += p.beside[p.rank(binary.LittleEndian.Uint32(t[1:]))].may(t[0], t[5])
+		n += p.beside[quadBit(binary.LittleEndian.Uint32(t[1:]))%besides].may(t[0], t[5])
 	}
 	return n
 }
