@@ -35,9 +35,6 @@ func newScanner(t testing.TB, cfg sandbox.Configuration) *docscan.Scanner {
 		t.Fatal(err)
 	}
 	cfg.Command = []string{self, sandbox.Argument}
-	if raceEnabled {
-		cfg.Memory = -1 // The race detector maps more than any limit.
-	}
 	pool, err := sandbox.New(cfg)
 	if err != nil {
 		t.Fatal(err)

@@ -19,10 +19,7 @@ func TestChildThatMisbehaves(t *testing.T) {
 	if raceEnabled {
 		t.Log("memory and recursion are not tried: the race detector maps more than any limit")
 	}
-	cfg := Configuration{Children: 1, CPU: time.Second, Wall: 3 * time.Second, Options: extract.Options{Limits: extract.Limits{Text: 1 << 20}}}
-	if !raceEnabled {
-		cfg.Memory = 256 << 20
-	}
+	cfg := Configuration{Children: 1, Memory: 256 << 20, CPU: time.Second, Wall: 3 * time.Second, Options: extract.Options{Limits: extract.Limits{Text: 1 << 20}}}
 	p := newPool(t, cfg, "misbehave")
 	for _, tc := range []struct{ name, reason string }{
 		{"loop", extract.ReasonTime},

@@ -56,7 +56,10 @@ func (c Configuration) orDefault() Configuration {
 	if c.Children <= 0 {
 		c.Children = d.Children
 	}
-	if c.Memory == 0 {
+	switch {
+	case raceEnabled:
+		c.Memory = -1 // The race detector maps more than any limit.
+	case c.Memory == 0:
 		c.Memory = d.Memory
 	}
 	if c.CPU <= 0 {

@@ -35,9 +35,6 @@ func newPool(t testing.TB, cfg Configuration, extra ...string) *Pool {
 		t.Fatal(err)
 	}
 	cfg.Command = append([]string{self, Argument}, extra...)
-	if raceEnabled && cfg.Memory == 0 {
-		cfg.Memory = -1 // The race detector maps more than any limit.
-	}
 	p, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)

@@ -1,5 +1,0 @@
-//go:build !race
-
-package docscan_test
-
-const raceEnabled = false
