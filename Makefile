@@ -53,13 +53,14 @@ lint: ui/node_modules/.package-lock.json ## gofmt, vet, staticcheck, workflowche
 	@cd ui && npx --no-install openapi-typescript ../api/openapi_gen.json -o node_modules/.schema.gen.ts --alphabetize >/dev/null && \
 	  cmp -s node_modules/.schema.gen.ts src/api/schema.gen.ts || { echo "ui/src/api/schema.gen.ts is not what the OpenAPI document gives: run npm run gen in ui"; exit 1; }
 
+# Some packages wait for a server or a limit of time, hence one package more than the two processors that CI has, and the same for the tests in e2e.
 unit: ui/node_modules/.package-lock.json ## unit tests with the race detector, and those of the pages
-	$(GO) test -tags noembed -run 'AllocatesNothing|NaiveLoop|Quality|HostileDetectors|HostileFiles|ConstantMemory' ./dlp/... # skipped under the race detector: it makes pools forget and slows unequally
+	$(GO) test -tags noembed -run 'AllocatesNothing|NaiveLoop|Quality|HostileDetectors|HostileFiles|HostileText|ConstantMemory' ./dlp/... # skipped under the race detector: it makes pools forget and slows unequally
 	cd ui && npm run --silent test
-	$(GO) test -race -timeout 25m -tags noembed $$($(GO) list -tags noembed ./... | grep -v -e internal/temporalembed$$ -e internal/e2e$$)
+	$(GO) test -race -p 3 -timeout 25m -tags noembed $$($(GO) list -tags noembed ./... | grep -v -e internal/temporalembed$$ -e internal/e2e$$)
 
 e2e: build ## the embedded engine, and the built program from outside
-	OUTBAND_BIN=$(CURDIR)/$(BIN) $(GO) test -count=1 -timeout 50m $(PLAIN)
+	OUTBAND_BIN=$(CURDIR)/$(BIN) $(GO) test -count=1 -parallel 3 -timeout 50m $(PLAIN)
 
 acceptance: build ## the tests at their whole size: a tenant of 200 people, 5,000 chats, 60,000 messages; 10,000 hostile files
 	OUTBAND_HOSTILE=10000 $(GO) test -count=1 -v -tags noembed -timeout 60m -run HostileFiles ./dlp/extract/sandbox

@@ -239,6 +239,7 @@ func TestKillNineDuringTheFirstScanLosesAndDoublesNothing(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			got, hits, _ := b.disturbed(t, m.build(t))
 			if hits < killsNeeded {
 				t.Fatalf("only %d kills hit the running scan", hits)
