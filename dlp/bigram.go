@@ -67,11 +67,14 @@ func bigram(a, b byte) int {
 	return int(c-'a') + 10
 }
 
+// unexpected tells how seldom a character follows another one, as the scaled logarithm of one part in so many.
+func unexpected(a, b byte) int { return oneGrams[a&31] - bigram(a, b) }
+
 // common are words of offices and of programs, whose quads are no good to look for: bigrams know nothing of words.
 const common = " about access account action active add address after again agent all also amount and another any api app application are array as assistant " +
 	"async at await back base be because been before below between block body bool both budget build business but button by byte call can case change chat " +
 	"check child class client close cluster code column comment company complete config connect const contact content context continue control copy could " +
-	"count country create current customer data database date day default define delete deploy describe design detail develop device different direct display " +
+	"count country create current customer data database date day decision default define delete deploy describe design detail develop device different direct display " +
 	"do document does done draft each edit else email empty enable end enter error event every example except expect export false field file final find first " +
 	"following font for form format found from function general get give global go group handle has have header help here high history home how however if " +
 	"import in include index information input instance instructions int integer interface internal into is issue it item its job just key know label language " +
@@ -82,7 +85,7 @@ const common = " about access account action active add address after again agen
 	"record reference release remote remove report request require reset resource response result return review right role rule run same save schedule scope " +
 	"search secret section see select self send server service session set should show side sign since single site size so some source space specific standard " +
 	"start state statement static status step still stop storage store string struct style subject such summary support switch system table tag take target task " +
-	"team template test text than that the their them then there these they this those through time title to today token tool top total track true try two type " +
+	"team template test text than that the their them then there these they this those through time title to today together token tool top total track true try two type " +
 	"under unit until update url use used user using valid value var version very view void want was way we week welcome well were what when where which while " +
 	"who will window with without word work world would write year yes you your " +
 	"aber alle als am an auch auf aus bei bis bitte das dass dem den der des die diese durch ein eine einen einer er es für haben hat ich ihr im ist kann kein mit " +

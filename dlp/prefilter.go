@@ -14,27 +14,52 @@ type prefilter struct {
 	quads    [1 << 20 / 64]uint64
 	ranks    [1 << 20 / 64]uint32 // how many bits are set in the words before
 	beside   [besides]beside      // by the lowest bits of a quad
-	entries  []entry              // first one for each set bit, in their order, then the others, those of a bit together
+	buckets  []bucket             // one for each set bit, in their order
+	entries  []entry              // those of a bucket together
 	literals []literal
 }
 
-// entry is a literal behind a quad. Up to eight of its bytes, the quad's among them, are compared first.
-type entry struct {
+// octets is up to eight bytes that are compared at once.
+type octets struct {
 	mask, want uint64 // a text t matches when (t|fold)&mask == want
-	literal    uint32
-	others     uint32 // where the others of the quad begin; 0: there are none, or it is one of them
-	more       uint16 // how many others there are
-	back       int16  // where the quad stands in the literal; -1: a byte before it
-	window     int8   // where the bytes that are compared start, from the quad on
-	folds      uint8  // 1: the literal folds case
+	at         int8   // where they start, from the quad on
+	folds      uint8  // 1: case is folded
+}
+
+// bucket is the literals behind a quad. What they have in common is compared first.
+type bucket struct {
+	octets
+	more  uint16 // how many entries it has beside the first
+	first uint32
+}
+
+// entry is a literal behind a quad. Up to eight of its bytes, the quad's among them, are compared before the whole.
+type entry struct {
+	octets
+	back    int16 // where the quad stands in the literal; -1: a byte before it
+	literal uint32
 }
 
 // blanks has the bit in every byte by which small letters differ from capitals.
 const blanks = 0x2020202020202020
 
-// differs is 0 when the bytes of a text that starts at the window of an entry are those of its literal.
-func (e *entry) differs(t uint64) uint64 {
-	return (t|blanks*uint64(e.folds))&e.mask ^ e.want
+// differs is 0 when the bytes of a text that starts there are those of the literals.
+func (w *octets) differs(t uint64) uint64 {
+	return (t|blanks*uint64(w.folds))&w.mask ^ w.want
+}
+
+// and leaves of octets what they and others, that start at the same place, have in common.
+func (w *octets) and(v octets) {
+	w.folds |= v.folds
+	fold := blanks * uint64(w.folds)
+	w.mask &= v.mask
+	// A byte that differs, also by its case alone where it is not folded, is left out.
+	for i := 0; i < 64; i += 8 {
+		if ((w.want|fold)^(v.want|fold))>>i&0xff&(w.mask>>i) != 0 {
+			w.mask &^= 0xff << i
+		}
+	}
+	w.want = (w.want | fold) & w.mask
 }
 
 // beside has a bit for what may stand just before a quad, and another 32 for what may stand just behind it: the last five bits of the byte of any
@@ -114,9 +139,7 @@ func newPrefilter(rules []*rule) *prefilter {
 		l := literal{k.text, k.fold, byText[k]}
 		p.literals = append(p.literals, l)
 		put := func(q string, back int) {
-			e := l.entry(back)
-			e.literal = uint32(n)
-			places = append(places, place{quad(q), e})
+			places = append(places, place{quad(q), entry{octets: l.octets(back, l.around(back)), back: int16(back), literal: uint32(n)}})
 		}
 		// One of two neighbouring quads stands at an even place. A short literal has any byte around it.
 		switch len(k.text) {
@@ -141,26 +164,19 @@ func newPrefilter(rules []*rule) *prefilter {
 		order[i] = uint64(at.quad)<<32 | uint64(i)
 	}
 	slices.Sort(order)
-	var others []entry // their places are counted from the end of the first ones
 	for i, n := range order {
 		quad, e := uint32(n>>32), places[uint32(n)].entry
 		p.beside[quad%besides] |= newBeside(e, keys[e.literal].text)
 		if i == 0 || quad != uint32(order[i-1]>>32) {
 			p.quads[quad>>6] |= 1 << (quad & 63)
-			p.entries = append(p.entries, e)
-			continue
+			p.buckets = append(p.buckets, bucket{first: uint32(len(p.entries)), octets: p.literals[e.literal].strangest(int(e.back))})
+		} else {
+			b := &p.buckets[len(p.buckets)-1]
+			b.more++
+			b.and(p.literals[e.literal].octets(int(e.back), int(b.at)))
 		}
-		first := &p.entries[len(p.entries)-1]
-		if first.more == 0 {
-			first.others = uint32(len(others))
-		}
-		first.more++
-		others = append(others, e)
+		p.entries = append(p.entries, e)
 	}
-	for i := range p.entries {
-		p.entries[i].others += uint32(len(p.entries))
-	}
-	p.entries = append(p.entries, others...)
 	n := uint32(0)
 	for i, w := range p.quads {
 		p.ranks[i] = n
@@ -169,19 +185,43 @@ func newPrefilter(rules []*rule) *prefilter {
 	return p
 }
 
-// entry returns what is compared first when the quad stands back bytes into the literal: the eight bytes around it, or the whole of a shorter one.
-func (l *literal) entry(back int) entry {
-	from := max(0, min(back-2, len(l.text)-8))
-	e := entry{window: int8(from - back), back: int16(back)}
-	for i, c := range []byte(l.text[from:min(from+8, len(l.text))]) {
-		e.mask |= 0xff << (8 * i)
-		e.want |= uint64(c) << (8 * i)
-	}
+// octets returns the bytes of a literal from at on, counted from a quad that stands back bytes into it.
+func (l *literal) octets(back, at int) octets {
+	w := octets{at: int8(at)}
 	if l.fold {
-		e.folds = 1
-		e.want |= blanks & e.mask
+		w.folds = 1
 	}
-	return e
+	for i := range 8 {
+		if k := back + at + i; k >= 0 && k < len(l.text) {
+			w.mask |= 0xff << (8 * i)
+			w.want |= uint64(l.text[k]) << (8 * i)
+		}
+	}
+	w.want |= blanks & w.mask * uint64(w.folds)
+	return w
+}
+
+// around is where the octets of an entry start: they are those on both sides of the quad, or the whole of a shorter literal.
+func (l *literal) around(back int) int { return max(0, min(back-2, len(l.text)-8)) - back }
+
+// strangest returns the octets of a bucket of one: those eight that are the least expected beside the quad.
+func (l *literal) strangest(back int) octets {
+	best, at := -1, l.around(back)
+	for from := 0; from+8 <= len(l.text) && from-back <= math.MaxInt8; from++ {
+		if from-back < math.MinInt8 {
+			continue
+		}
+		sum := 0
+		for i := from; i < from+8; i++ {
+			if i > 0 && (i < back || i >= back+4) {
+				sum += unexpected(l.text[i-1], l.text[i])
+			}
+		}
+		if sum > best {
+			best, at = sum, from-back
+		}
+	}
+	return l.octets(back, at)
 }
 
 // quad returns the bit of the first four bytes of s.
@@ -209,7 +249,8 @@ func (p *prefilter) find(s *state) {
 			break
 		}
 		n := p.mark(text[at:at+size+2], &hits)
-		for _, i := range hits[:p.sift(text[at-1:], hits[:n])] {
+		n = p.sift(text[at-1:], hits[:n])
+		for _, i := range hits[:p.narrow(text, at, hits[:n])] {
 			p.at(s, at+int(i))
 		}
 	}
@@ -259,10 +300,27 @@ func (p *prefilter) sift(text []byte, hits []uint16) int {
 	return n
 }
 
-// rank returns how many bits are set before that of four bytes, which is set.
-func (p *prefilter) rank(x uint32) uint32 {
+// narrow keeps, of the places of quads from at on, those where what all literals of the quad have in common stands. It returns how many these are.
+func (p *prefilter) narrow(text []byte, at int, hits []uint16) int {
+	n := 0
+	for _, i := range hits {
+		g := p.bucket(binary.LittleEndian.Uint32(text[at+int(i):]))
+		from := at + int(i) + int(g.at)
+		within := min(max(from, 0), len(text)-8)
+		d := g.differs(binary.LittleEndian.Uint64(text[within:]))
+		if within != from {
+			d = 0 // Near the edge of a text nothing is known.
+		}
+		hits[n] = i
+		n += int((d|-d)>>63 ^ 1)
+	}
+	return n
+}
+
+// bucket returns that of four bytes, whose bit is set.
+func (p *prefilter) bucket(x uint32) *bucket {
 	q := quadBit(x)
-	return p.ranks[q>>6] + uint32(bits.OnesCount64(p.quads[q>>6]&(1<<(q&63)-1)))
+	return &p.buckets[p.ranks[q>>6]+uint32(bits.OnesCount64(p.quads[q>>6]&(1<<(q&63)-1)))]
 }
 
 // look looks at a place near the edge of a text.
@@ -282,22 +340,17 @@ func tailBytes(b []byte) uint32 {
 	return binary.LittleEndian.Uint32(end[:])
 }
 
-// at compares the literals of the quad at i, whose bit is set.
+// at compares the literals of the quad at i, whose bit is set, and calls confirm for those that stand there.
 func (p *prefilter) at(s *state, i int) {
-	first := &p.entries[p.rank(tailBytes(s.text[i:]))]
-	p.compare(s, first, i)
-	others := p.entries[first.others:][:first.more]
-	for n := range others {
-		p.compare(s, &others[n], i)
+	g := p.bucket(tailBytes(s.text[i:]))
+	entries := p.entries[g.first:][:int(g.more)+1]
+	for n := range entries {
+		e := &entries[n]
+		if from := i + int(e.at); from >= 0 && from+8 <= len(s.text) && e.differs(binary.LittleEndian.Uint64(s.text[from:])) != 0 {
+			continue
+		}
+		p.confirm(s, &p.literals[e.literal], i-int(e.back))
 	}
-}
-
-// compare calls confirm when the literal of an entry stands at the quad at i.
-func (p *prefilter) compare(s *state, e *entry, i int) {
-	if from := i + int(e.window); from >= 0 && from+8 <= len(s.text) && e.differs(binary.LittleEndian.Uint64(s.text[from:])) != 0 {
-		return
-	}
-	p.confirm(s, &p.literals[e.literal], i-int(e.back))
 }
 
 // confirm calls confirm for the rules of a literal if it stands at from.
