@@ -11,13 +11,19 @@ import (
 // prefilter finds the keywords of all rules in one pass. Four bytes at every second place, five bits of each (which folds case), index a bit set; only
 // when a bit is set are the literals behind it compared, eight bytes at once. It is never changed after newPrefilter.
 type prefilter struct {
-	quads    [1 << 20 / 64]uint64
+	quads    quadSet
 	ranks    [1 << 20 / 64]uint32 // how many bits are set in the words before
 	beside   [besides]beside      // by the lowest bits of a quad
 	buckets  []bucket             // one for each set bit, in their order
 	entries  []entry              // those of a bucket together
 	literals []literal
 }
+
+// quadSet has a bit for each hash of a quad.
+type quadSet [1 << 20 / 64]uint64
+
+// has returns 1 if a bit is set.
+func (q *quadSet) has(quad uint32) uint64 { return q[quad>>6] >> (quad & 63) & 1 }
 
 // octets is up to eight bytes that are compared at once.
 type octets struct {
@@ -229,8 +235,14 @@ func quad(s string) uint32 {
 	return quadBit(uint32(s[0]) | uint32(s[1])<<8 | uint32(s[2])<<16 | uint32(s[3])<<24)
 }
 
-// quadBit is a hash of the lower five bits of four bytes. The factor is one of those under which few quads of texts share a bit with those of keywords.
-func quadBit(x uint32) uint32 { return x & 0x1f1f1f1f * 0x7b9b0793 >> 12 }
+// fives has the bits of a byte that are looked at, in every byte.
+const fives = 0x1f1f1f1f1f1f1f1f
+
+// quadBit is a hash of the lower five bits of four bytes.
+func quadBit(x uint32) uint32 { return quadHash(x & (fives & math.MaxUint32)) }
+
+// quadHash is that of four bytes of which no more is left. The factor is one of those under which few quads of texts share a bit with those of keywords.
+func quadHash(x uint32) uint32 { return x * 0x7b9b0793 >> 12 }
 
 // batch is how many bytes are looked at before the quads seen in them are compared. Looking and comparing apart spares the processor from guessing.
 const batch = 1 << 10
@@ -261,17 +273,17 @@ func (p *prefilter) find(s *state) {
 
 // mark notes the places of a batch where a quad of a keyword stands, and returns how many these are. The text has two bytes more than the batch.
 func (p *prefilter) mark(text []byte, hits *[batch / 2]uint16) int {
-	n := 0
+	n, quads := 0, &p.quads
 	for at := 0; at+2 < len(text); at += 128 {
 		t := text[at:min(at+130, len(text))]
 		m := uint64(0) // a bit for each place, the last one lowest
 		for i := 0; i+10 <= len(t); i += 8 {
 			b := t[i : i+10 : i+10]
-			x := binary.LittleEndian.Uint64(b)
-			m = m<<1 | p.has(uint32(x))
-			m = m<<1 | p.has(uint32(x>>16))
-			m = m<<1 | p.has(uint32(x>>32))
-			m = m<<1 | p.has(binary.LittleEndian.Uint32(b[6:]))
+			x := binary.LittleEndian.Uint64(b) & fives
+			m = m + m + quads.has(quadHash(uint32(x)))
+			m = m + m + quads.has(quadHash(uint32(x>>16)))
+			m = m + m + quads.has(quadHash(uint32(x>>32)))
+			m = m + m + quads.has(quadBit(binary.LittleEndian.Uint32(b[6:])))
 		}
 		for end := at + len(t) - 2; m != 0; n++ {
 			k := bits.Len64(m)
@@ -280,12 +292,6 @@ func (p *prefilter) mark(text []byte, hits *[batch / 2]uint16) int {
 		}
 	}
 	return n
-}
-
-// has returns 1 if the bit of four bytes is set.
-func (p *prefilter) has(x uint32) uint64 {
-	q := quadBit(x)
-	return p.quads[q>>6] >> (q & 63) & 1
 }
 
 // sift keeps, of the places of quads, those with such bytes on both sides as a literal of the quad has. The text begins a byte before the first place.
@@ -325,7 +331,7 @@ func (p *prefilter) bucket(x uint32) *bucket {
 
 // look looks at a place near the edge of a text.
 func (p *prefilter) look(s *state, at int) {
-	if p.has(tailBytes(s.text[at:])) != 0 {
+	if p.quads.has(quadBit(tailBytes(s.text[at:]))) != 0 {
 		p.at(s, at)
 	}
 }
