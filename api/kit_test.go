@@ -26,6 +26,7 @@ import (
 	"github.com/outband/outband/findings/search"
 	"github.com/outband/outband/internal/secret"
 	"github.com/outband/outband/internal/store"
+	"github.com/outband/outband/internal/store/storetest"
 	"github.com/outband/outband/internal/vault"
 )
 
@@ -187,15 +188,8 @@ func newKit(t *testing.T, cfg Configuration) *kit {
 	t.Helper()
 	ctx := t.Context()
 	dir := t.TempDir()
-	db, err := store.Open(ctx, store.Configuration{Path: filepath.Join(dir, "outband.db")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	dbPath := filepath.Join(dir, "outband.db")
+	db := storetest.Open(t, dbPath)
 	k := &kit{
 		t: t, db: db, runner: &fakeRunner{down: map[string]bool{}}, logs: &syncBuffer{}, bodies: &syncBuffer{}, clock: &clock{at: testStart},
 		tester: &fakeTester{account: connectors.Account{ID: "org-1", Name: "Example Org", KeyKind: "compliance", Streams: []string{"chats", "activities"}}},
@@ -205,7 +199,7 @@ func newKit(t *testing.T, cfg Configuration) *kit {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k.dbPath = filepath.Join(dir, "outband.db")
+	k.dbPath = dbPath
 	k.keys = findings.Keys{ID: v.IDKey()}
 	k.deps = Dependencies{
 		DB: db, Vault: v, Connectors: []connectors.Connector{{Manifest: []byte(testManifest)}}, Findings: search.New(db, k.keys),

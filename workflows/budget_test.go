@@ -18,6 +18,7 @@ import (
 	"github.com/outband/outband/internal/safehttp"
 	"github.com/outband/outband/internal/secret"
 	"github.com/outband/outband/internal/store"
+	"github.com/outband/outband/internal/store/storetest"
 )
 
 // made makes a call that is answered at once.
@@ -31,11 +32,7 @@ func made(ctx context.Context, l *connectors.Limiter) error {
 
 func openStore(t testing.TB, dir string) *store.DB {
 	t.Helper()
-	db, err := store.Open(context.Background(), store.Configuration{Path: filepath.Join(dir, "outband.db")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return db
+	return storetest.Open(t, filepath.Join(dir, "outband.db"))
 }
 
 // process is what one process has of a budget: limiters of its own over the store.
@@ -63,7 +60,6 @@ func TestNoProcessesTogetherExceedTheRateInAnyMinute(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 7))
 			db := openStore(t, dir)
-			defer func() { check(t, db.Close()) }()
 			rate := []int{1, 3, 20, 60, 60, 120}[seed]
 			var mu sync.Mutex
 			var calls []time.Time
@@ -112,7 +108,6 @@ func TestABudgetIsSpentWhole(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		db := openStore(t, dir)
-		defer func() { check(t, db.Close()) }()
 		l, start, n := process(db).Get("claude/acc", 240), time.Now(), 0
 		for time.Since(start) < 6*time.Minute {
 			check(t, made(t.Context(), l))
@@ -129,7 +124,6 @@ func TestAPollFindsCallsFreeBesideTheBackgroundOfAnotherProcess(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		db := openStore(t, dir)
-		defer func() { check(t, db.Close()) }()
 		history, polls := process(db).Get("claude/acc", 300), process(db).Get("claude/acc", 300)
 		ctx, stop := context.WithCancel(connectors.Background(t.Context()))
 		n := 0
@@ -161,7 +155,6 @@ func TestPausesAndSlownessReachOtherProcesses(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		db := openStore(t, dir)
-		defer func() { check(t, db.Close()) }()
 		step := func(l *connectors.Limiter) time.Duration {
 			start := time.Now()
 			check(t, made(t.Context(), l))
@@ -203,11 +196,6 @@ func TestAStoreThatIsAwayIsWaitedFor(t *testing.T) {
 // BenchmarkWaitShared is what a call costs that is taken from the store's budget.
 func BenchmarkWaitShared(b *testing.B) {
 	db := openStore(b, b.TempDir())
-	defer func() {
-		if err := db.Close(); err != nil {
-			b.Error(err)
-		}
-	}()
 	l := process(db).Get("claude/acc", 1<<30)
 	b.ReportAllocs()
 	for b.Loop() {

@@ -19,6 +19,7 @@ import (
 	"github.com/outband/outband/findings"
 	"github.com/outband/outband/internal/secret"
 	"github.com/outband/outband/internal/store"
+	"github.com/outband/outband/internal/store/storetest"
 	"github.com/outband/outband/internal/vault"
 )
 
@@ -233,9 +234,7 @@ var builtinEngine = sync.OnceValues(func() (*dlp.Engine, error) {
 func newBench(t testing.TB) *bench {
 	t.Helper()
 	ctx, dir := t.Context(), t.TempDir()
-	db, err := store.Open(ctx, store.Configuration{Path: filepath.Join(dir, "outband.db")})
-	check(t, err)
-	t.Cleanup(func() { check(t, db.Close()) })
+	db := storetest.Open(t, filepath.Join(dir, "outband.db"))
 	b := &bench{t: t, app: newApp(), now: testDay}
 	db.SetClock(func() time.Time { return b.now })
 	v, err := vault.Open(ctx, db, filepath.Join(dir, "key"))

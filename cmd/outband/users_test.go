@@ -11,6 +11,7 @@ import (
 	"github.com/outband/outband/internal/config"
 	"github.com/outband/outband/internal/secret"
 	"github.com/outband/outband/internal/store"
+	"github.com/outband/outband/internal/store/storetest"
 )
 
 // command runs one command in this process.
@@ -74,11 +75,7 @@ func TestUsersCommands(t *testing.T) {
 }
 
 func TestTheSetUpLinkIsMadeWhileThereIsNoUser(t *testing.T) {
-	db, err := store.Open(t.Context(), store.Configuration{Path: filepath.Join(t.TempDir(), "outband.db")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer closeQuietly(db)
+	db := storetest.Open(t, filepath.Join(t.TempDir(), "outband.db"))
 	in := &instance{db: db, address: "127.0.0.1:8080", log: slog.New(slog.DiscardHandler), cfg: config.Config{Role: config.RoleAll}}
 	first, err := in.setUpLink(t.Context())
 	if err != nil || !strings.HasPrefix(first, "http://127.0.0.1:8080/set-up#token=outband_link_") {

@@ -20,6 +20,7 @@ import (
 	"github.com/outband/outband/findings/cursor"
 	"github.com/outband/outband/findings/filter"
 	"github.com/outband/outband/internal/store"
+	"github.com/outband/outband/internal/store/storetest"
 	"github.com/outband/outband/internal/testserver"
 )
 
@@ -43,16 +44,7 @@ func ticking(db *store.DB) *store.DB {
 func openAt(t testing.TB) (*store.DB, string) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "outband.db")
-	db, err := store.Open(context.Background(), store.Configuration{Path: path})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return ticking(db), path
+	return ticking(storetest.Open(t, path)), path
 }
 
 // fewerChecks keeps a property that writes to a database short under the race detector; -rapid.checks given by hand wins.

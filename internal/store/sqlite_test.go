@@ -51,22 +51,7 @@ func exec(t *testing.T, db *sql.DB, query string, args ...any) {
 }
 
 func TestSQLite(t *testing.T) {
-	// The schema is made once and copied: under the race detector that is most of the time of a test.
-	made := filepath.Join(t.TempDir(), "made.db")
-	if err := open(t, made).Close(); err != nil {
-		t.Fatal(err)
-	}
-	empty, err := os.ReadFile(made)
-	if err != nil {
-		t.Fatal(err)
-	}
-	storetest.Run(t, func(t *testing.T) *store.DB {
-		path := filepath.Join(t.TempDir(), "outband.db")
-		if err := os.WriteFile(path, empty, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return open(t, path)
-	})
+	storetest.Run(t, func(t *testing.T) *store.DB { return storetest.Open(t, filepath.Join(t.TempDir(), "outband.db")) })
 }
 
 // TestWritersOfSeveralProcesses opens the file once for each writer, as processes do. Deferred transactions fail here by the dozen.

@@ -96,7 +96,16 @@ func OpenPostgres(t testing.TB) *store.DB {
 // Connect opens the store of a database for the length of the test, as one more process of its installation does.
 func Connect(t testing.TB, dsn string) *store.DB {
 	t.Helper()
-	return open(t, store.Configuration{Postgres: dsn})
+	db, err := store.Open(context.Background(), store.Configuration{Postgres: dsn})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return db
 }
 
 // Open opens a new store for the length of the test: SQLite or, where OUTBAND_TEST_STORE is "postgres", Postgres, so that a suite can be run on both.
@@ -111,21 +120,7 @@ func Open(t testing.TB) *store.DB {
 // OpenSQLite opens a new store in a file for the length of the test.
 func OpenSQLite(t testing.TB) *store.DB {
 	t.Helper()
-	return open(t, store.Configuration{Path: filepath.Join(t.TempDir(), "outband.db")})
-}
-
-func open(t testing.TB, cfg store.Configuration) *store.DB {
-	t.Helper()
-	db, err := store.Open(context.Background(), cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return db
+	return storetest.Open(t, filepath.Join(t.TempDir(), "outband.db"))
 }
 
 // migrate brings a database up to date, and leaves nobody connected to it: only then can it be copied.

@@ -11,20 +11,12 @@ import (
 
 	"github.com/outband/outband/internal/secret"
 	"github.com/outband/outband/internal/store"
+	"github.com/outband/outband/internal/store/storetest"
 )
 
 func open(t *testing.T, dir string) *store.DB {
 	t.Helper()
-	db, err := store.Open(t.Context(), store.Configuration{Path: filepath.Join(dir, "outband.db")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return db
+	return storetest.Open(t, filepath.Join(dir, "outband.db"))
 }
 
 func TestAKeyIsMadeOnTheFirstRunOnly(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/outband/outband/connectors"
 	"github.com/outband/outband/internal/store"
+	"github.com/outband/outband/internal/store/storetest"
 	"github.com/outband/outband/workflows"
 )
 
@@ -33,15 +34,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	db, err := store.Open(t.Context(), store.Configuration{Path: filepath.Join(t.TempDir(), "outband.db")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	db := storetest.Open(t, filepath.Join(t.TempDir(), "outband.db"))
 	db.SetClock(func() time.Time { return made })
 	w := &world{t: t, db: db}
 	w.write(func(ctx context.Context, tx *store.Tx) (err error) {
