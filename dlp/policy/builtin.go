@@ -3,12 +3,19 @@ package policy
 import (
 	"fmt"
 	"io/fs"
+	"slices"
+	"sync"
 
 	"github.com/outband/outband/dlp/policies"
 )
 
-// Builtin parses the policies that come with Outband. They are read-only: an installation changes them by overrides.
+// Builtin returns the policies that come with Outband, parsed once. They are read-only: an installation changes them by overrides.
 func Builtin() ([]*Policy, error) {
+	all, err := parsed()
+	return slices.Clone(all), err
+}
+
+var parsed = sync.OnceValues(func() ([]*Policy, error) {
 	names, err := fs.Glob(policies.Files, "*.yaml")
 	if err != nil {
 		return nil, fmt.Errorf("list built-in policies: %w", err)
@@ -23,8 +30,8 @@ func Builtin() ([]*Policy, error) {
 		if err != nil {
 			return nil, fmt.Errorf("parse built-in policy %s: %w", name, err)
 		}
-		p.builtIn = true
+		p.builtIn, p.ready = true, &ready{of: p}
 		out = append(out, p)
 	}
 	return out, nil
-}
+})

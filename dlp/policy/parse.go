@@ -55,6 +55,7 @@ type Policy struct {
 	when       place
 	severityAt place // of SeverityWhen
 	builtIn    bool
+	ready      *ready // of a built-in one; nil: it is compiled each time
 }
 
 // Closing says which activities take back what an activity policy found: one about the same resource, later than all that broke the policy, closes

@@ -153,6 +153,7 @@ func Compile(policies []*Policy, overrides []Override, detectors []string, profi
 	if err != nil {
 		return nil, err
 	}
+	ids := digestOf(detectors)
 	byID := make(map[string]Override, len(overrides))
 	var errs []error
 	for _, o := range overrides {
@@ -165,10 +166,7 @@ func Compile(policies []*Policy, overrides []Override, detectors []string, profi
 			errs = append(errs, p.fault(nil, ErrInvalid, "two policies have this id"))
 			continue
 		}
-		prog, err := compileAll(p, detectors, profiles)
-		if err == nil {
-			err = red(p, runTests(prog))
-		}
+		prog, err := p.tested(detectors, ids, profiles)
 		if err != nil {
 			errs = append(errs, err)
 			continue
