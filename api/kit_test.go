@@ -220,12 +220,26 @@ func newKit(t *testing.T, cfg Configuration) *kit {
 	if k.api, err = New(cfg, k.deps); err != nil {
 		t.Fatal(err)
 	}
-	if k.doc, err = openapi3.NewLoader().LoadFromData(k.api.OpenAPI()); err != nil {
-		t.Fatal(err)
-	}
+	k.doc = document(t, k.api.OpenAPI())
 	k.server = httptest.NewServer(k.api.Handler())
 	t.Cleanup(k.server.Close)
 	return k
+}
+
+// documents are the OpenAPI documents that were read already: that of most tests is the same, and reading it takes longer than they do.
+var documents sync.Map
+
+func document(t *testing.T, text []byte) *openapi3.T {
+	t.Helper()
+	if doc, ok := documents.Load(string(text)); ok {
+		return doc.(*openapi3.T)
+	}
+	doc, err := openapi3.NewLoader().LoadFromData(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	documents.Store(string(text), doc)
+	return doc
 }
 
 // run runs a subtest whose failures are its own.
