@@ -148,38 +148,25 @@ func breaks(x uint64) uint64 {
 	return (^((x | tops) - ones*'+') | x) & tops
 }
 
-// nextSolid returns a place from i on before which no run begins, or len(text). A run holds thirteen bytes without a break at a distance from i that
-// is a multiple of eight, and begins at most seven bytes before the first of them.
+// nextSolid returns a place from i on before which no run begins, or len(text). Of the words of eight bytes that begin every twelve bytes, a run holds a
+// whole one.
 func nextSolid(text []byte, i int) int {
-	from := i
-	if i+8 > len(text) {
-		return len(text)
-	}
-	last := breaks(binary.LittleEndian.Uint64(text[i:]))
-	for ; i+40 <= len(text); i += 32 {
-		b := text[i+8 : i+40 : i+40]
-		// Two words and what stands between them; the top bit of solid is set when there is no break in the first and in five bytes of the second.
-		x := breaks(binary.LittleEndian.Uint64(b))
-		solid := (last|x<<24)>>7 - 1
-		y := breaks(binary.LittleEndian.Uint64(b[8:]))
-		solid |= (x|y<<24)>>7 - 1
-		x = breaks(binary.LittleEndian.Uint64(b[16:]))
-		solid |= (y|x<<24)>>7 - 1
-		y = breaks(binary.LittleEndian.Uint64(b[24:]))
-		solid |= (x|y<<24)>>7 - 1
-		if int64(solid) < 0 {
-			break
+	const step = leastRun - 8
+	for at := i; at+8 <= len(text); at += step {
+		if breaks(binary.LittleEndian.Uint64(text[at:])) != 0 {
+			continue
 		}
-		last = y
-	}
-	for ; i+16 <= len(text); i += 8 {
-		next := breaks(binary.LittleEndian.Uint64(text[i+8:]))
-		if last|next<<24 == 0 {
-			return max(from, i-7)
+		if at < i+8 || at+16 > len(text) {
+			return max(i, at-step+1)
 		}
-		last = next
+		// How much goes on without a break on both sides: most words of eight letters end here.
+		before := bits.LeadingZeros64(breaks(binary.LittleEndian.Uint64(text[at-8:]))) / 8
+		behind := bits.TrailingZeros64(breaks(binary.LittleEndian.Uint64(text[at+8:]))) / 8
+		if before == 8 || behind == 8 || before+8+behind >= leastRun {
+			return max(i, at-step+1)
+		}
 	}
-	return max(from, min(i-7, len(text)))
+	return len(text)
 }
 
 func alphabetEnd(text []byte, i int) int {
