@@ -388,9 +388,18 @@ func equalFold(b []byte, lower string) bool {
 func nextDigit(b []byte, i int) int {
 	for ; i+32 <= len(b); i += 32 {
 		t := b[i : i+32 : i+32]
-		if borrows(binary.LittleEndian.Uint64(t))|borrows(binary.LittleEndian.Uint64(t[8:]))|
-			borrows(binary.LittleEndian.Uint64(t[16:]))|borrows(binary.LittleEndian.Uint64(t[24:])) != 0 {
-			break
+		m0, m1 := borrows(binary.LittleEndian.Uint64(t)), borrows(binary.LittleEndian.Uint64(t[8:]))
+		m2, m3 := borrows(binary.LittleEndian.Uint64(t[16:])), borrows(binary.LittleEndian.Uint64(t[24:]))
+		switch {
+		case m0|m1|m2|m3 == 0:
+		case m0 != 0:
+			return i + bits.TrailingZeros64(m0)/8
+		case m1 != 0:
+			return i + 8 + bits.TrailingZeros64(m1)/8
+		case m2 != 0:
+			return i + 16 + bits.TrailingZeros64(m2)/8
+		default:
+			return i + 24 + bits.TrailingZeros64(m3)/8
 		}
 	}
 	for ; i+8 <= len(b); i += 8 {
