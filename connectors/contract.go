@@ -139,6 +139,10 @@ type Item struct {
 	// Again is set: then all are, and those up to Since come with Part.Again. A Source that cannot go on from a place gives all parts.
 	Since string
 	Again bool
+
+	// Unsure says that the content may have changed though the version is equal: that of a file whose row has no digest. It is fetched whenever a page
+	// lists it.
+	Unsure bool `json:",omitempty"`
 }
 
 // Resource is the object in the SaaS app.

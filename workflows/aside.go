@@ -169,7 +169,7 @@ func (p *page) retry(ctx context.Context, ref ItemRef) error {
 			self = i
 		}
 	}
-	p.ref.Stream = old.Stream
+	p.ref.Stream, p.since = old.Stream, old.UpdatedAt
 	if m, err := p.Open.Manifest(p.connection.Connector); err == nil {
 		p.stream, _ = m.Stream(old.Stream) // The zero stream of files is paced like none.
 	}

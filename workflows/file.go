@@ -41,7 +41,7 @@ func (p *page) child(ctx context.Context, child, parent connectors.Item) error {
 	if err != nil {
 		return err
 	}
-	if p.settled(old, child.Version) {
+	if p.settled(old, child) {
 		return p.placed(ctx, key, old, child, what)
 	}
 	if child.File != nil && child.File.Size > deferBytes && child.Parts == nil {

@@ -45,7 +45,7 @@ func (p *page) work(ctx context.Context, read connectors.Page) (all bool, err er
 		if err != nil {
 			return false, errors.Join(err, group.Wait())
 		}
-		if p.settled(old, item.Version) {
+		if p.settled(old, item) {
 			if old.UpdatedAt.Before(p.checkpoint.UpdatedAt) {
 				p.listedAgain(item) // Not by this page, as what an earlier call of it stored is.
 			}
@@ -113,8 +113,14 @@ func (p *page) pastIn(ctx context.Context, q store.Querier, key store.ItemKey) (
 }
 
 // settled reports whether this version of an item has been dealt with under this ruleset. Deferred and quarantined items have a lane of their own.
-func (p *page) settled(old store.Item, version string) bool {
-	return old.State != "" && old.Version == version && (old.Ruleset == p.ruleset || !rereads(old))
+func (p *page) settled(old store.Item, item connectors.Item) bool {
+	if old.State == "" || old.Version != item.Version {
+		return false
+	}
+	if item.Unsure && (rereads(old) || old.State == store.ItemFailed) && !old.UpdatedAt.After(p.since) {
+		return false
+	}
+	return old.Ruleset == p.ruleset || !rereads(old)
 }
 
 // rereads reports whether other rules, or a release that reads more, may come to another end with an item: not with one that is gone.

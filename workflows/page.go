@@ -25,7 +25,8 @@ type page struct {
 	ref        SliceRef
 	scanID     string
 	checkpoint store.Checkpoint
-	fresh      bool // the checkpoint's cursor is not stored yet
+	fresh      bool      // the checkpoint's cursor is not stored yet
+	since      time.Time // the work at hand began: what was stored after it is not done again when a kill cuts it
 	ruleset    string
 	rules      *policy.Set
 	engine     *dlp.Engine
@@ -74,6 +75,7 @@ func (p *page) begin(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	p.since = p.checkpoint.UpdatedAt
 	return p.loadSeen(ctx)
 }
 
@@ -93,7 +95,7 @@ func (p *page) read(ctx context.Context) (connectors.Page, error) {
 				}
 				p.checkpoint.Cursor = string(connectors.Slice{From: began}.Cursor())
 			}
-			p.checkpoint.UpdatedAt = tx.Now()
+			p.checkpoint.UpdatedAt, p.since = tx.Now(), tx.Now()
 			return store.PutCheckpoint(ctx, tx, p.checkpoint)
 		})
 		if err != nil {

@@ -133,15 +133,16 @@ func partOf(kind string) string {
 	return connectors.PartFile
 }
 
-// item makes the item of an attachment. The list has no time of change: a document that changes is named by an activity (Activity.Touches).
+// item makes the item of an attachment. The list has no digest of documents and, so far, no time of their change: one that changes is named by an activity
+// (Activity.Touches), and each is fetched whenever its project is.
 func (a *attachmentRow) item(of connectors.Item) connectors.Item {
 	f := a.file()
 	it := connectors.Item{
 		Kind: connectors.KindFile, ID: a.ID, Version: fmt.Sprintf("%s/%d", f.MD5, f.Size), At: moment(a.CreatedAt),
-		Resource: of.Resource, Actor: of.Actor, File: f,
+		Resource: of.Resource, Actor: of.Actor, File: f, Unsure: a.unsure(),
 	}
 	if a.Type == "project_doc" || strings.HasPrefix(a.ID, documentPrefix) {
-		it.Kind = connectors.KindDocument
+		it.Kind, it.Unsure = connectors.KindDocument, a.UpdatedAt == ""
 		it.Version = either(a.UpdatedAt, a.CreatedAt, "1")
 		if at := moment(it.Version); !at.IsZero() {
 			it.Version = at.Format(time.RFC3339Nano)
