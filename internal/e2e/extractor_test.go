@@ -1,0 +1,288 @@
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/outband/outband/dlp/docscan"
+	"github.com/outband/outband/dlp/extract/sandbox"
+	"github.com/outband/outband/fixtures/claudesim"
+)
+
+// child is an extractor: a number of a process may be given again, with another time of start.
+type child struct{ pid, startedAt int }
+
+// stat reads what /proc tells of a process: the fields from its state on.
+func stat(pid int) []string {
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return nil // It has ended.
+	}
+	_, rest, _ := strings.Cut(string(raw), ") ")
+	return strings.Fields(rest)
+}
+
+// The fields of stat.
+const (
+	statState     = 0
+	statParent    = 1
+	statStartedAt = 19
+)
+
+// runs reports whether the child is there and not only waits to be reaped.
+func (c child) runs() bool {
+	f := stat(c.pid)
+	return len(f) > statStartedAt && f[statStartedAt] == strconv.Itoa(c.startedAt) && f[statState] != "Z" && f[statState] != "X"
+}
+
+// extractors are the children of the server that read its files.
+func (s *server) extractors() (out []child) {
+	names, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		s.t.Error(err)
+	}
+	for _, name := range names {
+		args, err := os.ReadFile(name)
+		if err != nil || !strings.Contains(string(args), "\x00"+sandbox.Argument+"\x00") {
+			continue
+		}
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(name)))
+		if err != nil {
+			continue
+		}
+		f := stat(pid)
+		if len(f) <= statStartedAt || f[statParent] != strconv.Itoa(s.cmd.Process.Pid) {
+			continue
+		}
+		if at, err := strconv.Atoi(f[statStartedAt]); err == nil {
+			out = append(out, child{pid, at})
+		}
+	}
+	return out
+}
+
+// fileTenant serves a simulated tenant whose files come one at a time. In the middle of each, at its first request, it calls a hook.
+type fileTenant struct {
+	sim    http.Handler
+	url    string
+	middle func()
+	turn   sync.Mutex // of a file
+
+	mu    sync.Mutex
+	asked map[string]int // by the path of a file
+}
+
+func newFileTenant(t *testing.T, middle func()) *fileTenant {
+	t.Helper()
+	sim, err := claudesim.New(claudesim.Options{Seed: 7, Epoch: killEpoch, IndexLag: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := &fileTenant{sim: sim, middle: middle, asked: map[string]int{}}
+	server := httptest.NewServer(x)
+	t.Cleanup(server.Close)
+	x.url = server.URL
+	return x
+}
+
+func (x *fileTenant) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	if !strings.HasSuffix(req.URL.Path, "/content") {
+		x.sim.ServeHTTP(w, req)
+		return
+	}
+	x.turn.Lock()
+	defer x.turn.Unlock()
+	x.mu.Lock()
+	x.asked[req.URL.Path]++
+	first := x.asked[req.URL.Path] == 1
+	x.mu.Unlock()
+	if first && x.middle != nil {
+		w = &halves{ResponseWriter: w, middle: x.middle}
+	}
+	x.sim.ServeHTTP(w, req)
+}
+
+// again counts the files that were asked for more than once, and the most often that one was.
+func (x *fileTenant) again() (files, most int) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, n := range x.asked {
+		if n > 1 {
+			files++
+		}
+		most = max(most, n)
+	}
+	return files, most
+}
+
+// halves does something after the first half of the first bytes was sent.
+type halves struct {
+	http.ResponseWriter
+	middle func()
+	once   sync.Once
+}
+
+func (h *halves) Write(b []byte) (n int, err error) {
+	h.once.Do(func() {
+		if n, err = h.ResponseWriter.Write(b[:len(b)/2]); err == nil {
+			err = http.NewResponseController(h.ResponseWriter).Flush()
+		}
+		h.middle()
+	})
+	if err != nil {
+		return n, err
+	}
+	rest, err := h.ResponseWriter.Write(b[n:])
+	return n + rest, err
+}
+
+// Unwrap lets the simulator flush and break connections.
+func (h *halves) Unwrap() http.ResponseWriter { return h.ResponseWriter }
+
+// reading is how long a hook waits for the first half of a file to be with a child.
+const reading = 60 * time.Millisecond
+
+// TestKilledExtractorsLoseNothing kills the children that read files, and the server over them, in the middle of files of a first scan.
+func TestKilledExtractorsLoseNothing(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("SKIPPED: it finds children in /proc")
+	}
+	t.Parallel()
+	b := &killBench{folder: filepath.Join(t.TempDir(), "data")}
+	s := serve(t, bin(t), b.folder, "")
+	b.token = s.token
+	s.stop()
+
+	calm := newFileTenant(t, nil)
+	s = serve(t, bin(t), b.data(t), b.token)
+	id := s.connect(calm.url, claudesim.DemoKey, killEpoch.Add(-extractorHistory))
+	s.firstScan(id, 2*time.Minute)
+	want := s.end(t, id)
+	s.stop()
+	if n, _ := calm.again(); n != 0 || len(calm.asked) < 30 || len(want.found.Findings) < 50 {
+		t.Fatalf("undisturbed: %d findings, %d of %d files were asked for more than once", len(want.found.Findings), n, len(calm.asked))
+	}
+
+	t.Run("children", func(t *testing.T) {
+		t.Parallel()
+		s := serve(t, bin(t), b.data(t), b.token)
+		files, kills, killed := 0, 0, 0
+		var x *fileTenant
+		x = newFileTenant(t, func() {
+			// A large file is with its child for long, and kills that are meant for its neighbours hit it too: one more, and it would wait for minutes.
+			if _, most := x.again(); files%childrenKilledAfter != 0 || most >= docscan.Tries {
+				files++
+				return
+			}
+			files++
+			kills++
+			for range 100 { // The first child takes a moment.
+				if len(s.extractors()) > 0 {
+					break
+				}
+				time.Sleep(20 * time.Millisecond)
+			}
+			time.Sleep(reading)
+			for _, c := range s.extractors() {
+				if syscall.Kill(c.pid, syscall.SIGKILL) == nil {
+					killed++
+				}
+			}
+		})
+		id := s.connect(x.url, claudesim.DemoKey, killEpoch.Add(-extractorHistory))
+		s.firstScan(id, 2*time.Minute)
+		// A file that is asked for again was with the child that died, and is read again at once.
+		hits, most := x.again()
+		t.Logf("%d children killed in %d of %d files; %d files were read again, the same one %d times at most", killed, kills, len(x.asked), hits, most-1)
+		if hits < killsHit {
+			t.Errorf("%d files were with a child that was killed, want %d", hits, killsHit)
+		}
+		want.same(t, s.end(t, id))
+	})
+
+	t.Run("server", func(t *testing.T) {
+		t.Parallel()
+		data := b.data(t)
+		s := serve(t, bin(t), data, b.token)
+		files, middle, on := 0, make(chan bool), make(chan bool)
+		x := newFileTenant(t, func() {
+			if files++; files%serverKilledAfter == 0 && files <= 2*serverKilledAfter {
+				middle <- true
+				<-on
+			}
+		})
+		id := s.connect(x.url, claudesim.DemoKey, killEpoch.Add(-extractorHistory))
+		for range 2 {
+			select {
+			case <-middle:
+			case <-time.After(time.Minute):
+				t.Fatal("no file was read")
+			}
+			time.Sleep(reading)
+			children := s.extractors()
+			first := s.scans(id)[0]
+			s.kill()
+			killedAt := time.Now()
+			wait(t, orphansEnd, "the children of a killed server to end", func() bool {
+				return !slices.ContainsFunc(children, child.runs)
+			})
+			t.Logf("%d children ended within %v, in a scan of %d items", len(children), time.Since(killedAt), first.ItemsRead)
+			if len(children) == 0 || first.State != "running" {
+				t.Errorf("%d children at the kill, in a scan that is %s", len(children), first.State)
+			}
+			on <- true
+			s = serve(t, bin(t), data, b.token)
+		}
+		s.firstScan(id, 2*time.Minute)
+		if hits, _ := x.again(); hits == 0 {
+			t.Error("no file was being read when the server was killed")
+		}
+		want.same(t, s.end(t, id))
+	})
+}
+
+const (
+	childrenKilledAfter = 2 // files
+	serverKilledAfter   = 8
+	killsHit            = 5               // files at least, of the some twenty in which children are killed
+	orphansEnd          = 3 * time.Second // children die with the thread that started them
+	extractorHistory    = 14 * 24 * time.Hour
+)
+
+// ending is what stands at the end of a scan.
+type ending struct {
+	found   outcome
+	ledger  map[string]int
+	waiting map[unitCount]int // items that are not done
+}
+
+func (s *server) end(t *testing.T, connectionID string) ending {
+	t.Helper()
+	return ending{s.outcome(t, connectionID), s.settled(connectionID), s.waiting(connectionID)}
+}
+
+func (e ending) same(t *testing.T, got ending) {
+	t.Helper()
+	if d := got.found.diff(e.found); d != "" {
+		t.Error(d)
+	}
+	if diff := cmp.Diff(e.ledger, got.ledger); diff != "" {
+		t.Errorf("the ledger (-undisturbed +killed):\n%s", diff)
+	}
+	if diff := cmp.Diff(e.waiting, got.waiting); diff != "" {
+		t.Errorf("items that wait (-undisturbed +killed):\n%s", diff)
+	}
+}
