@@ -127,3 +127,22 @@ test('several findings are changed at once, with a reason, and each says what be
   assert.equal(history.items.at(-1).reason, 'Made up for a test.');
   clean();
 });
+
+test('a finding in a document shows where in it the value stands', async (t) => {
+  const { page, clean } = await signedIn(t);
+  const lines = (await (await page.request.get(`${url}/api/v1/findings/export?format=ndjson&kind=content`)).text()).trim().split('\n');
+  const instances = lines.map((l) => JSON.parse(l)).flatMap((f) => f.instances.slice(0, 10).map((i) => ({ id: f.id, masked: i.masked, l: i.location })));
+  for (const [what, found, place] of [
+    ['a row of a table', instances.find(({ l }) => l.row && l.name), ({ l }) => [`row ${l.row}`, `“${l.name}”`]],
+    ['a member of an archive', instances.find(({ l }) => l.path.includes('!/')), ({ l }) => [`path ${l.path}`]],
+    ['a page', instances.find(({ l }) => l.page), ({ l }) => [`page ${l.page}`]],
+    ['a paragraph', instances.find(({ l }) => l.paragraph), ({ l }) => [`paragraph ${l.paragraph}`]],
+  ]) {
+    assert.ok(found, `the demo has no finding in ${what}`);
+    await page.goto(`${url}/findings?open=${found.id}`);
+    const instance = page.locator('[data-finding-drawer]').getByTestId('instance').filter({ hasText: found.masked });
+    await place(found).reduce((shown, words) => shown.filter({ hasText: words }), instance).first().waitFor();
+  }
+  await accessible(page, 'a finding in a document');
+  clean();
+});
