@@ -302,8 +302,12 @@ func (s *scanner) complain(j *job) (failed bool) {
 	if reason != "" {
 		failed = s.say(j.path, reason)
 	}
+	said := map[[2]string]bool{}
 	for _, g := range j.gaps {
-		failed = s.say(member(j.path, s.mask(g.Path)), g.Reason) || failed
+		if at := [2]string{g.Path, g.Reason}; !said[at] { // A broken file is broken in several places.
+			said[at] = true
+			failed = s.say(member(j.path, s.mask(g.Path)), g.Reason) || failed
+		}
 	}
 	if j.unnamed > 0 {
 		failed = s.say(j.path, fmt.Sprintf("%d more files in it were not read", j.unnamed)) || failed

@@ -12,8 +12,10 @@ import (
 	"image"
 	"image/png"
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -25,6 +27,7 @@ import (
 	"github.com/outband/outband/dlp"
 	"github.com/outband/outband/dlp/extract/sandbox"
 	"github.com/outband/outband/dlp/filescan"
+	"github.com/outband/outband/fixtures/documents"
 )
 
 func TestMain(m *testing.M) {
@@ -257,6 +260,53 @@ func TestSARIF(t *testing.T) {
 	loc := res.Locations[0].PhysicalLocation
 	if res.RuleID != "financial.card" || res.Level != "error" || loc.Region.StartLine != 2 || loc.Region.ByteOffset != 7 || loc.Region.ByteLength != 16 {
 		t.Errorf("result %+v", res)
+	}
+}
+
+// TestSARIFNamesPlaces scans a sheet whose name is no URI, and a broken one.
+func TestSARIFNamesPlaces(t *testing.T) {
+	docs, err := documents.All(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(docs, func(d documents.Document) bool { return d.Format == "xlsx" })
+	dir := t.TempDir()
+	write(t, dir, "100% of #1.xlsx", string(docs[i].Data))
+	r := run(t, filescan.Configuration{Paths: []string{dir}, Format: "sarif"}, "")
+	var log struct {
+		Runs []struct {
+			Results []struct {
+				Message   struct{ Text string }
+				Locations []struct {
+					PhysicalLocation struct {
+						ArtifactLocation struct{ URI string }
+					}
+					LogicalLocations []struct{ FullyQualifiedName string }
+				}
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(r.out), &log); err != nil {
+		t.Fatal(err)
+	}
+	seen := false
+	for _, res := range log.Runs[0].Results {
+		at := res.Locations[0]
+		if uri, err := url.Parse(at.PhysicalLocation.ArtifactLocation.URI); err != nil || !strings.HasPrefix(uri.Path, filepath.Join(dir, "100% of #1.xlsx")) || uri.Fragment != "" {
+			t.Fatalf("URI %q: %v", at.PhysicalLocation.ArtifactLocation.URI, err)
+		}
+		if len(at.LogicalLocations) == 1 && at.LogicalLocations[0].FullyQualifiedName == "sheet Data, cell B2" {
+			seen = seen || strings.Contains(res.Message.Text, " at sheet Data, cell B2 ")
+		}
+	}
+	if !seen {
+		t.Errorf("no result of %d says in its message that it is in cell B2", len(log.Runs[0].Results))
+	}
+
+	broken := t.TempDir()
+	write(t, broken, "cut.xlsx", string(docs[i].Data[:500]))
+	if r = run(t, filescan.Configuration{Paths: []string{broken}}, ""); strings.Count(r.err, "\n") != 1 || !strings.Contains(r.err, "cut.xlsx: malformed") {
+		t.Errorf("a broken sheet: %q, want one line", r.err)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/url"
 	"path/filepath"
 
 	"github.com/outband/outband/dlp"
@@ -145,16 +146,18 @@ func (p *sarifPrinter) print(f Finding) error {
 		}
 		p.run.Tool.Driver.Rules = append(p.run.Tool.Driver.Rules, r)
 	}
-	res := sarifResult{
-		RuleID: f.Detector, RuleIndex: at, Level: level(f.Confidence),
-		Message: sarifText{fmt.Sprintf("%s: %s (confidence %.2f%s)", f.Title, f.Masked, f.Confidence, f.encoded())},
-	}
 	var loc sarifLocation
-	loc.Physical.Artifact.URI = filepath.ToSlash(f.Path)
+	loc.Physical.Artifact.URI = (&url.URL{Path: filepath.ToSlash(f.Path)}).String()
+	place := ""
 	if f.text {
 		loc.Physical.Region = &sarifRegion{f.Line, f.Start, f.End - f.Start}
-	} else {
+	} else if f.Location != "" {
 		loc.Logical = []sarifLogical{{f.Location}}
+		place = " at " + f.Location // Code hosts show no logical location.
+	}
+	res := sarifResult{
+		RuleID: f.Detector, RuleIndex: at, Level: level(f.Confidence),
+		Message: sarifText{fmt.Sprintf("%s: %s%s (confidence %.2f%s)", f.Title, f.Masked, place, f.Confidence, f.encoded())},
 	}
 	res.Locations = []sarifLocation{loc}
 	p.run.Results = append(p.run.Results, res)
