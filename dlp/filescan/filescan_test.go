@@ -289,15 +289,19 @@ func TestSARIFNamesPlaces(t *testing.T) {
 	if err := json.Unmarshal([]byte(r.out), &log); err != nil {
 		t.Fatal(err)
 	}
-	seen := false
+	seen, member := false, false
 	for _, res := range log.Runs[0].Results {
 		at := res.Locations[0]
+		member = member || strings.HasSuffix(at.PhysicalLocation.ArtifactLocation.URI, "/100%25%20of%20%231.xlsx!/xl/embeddings/note.bin")
 		if uri, err := url.Parse(at.PhysicalLocation.ArtifactLocation.URI); err != nil || !strings.HasPrefix(uri.Path, filepath.Join(dir, "100% of #1.xlsx")) || uri.Fragment != "" {
 			t.Fatalf("URI %q: %v", at.PhysicalLocation.ArtifactLocation.URI, err)
 		}
 		if len(at.LogicalLocations) == 1 && at.LogicalLocations[0].FullyQualifiedName == "sheet Data, cell B2" {
 			seen = seen || strings.Contains(res.Message.Text, " at sheet Data, cell B2 ")
 		}
+	}
+	if !member {
+		t.Error("no result is in the member of the sheet")
 	}
 	if !seen {
 		t.Errorf("no result of %d says in its message that it is in cell B2", len(log.Runs[0].Results))

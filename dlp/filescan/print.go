@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/url"
 	"path/filepath"
+	"strings"
 
 	"github.com/outband/outband/dlp"
 )
@@ -147,7 +148,7 @@ func (p *sarifPrinter) print(f Finding) error {
 		p.run.Tool.Driver.Rules = append(p.run.Tool.Driver.Rules, r)
 	}
 	var loc sarifLocation
-	loc.Physical.Artifact.URI = (&url.URL{Path: filepath.ToSlash(f.Path)}).String()
+	loc.Physical.Artifact.URI = uriOf(f.Path)
 	place := ""
 	if f.text {
 		loc.Physical.Region = &sarifRegion{f.Line, f.Start, f.End - f.Start}
@@ -162,6 +163,13 @@ func (p *sarifPrinter) print(f Finding) error {
 	res.Locations = []sarifLocation{loc}
 	p.run.Results = append(p.run.Results, res)
 	return nil
+}
+
+// uriOf is a path as a URI, in which a member of a container stays outer.zip!/inner and a mask its stars.
+func uriOf(path string) string {
+	u := url.URL{Path: filepath.ToSlash(path)}
+	u.RawPath = strings.NewReplacer("%21", "!", "%2A", "*").Replace(u.EscapedPath())
+	return u.String()
 }
 
 // level follows the confidence: what is only likely is a warning.
