@@ -49,6 +49,7 @@ func Checks() []Check {
 		{"part-paths", groupContent, "Every part has a kind, a resource and a place that no other part of the item has; they are the same when it is fetched again; a place to go on from comes last.", content, partPaths},
 		{"open-twice", groupContent, "A part reads alike when it is opened again, and the size that it tells is its size.", content, openTwice},
 		{"children", groupContent, "A child is an item with kind, id, version and resource, and has parts or an error of its own.", content, children},
+		{"unsure", groupContent, "A file whose version leans on a digest is `Unsure` when its row has none.", content, unsure},
 		{"stops", groupContent, "`Fetch` stops, and calls no more, when no more parts are wanted.", content, stops},
 		{"unusable-content", groupContent, "A row of content that cannot be used makes an error, after all the others were given.", content, unusableContent},
 		{"endless-content", groupContent, "A list of content that does not advance ends with KindMalformed.", content, endless},

@@ -201,6 +201,11 @@ var mutants = []mutant{
 			p.Child.Version = ""
 		}
 	}},
+	{check: "unsure", name: "a file is always sure", part: func(_ *mutated, _ connectors.Item, p *connectors.Part) {
+		if p.Child != nil {
+			p.Child.Unsure = false
+		}
+	}},
 	{check: "stops", name: "reads on", fetch: func(ctx context.Context, m *mutated, item connectors.Item, yield func(connectors.Part, error) bool) {
 		wanted := true
 		for p, err := range m.inner.Fetch(ctx, item) {

@@ -216,6 +216,29 @@ func children(r *run) {
 	}
 }
 
+// unsure takes the digests of files out of what lists them.
+func unsure(r *run) {
+	tried := false
+	for _, item := range r.needContents() {
+		parts, _ := r.fetch(item) // How it ends is looked at by other checks.
+		for _, p := range parts {
+			if p.Child == nil || p.Child.File == nil || p.Child.File.MD5 == "" {
+				continue
+			}
+			tried = true
+			changed, _ := r.fetchChanged(item, func(doc any) any { return without(doc, p.Child.File.MD5) })
+			for _, c := range changed {
+				if c.Child != nil && c.Child.ID == p.Child.ID && c.Child.Version != p.Child.Version && !c.Child.Unsure {
+					r.Errorf("a %s without the digest that its version leaned on is sure: %q, with it %q", c.Child.Kind, c.Child.Version, p.Child.Version)
+				}
+			}
+		}
+	}
+	if !tried {
+		r.Skipf("no item of %s has files with a digest", r.stream.ID)
+	}
+}
+
 func stops(r *run) {
 	for _, item := range r.needContents() {
 		all, _ := r.fetch(item) // How it ends is looked at by other checks.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
+	"strings"
 )
 
 // decode reads a JSON document and keeps numbers as they are written.
@@ -23,6 +24,25 @@ func encode(doc any) []byte {
 		panic(err) // It was decoded before.
 	}
 	return bytes.TrimSpace(b.Bytes())
+}
+
+// without puts null in the place of a string, however its letters are written.
+func without(doc any, s string) any {
+	switch v := doc.(type) {
+	case map[string]any:
+		for k := range v {
+			v[k] = without(v[k], s)
+		}
+	case []any:
+		for i := range v {
+			v[i] = without(v[i], s)
+		}
+	case string:
+		if strings.EqualFold(v, s) {
+			return nil
+		}
+	}
+	return doc
 }
 
 // rewriting answers with the recordings, those of one file (or all, if it is empty) changed. Every JSON reply is written anew, so that one that is changed

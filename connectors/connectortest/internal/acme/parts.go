@@ -43,6 +43,7 @@ type message struct {
 		ID   string `json:"id"`
 		Name string `json:"name"`
 		Size int64  `json:"size"`
+		MD5  string `json:"md5"`
 	} `json:"files"`
 }
 
@@ -106,8 +107,8 @@ func (m message) give(chat connectors.Item, again bool, give func(connectors.Par
 	}
 	for _, f := range m.Files {
 		child := connectors.Item{
-			Kind: connectors.KindFile, ID: f.ID, Version: "1", At: at, Resource: chat.Resource, Actor: chat.Actor,
-			File: &connectors.File{Name: f.Name, Size: f.Size},
+			Kind: connectors.KindFile, ID: f.ID, Version: f.MD5 + "/" + strconv.FormatInt(f.Size, 10), Unsure: f.MD5 == "", At: at, Resource: chat.Resource, Actor: chat.Actor,
+			File: &connectors.File{Name: f.Name, Size: f.Size, MD5: f.MD5},
 		}
 		if !give(connectors.Part{Kind: connectors.PartFile, Resource: ref(connectors.KindFile, f.ID), Again: again, Child: &child}) {
 			return false
