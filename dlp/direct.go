@@ -33,9 +33,9 @@ func newMatcher(source string, group int, whole bool) *matcher {
 // find returns where the match at the start of text ends, and its value: all of it when the match has no group for it. end is 0: there is none.
 func (m *matcher) find(text []byte) (end int, value span) {
 	if d := m.direct(); d != nil {
-		value = span{-1, -1}
-		if end = d.run(text, d.first, 0, &value); end >= 0 {
-			return end, valueOf(end, value)
+		try := attempt{value: span{-1, -1}, left: maxWork}
+		if end = d.run(text, d.first, 0, &try); end >= 0 {
+			return end, valueOf(end, try.value)
 		}
 		if end == noMatch {
 			return 0, span{}
@@ -66,34 +66,32 @@ type direct struct {
 	steps []directStep
 	first int // where it begins
 	whole bool
-	forks int
-	loose int // in how many ways its loose runs may end
+}
+
+// attempt is one run of a direct expression.
+type attempt struct {
+	value span
+	left  int // steps that it may still take
 }
 
 type stepKind byte
 
 const (
 	stepEnd stepKind = iota
+	stepText
 	stepRun
 	stepFork
 	stepOpen  // the value begins
 	stepClose // the value ends
 )
 
-// How a class stands to the characters beyond ASCII.
-const (
-	wideNone = iota
-	wideAll
-	wideSome // only the regexp package knows
-	wideByte // the step is a byte of such a character
-)
-
 type directStep struct {
 	kind        stepKind
-	wide        byte     // run
 	sure        bool     // fork: a byte of set decides
 	loose       bool     // run: it may have to give back what it took
-	set         *charset // run: the characters; of all bytes beyond ASCII when wide says so. Fork: what next begins with
+	text        string   // text: in its case
+	set         *charset // run: the characters, with all bytes beyond ASCII when there are wide ones. Fork: what next begins with
+	wide        []rune   // run: the characters beyond ASCII, between the first and second, the third and fourth and so on
 	least, most int      // run: characters
 	next, other int      // other: of a fork, when next does not match
 }
@@ -101,14 +99,12 @@ type directStep struct {
 // What run says instead of an end.
 const (
 	noMatch   = -1
-	undecided = -2 // a character beyond ASCII in a place where that is not known
+	undecided = -2 // it is too much work
 )
 
-// Bounds of a direct expression. Every fork doubles the work that it may be.
 const (
-	maxForks = 4
-	maxLoose = 512
-	maxSteps = 1024
+	maxSteps = 1024 // of an expression
+	maxWork  = 1024 // steps of an attempt: every place where it may go on in two ways could double them
 )
 
 // newDirect returns the steps of an expression, nil when it has none.
@@ -117,9 +113,9 @@ func newDirect(source string, whole bool) *direct {
 	if err != nil {
 		return nil // It would not have compiled.
 	}
-	d := &direct{whole: whole, loose: 1, steps: []directStep{{kind: stepEnd}}}
+	d := &direct{whole: whole, steps: []directStep{{kind: stepEnd}}}
 	first, ok := d.add(tree, 0)
-	if !ok || d.forks > maxForks || d.loose > maxLoose {
+	if !ok {
 		return nil
 	}
 	d.first = first
@@ -172,18 +168,11 @@ func (d *direct) add(re *syntax.Regexp, next int) (at int, ok bool) {
 }
 
 func (d *direct) addLiteral(re *syntax.Regexp, next int) (at int, ok bool) {
+	if re.Flags&syntax.FoldCase == 0 {
+		return d.put(directStep{kind: stepText, text: string(re.Rune), next: next})
+	}
 	at, ok = next, true
 	for _, c := range slices.Backward(re.Rune) {
-		if c >= utf8.RuneSelf && re.Flags&syntax.FoldCase == 0 {
-			for _, b := range slices.Backward([]byte(string(c))) {
-				set := &charset{}
-				set[b] = true
-				if at, ok = d.addRun(set, wideByte, 1, 1, at); !ok {
-					return 0, false
-				}
-			}
-			continue
-		}
 		set, wide := character(c, re.Flags)
 		if at, ok = d.addRun(set, wide, 1, 1, at); !ok {
 			return 0, false
@@ -231,18 +220,13 @@ func (d *direct) addRepeat(re *syntax.Regexp, least, most, next int) (at int, ok
 	return at, ok
 }
 
-func (d *direct) addRun(set *charset, wide byte, least, most, next int) (int, bool) {
+func (d *direct) addRun(set *charset, wide []rune, least, most, next int) (int, bool) {
 	loose := false
 	if least < most {
 		follows := charset{}
 		d.begins(next, &follows)
 		for c, in := range set {
 			loose = loose || in && follows[c]
-		}
-	}
-	if loose {
-		if d.loose *= most - least + 1; wide != wideNone || d.loose > maxLoose {
-			return 0, false
 		}
 	}
 	return d.put(directStep{kind: stepRun, set: set, wide: wide, least: least, most: most, loose: loose, next: next})
@@ -254,9 +238,6 @@ func (d *direct) addFork(next, other int) (int, bool) {
 	sure := !d.begins(other, &b) && !empty
 	for c, in := range a {
 		sure = sure && !(in && b[c])
-	}
-	if !sure {
-		d.forks++
 	}
 	return d.put(directStep{kind: stepFork, sure: sure, set: a, next: next, other: other})
 }
@@ -270,6 +251,9 @@ func (d *direct) begins(at int, set *charset) bool {
 			set[c] = set[c] || in
 		}
 		return s.least == 0 && d.begins(s.next, set)
+	case stepText:
+		set[s.text[0]] = true
+		return false
 	case stepFork:
 		a, b := d.begins(s.next, set), d.begins(s.other, set)
 		return a || b
@@ -280,7 +264,7 @@ func (d *direct) begins(at int, set *charset) bool {
 }
 
 // class returns the characters of an expression that is one character.
-func class(re *syntax.Regexp) (set *charset, wide byte, ok bool) {
+func class(re *syntax.Regexp) (set *charset, wide []rune, ok bool) {
 	switch {
 	case re.Op == syntax.OpLiteral && len(re.Rune) == 1 && (re.Rune[0] < utf8.RuneSelf || re.Flags&syntax.FoldCase != 0):
 		set, wide = character(re.Rune[0], re.Flags)
@@ -295,42 +279,58 @@ func class(re *syntax.Regexp) (set *charset, wide byte, ok bool) {
 		set, wide = ranges(re.Rune)
 		return set, wide, true
 	}
-	return nil, 0, false
+	return nil, nil, false
 }
 
 // character is the class of one character, of all its cases when they are folded.
-func character(c rune, flags syntax.Flags) (*charset, byte) {
+func character(c rune, flags syntax.Flags) (*charset, []rune) {
 	list := []rune{c, c}
 	if flags&syntax.FoldCase != 0 {
 		for f := unicode.SimpleFold(c); f != c; f = unicode.SimpleFold(f) {
 			list = append(list, f, f)
 		}
 	}
+	slices.Sort(list)
 	return ranges(list)
 }
 
-// ranges is the class of characters between the first and second, the third and fourth and so on.
-func ranges(list []rune) (*charset, byte) {
-	set, wide := &charset{}, byte(wideNone)
+// ranges is the class of characters between the first and second, the third and fourth and so on, which are in order.
+func ranges(list []rune) (set *charset, wide []rune) {
+	set = &charset{}
 	for i := 0; i+1 < len(list); i += 2 {
 		for c := list[i]; c <= min(list[i+1], utf8.RuneSelf-1); c++ {
 			set[c] = true
 		}
-		if list[i] <= utf8.RuneSelf && list[i+1] == unicode.MaxRune {
-			wide = wideAll
-		} else if list[i+1] >= utf8.RuneSelf && wide == wideNone {
-			wide = wideSome
+		if list[i+1] >= utf8.RuneSelf {
+			wide = append(wide, max(list[i], utf8.RuneSelf), list[i+1])
 		}
 	}
-	for c := utf8.RuneSelf; c < len(set) && wide != wideNone; c++ {
+	for c := utf8.RuneSelf; c < len(set) && len(wide) > 0; c++ {
 		set[c] = true
 	}
 	return set, wide
 }
 
+// take goes on with a run of the step behind its first n characters, which end at i, and returns how many it has and where they end.
+func (s *directStep) take(text []byte, n, i int) (int, int) {
+	for n < s.most && i < len(text) && s.set[text[i]] {
+		size := 1
+		if text[i] >= utf8.RuneSelf && len(s.wide) > 0 {
+			var c rune
+			c, size = utf8.DecodeRune(text[i:])
+			if at, edge := slices.BinarySearch(s.wide, c); !edge && at%2 == 0 {
+				break
+			}
+		}
+		i += size
+		n++
+	}
+	return n, i
+}
+
 // run returns where the match ends whose steps go on at a place with the character at i, noMatch or undecided.
-func (d *direct) run(text []byte, at, i int, value *span) int {
-	for {
+func (d *direct) run(text []byte, at, i int, try *attempt) int {
+	for ; try.left > 0; try.left-- {
 		s := &d.steps[at]
 		at = s.next
 		switch s.kind {
@@ -340,46 +340,50 @@ func (d *direct) run(text []byte, at, i int, value *span) int {
 			}
 			return i
 		case stepOpen:
-			value.start = i
+			try.value.start = i
 		case stepClose:
-			value.end = i
+			try.value.end = i
+		case stepText:
+			if len(text)-i < len(s.text) || string(text[i:i+len(s.text)]) != s.text {
+				return noMatch
+			}
+			i += len(s.text)
 		case stepRun:
-			n := 0
-			for n < s.most && i < len(text) && s.set[text[i]] {
-				size := 1
-				if text[i] >= utf8.RuneSelf && s.wide != wideByte {
-					if s.wide == wideSome {
-						return undecided
-					}
-					_, size = utf8.DecodeRune(text[i:])
-				}
-				i += size
+			n, from := 0, i
+			for n < s.most && i < len(text) && s.set[text[i]] && text[i] < utf8.RuneSelf {
 				n++
+				i++
+			}
+			if n < s.most && i < len(text) && text[i] >= utf8.RuneSelf {
+				n, i = s.take(text, n, i)
 			}
 			if n < s.least {
 				return noMatch
 			}
 			if s.loose {
-				before := *value
-				for ; n > s.least; n, i = n-1, i-1 {
-					if end := d.run(text, s.next, i, value); end != noMatch {
+				before := try.value
+				for ; n > s.least; n-- {
+					if end := d.run(text, s.next, i, try); end != noMatch {
 						return end
 					}
-					*value = before
+					try.value = before
+					_, size := utf8.DecodeLastRune(text[from:i])
+					i -= size
 				}
 			}
 		case stepFork:
 			switch {
 			case !s.sure:
-				before := *value
-				if end := d.run(text, s.next, i, value); end != noMatch {
+				before := try.value
+				if end := d.run(text, s.next, i, try); end != noMatch {
 					return end
 				}
-				*value = before
+				try.value = before
 				at = s.other
 			case i == len(text) || !s.set[text[i]]:
 				at = s.other
 			}
 		}
 	}
+	return undecided
 }
