@@ -86,6 +86,7 @@ type state struct {
 	kept          []int        // matches kept so far, by rule
 	forms         [][]codeLine // lines of code, by rule of engine.codes
 	runs          []charRun    // by rule
+	lastList      listRun
 	judged        []judged     // by rule
 	verdicts      [verdicts]verdict
 	lookouts      []lookout  // by rule.slot

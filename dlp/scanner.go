@@ -382,16 +382,31 @@ func urlByte(c byte) bool {
 // listEnds are the bytes that no list of keys and values goes on behind.
 var listEnds = charset{'\n': true, '"': true, '\'': true, '<': true}
 
+// listRun is the last list of keys and values that was looked at, as far as it was, and the key in it that was.
+type listRun struct{ block, from, key, end int }
+
+// list returns where the list of keys and values around [from, to) begins and ends, as far as 256 bytes away. What the last one had in common with it is not
+// read again: that keeps the work linear when a text repeats a key.
+func (s *state) list(from, to int) (start, end int) {
+	const reach = 256
+	t, m := s.text, &s.lastList
+	if m.block != s.blocks || from < m.key || to > m.end {
+		*m = listRun{s.blocks, from, from, to}
+	}
+	m.from, m.key = max(m.from, from-reach), from
+	for m.from > 0 && from-m.from < reach && (!listEnds[t[m.from-1]] || t[m.from-1] == '<') {
+		m.from--
+	}
+	for m.end < len(t) && m.end-to < reach && !listEnds[t[m.end]] {
+		m.end++
+	}
+	return m.from, min(m.end, to+reach)
+}
+
 // keyValues confirms a connection string of the form key=value;key=value that names a server and holds a password.
 func (s *state) keyValues(r *rule, from, to int) {
 	t := s.text
-	start, end := from, to
-	for start > 0 && from-start < 256 && (!listEnds[t[start-1]] || t[start-1] == '<') {
-		start--
-	}
-	for end < len(t) && end-to < 256 && !listEnds[t[end]] {
-		end++
-	}
+	start, end := s.list(from, to)
 	if bytes.IndexByte(t[start:end], ';') < 0 {
 		return
 	}
