@@ -80,14 +80,16 @@ type state struct {
 	names         [headerBytes]byte
 	columnStarts  starts // of header
 	near          nearby
-	cands         []candidate // sorted by start before matches are made
-	covers        []span      // matches that touch the context of the one that is made
+	cands         []candidate
+	order         []ordered // of cands, before matches are made
+	passed        int       // those of order that end before the context of the match that is made
+	covers        []span    // matches that touch the context of the one that is made
 	found         []found
 	kept          []int        // matches kept so far, by rule
 	forms         [][]codeLine // lines of code, by rule of engine.codes
 	runs          []charRun    // by rule
 	lastList      listRun
-	judged        []judged     // by rule
+	judged        []judged // by rule
 	verdicts      [verdicts]verdict
 	lookouts      []lookout  // by rule.slot
 	attempts      []attempts // by rule.wanders
@@ -225,6 +227,35 @@ func countLines(b []byte, enc view.Encoding) int {
 	return n
 }
 
+// ordered is where a candidate stands in the order of the text. Its first two fields are what candidates are sorted by; all else of them stays where it is.
+type ordered struct {
+	place uint64 // start, then end
+	rule  int32  // its index
+	n     int32  // the candidate's place in state.cands
+}
+
+func (o ordered) start() int { return int(o.place >> 32) }
+func (o ordered) end() int   { return int(uint32(o.place)) }
+
+// sort puts the candidates in order: by place, and those of one rule at one place with the surest first.
+func (s *state) sort() {
+	s.order, s.passed = s.order[:0], 0
+	for i := range s.cands {
+		c := &s.cands[i]
+		s.order = append(s.order, ordered{uint64(c.start)<<32 | uint64(c.end), int32(c.rule.index), int32(i)})
+	}
+	slices.SortFunc(s.order, func(a, b ordered) int {
+		if a.place != b.place {
+			return cmp.Compare(a.place, b.place)
+		}
+		if a.rule != b.rule {
+			return cmp.Compare(a.rule, b.rule)
+		}
+		x, y := &s.cands[a.n], &s.cands[b.n]
+		return cmp.Or(cmp.Compare(y.confidence, x.confidence), cmp.Compare(x.from, y.from), cmp.Compare(a.n, b.n))
+	})
+}
+
 // collect turns the candidates of a block's own part into matches; those of the margins only hide their characters from the contexts.
 func (s *state) collect(base, own, end int, enc view.Encoding, line int) {
 	for i := range s.cands {
@@ -233,21 +264,18 @@ func (s *state) collect(base, own, end int, enc view.Encoding, line int) {
 			c.from, c.to = s.view.Start(c.start), s.view.End(c.end)
 		}
 	}
-	slices.SortFunc(s.cands, func(a, b candidate) int {
-		return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(a.end, b.end), cmp.Compare(a.rule.index, b.rule.index),
-			cmp.Compare(b.confidence, a.confidence), cmp.Compare(a.from, b.from))
-	})
+	s.sort()
 	at := max(own, 0)
-	for i := range s.cands {
-		c := &s.cands[i]
-		if c.from < own || c.from >= end || i > 0 && s.cands[i-1].rule == c.rule && s.cands[i-1].start == c.start && s.cands[i-1].end == c.end {
+	for i, o := range s.order {
+		c := &s.cands[o.n]
+		if c.from < own || c.from >= end || i > 0 && s.order[i-1].place == o.place && s.order[i-1].rule == o.rule {
 			continue
 		}
-		if s.kept[c.rule.index] >= s.engine.cfg.MaxMatches {
+		if s.kept[o.rule] >= s.engine.cfg.MaxMatches {
 			s.cut = true
 			continue
 		}
-		s.kept[c.rule.index]++
+		s.kept[o.rule]++
 		if s.nested.outside(base+c.from, base+c.to) {
 			continue
 		}

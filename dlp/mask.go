@@ -1,31 +1,34 @@
 package dlp
 
 import (
-	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 )
 
-const (
-	shapeRadius = 40 // characters either side that are kept as shape
-	maxStars    = 24 // a mask says no more about the length of a long value
-)
+// shapeRadius is how many characters either side are kept as shape.
+const shapeRadius = 40
+
+// stars is what stands for the characters that do not show.
+const stars = "************************"
+
+// maxStars: a mask says no more about the length of a long value.
+const maxStars = len(stars)
 
 // mask hides a value: at most min(4, length/4) of its characters show, at its head or its tail (invariant 4).
 func mask(v []byte, head bool) string {
 	n := utf8.RuneCount(v)
 	show := min(4, n/4)
-	stars := strings.Repeat("*", min(n-show, maxStars))
+	hidden := stars[:min(n-show, maxStars)]
 	if head {
-		return printable(v[:runes(v, show)]) + stars
+		return printable(v[:runes(v, show)]) + hidden
 	}
 	from := len(v)
 	for range show {
 		_, w := utf8.DecodeLastRune(v[:from])
 		from -= w
 	}
-	return stars + printable(v[from:])
+	return hidden + printable(v[from:])
 }
 
 // runes returns the length in bytes of the first n characters of v.
@@ -48,33 +51,48 @@ func printable(v []byte) string {
 	}, string(v))
 }
 
-// shape returns text[from:to] as form: letters x, digits 0, ASCII punctuation and blanks as they are, all else x. Inside other matches nothing
-// is kept but x and 0, for punctuation may be part of a password.
-func (s *state) shape(self, from, to int) string {
+// shapes returns what stands before and behind a candidate, the nth in order, as form: letters x, digits 0, ASCII punctuation and blanks as they are, all
+// else x. Inside other matches nothing is kept but x and 0, for punctuation may be part of a password.
+func (s *state) shapes(n int) (before, after string) {
+	start, end := s.order[n].start(), s.order[n].end()
+	from, to := max(0, start-shapeRadius), min(len(s.text), end+shapeRadius)
+	s.busy(n, from, to)
+	var buf [2 * shapeRadius]byte
+	out := s.shape(buf[:0], from, start)
+	middle := len(out)
+	both := string(s.shape(out, end, to))
+	return both[:middle], both[middle:]
+}
+
+// shape appends the form of text[from:to].
+func (s *state) shape(out []byte, from, to int) []byte {
 	// The cut may be in the middle of a character.
 	for from < to && !utf8.RuneStart(s.text[from]) {
 		from++
 	}
-	s.busy(self, from, to)
-	var buf [shapeRadius]byte
-	out := buf[:0]
+	covers := s.covers
 	for i := from; i < to; {
-		c, w := shapes[s.text[i]], 1
+		c, w := shown[s.text[i]], 1
 		switch {
 		case c == 0:
 			_, w = utf8.DecodeRune(s.text[i:to])
 			c = 'x'
-		case c == s.text[i] && c != 'x' && c != '0' && s.covered(i):
-			c = 'x'
+		case c == s.text[i] && c != 'x' && c != '0':
+			for len(covers) > 0 && covers[0].end <= i {
+				covers = covers[1:]
+			}
+			if len(covers) > 0 && covers[0].start <= i {
+				c = 'x'
+			}
 		}
 		out = append(out, c)
 		i += w
 	}
-	return string(out)
+	return out
 }
 
-// shapes is what shows of a byte; 0: it is part of a character beyond ASCII.
-var shapes = func() (shown [256]byte) {
+// shown is what shows of a byte; 0: it is part of a character beyond ASCII.
+var shown = func() (shown [256]byte) {
 	for i := range utf8.RuneSelf {
 		switch c := byte(i); {
 		case isLetter(c):
@@ -93,15 +111,17 @@ var shapes = func() (shown [256]byte) {
 // reach is how many candidates before one are looked at for what covers its context; only a private key holds more than a few.
 const reach = 64
 
-// busy notes the other matches that touch text[from:to]. The candidates are sorted by start.
+// busy notes the other matches that touch text[from:to], by place, and those only that reach further than the ones before: of two, one may be within another.
 func (s *state) busy(self, from, to int) {
 	s.covers = s.covers[:0]
+	for s.passed < self && s.order[s.passed].end() <= from {
+		s.passed++ // What ends before the context of one candidate does so before those of all behind it.
+	}
 	end := from // of those noted
-	for n := max(0, self-reach+1); n < len(s.cands) && s.cands[n].start < to; n++ {
-		// One within another adds nothing.
-		if c := &s.cands[n]; n != self && c.end > end {
-			s.covers = append(s.covers, span{c.start, c.end})
-			end = c.end
+	for n := max(s.passed, self-reach+1); n < len(s.order) && s.order[n].start() < to; n++ {
+		if o := s.order[n]; n != self && o.end() > end {
+			s.covers = append(s.covers, span{o.start(), o.end()})
+			end = o.end()
 		}
 	}
 }
@@ -109,17 +129,12 @@ func (s *state) busy(self, from, to int) {
 // span is a part of the view's text.
 type span struct{ start, end int }
 
-// covered reports whether a match that busy noted covers the byte at i.
-func (s *state) covered(i int) bool {
-	return slices.ContainsFunc(s.covers, func(c span) bool { return c.start <= i && i < c.end })
-}
-
 // Mask returns s with every match of at least low confidence replaced by its mask: names, titles and fields of activities are foreign text too
 // (invariant 4). When the scan fails, nothing of s is shown.
 func (e *Engine) Mask(s string, keys Keys) string {
 	res, err := e.Scan([]byte(s), keys)
 	if err != nil || res.Truncated || res.Undecoded {
-		return strings.Repeat("*", min(len(s), maxStars))
+		return stars[:min(len(s), maxStars)]
 	}
 	var b strings.Builder
 	at := 0

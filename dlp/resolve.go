@@ -27,9 +27,11 @@ func (s *state) finish() Result {
 	if len(s.found) == 0 {
 		return Result{Truncated: s.cut, Undecoded: s.nested.over}
 	}
+	order := indices(len(s.found))
 	if slices.ContainsFunc(s.found, func(f found) bool { return f.Encoding != nil }) {
 		// What was decoded stands behind what was not.
-		slices.SortStableFunc(s.found, func(a, b found) int {
+		slices.SortStableFunc(order, func(x, y int) int {
+			a, b := &s.found[x], &s.found[y]
 			return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.End, b.End), cmp.Compare(len(a.Encoding), len(b.Encoding)), cmp.Compare(a.place, b.place))
 		})
 	}
@@ -39,7 +41,7 @@ func (s *state) finish() Result {
 	if len(s.keys.Fingerprint) > 0 {
 		s.byFingerprint = id.NewSummer(s.keys.Fingerprint)
 	}
-	kept := resolve(s.found)
+	kept := resolve(s.found, slices.Clone(order))
 	out := make([]Match, 0, len(kept)+len(s.engine.lists))
 	for _, i := range kept {
 		f := &s.found[i]
@@ -49,7 +51,7 @@ func (s *state) finish() Result {
 		s.engine.usage[f.rule.index].match(f.Confidence)
 	}
 	for _, r := range s.engine.lists {
-		if m, ok := s.addressList(r); ok {
+		if m, ok := s.addressList(r, order); ok {
 			out = append(out, m)
 			s.engine.usage[r.index].match(m.Confidence)
 		}
@@ -61,12 +63,8 @@ func (s *state) finish() Result {
 }
 
 // resolve keeps, of matches that overlap, the most specific, then the surest, the validated, the longest, the one that was not encoded. The losers' detectors are named in
-// the winner's Also. It returns the indices of the winners by place.
-func resolve(all []found) []int {
-	order := make([]int, len(all))
-	for i := range order {
-		order[i] = i
-	}
+// the winner's Also. It returns the indices of the winners by place, in order, which holds those of all.
+func resolve(all []found, order []int) []int {
 	start := func(x, y int) int { return cmp.Compare(all[x].Start, all[y].Start) }
 	if !slices.IsSortedFunc(order, start) {
 		slices.SortStableFunc(order, start)
@@ -83,6 +81,15 @@ func resolve(all []found) []int {
 		from = to
 	}
 	return kept
+}
+
+// indices are the numbers below n.
+func indices(n int) []int {
+	all := make([]int, n)
+	for i := range all {
+		all[i] = i
+	}
+	return all
 }
 
 // contest is resolve for the matches in order, which it sorts.
@@ -126,11 +133,11 @@ func truth(b bool) int {
 // listSize is how many distinct addresses make a list.
 const listSize = 10
 
-// addressList makes one match of many distinct addresses: its span goes from the first to the tenth, its value is that of the ten.
-func (s *state) addressList(r *rule) (Match, bool) {
+// addressList makes one match of many distinct addresses: its span goes from the first to the tenth, its value is that of the ten. order is that of all matches.
+func (s *state) addressList(r *rule, order []int) (Match, bool) {
 	var first, last *found
 	var values []string
-	for i := range s.found {
+	for _, i := range order {
 		f := &s.found[i]
 		if f.rule.Scanner != "email" || slices.Contains(values, f.canonical) || len(values) == listSize {
 			continue
@@ -153,9 +160,9 @@ func (s *state) addressList(r *rule) (Match, bool) {
 	return m, true
 }
 
-// match makes the form of candidate i that outlives its block. The value is kept until finish only (invariant 4).
-func (s *state) match(i, base, line int) found {
-	c := &s.cands[i]
+// match makes the form of a candidate, the nth in order, that outlives its block. The value is kept until finish only (invariant 4).
+func (s *state) match(n, base, line int) found {
+	c := &s.cands[s.order[n].n]
 	r := c.rule
 	v := s.text[c.start:c.end]
 	if c.raw != nil {
@@ -164,9 +171,8 @@ func (s *state) match(i, base, line int) found {
 	f := found{rule: r, source: -1, Match: Match{
 		Detector: r.ID, Start: base + c.from, End: base + c.to, Line: line, Confidence: round(c.confidence), Validated: c.validated, Base: c.base, Marks: c.marks,
 		Masked: mask(v, r.Mask == "head"),
-		Before: s.shape(i, max(0, c.start-shapeRadius), c.start),
-		After:  s.shape(i, c.end, min(len(s.text), c.end+shapeRadius)),
 	}}
+	f.Before, f.After = s.shapes(n)
 	for _, w := range c.words {
 		if w > 0 {
 			f.Context = append(f.Context, r.Detector.Context[w-1])
