@@ -43,9 +43,20 @@ func (s *state) finish() Result {
 	}
 	kept := resolve(s.found, slices.Clone(order))
 	out := make([]Match, 0, len(kept)+len(s.engine.lists))
+	type value struct {
+		rule      *rule
+		canonical string
+	}
+	digested := map[value]int{} // where in found
 	for _, i := range kept {
 		f := &s.found[i]
-		s.digest(&f.Match, f.rule, f.canonical)
+		v := value{f.rule, f.canonical}
+		if n, ok := digested[v]; ok {
+			f.Value, f.Fingerprint = s.found[n].Value, s.found[n].Fingerprint
+		} else {
+			s.digest(&f.Match, f.rule, f.canonical)
+			digested[v] = i
+		}
 		f.atSource()
 		out = append(out, f.Match)
 		s.engine.usage[f.rule.index].match(f.Confidence)
