@@ -13,7 +13,6 @@ import (
 
 	"github.com/stretchr/testify/mock"
 	"go.temporal.io/sdk/temporal"
-	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/workflow"
 )
 
@@ -90,11 +89,9 @@ func TestIndexContinuesAsNewAndEndsWithItsIndex(t *testing.T) {
 	if stopped, err := NewActivities(Dependencies{Log: slog.New(slog.DiscardHandler)}).IndexSome(t.Context()); err != nil || !stopped {
 		t.Errorf("without an index: %v, %v", stopped, err)
 	}
-	var suite testsuite.WorkflowTestSuite
-	suite.SetLogger(quiet{slog.New(slog.DiscardHandler)})
 	var a *Activities
 	for _, gone := range []bool{false, true} {
-		e := suite.NewTestWorkflowEnvironment()
+		e := newEnvironment()
 		e.RegisterActivity(a)
 		n := 0
 		e.OnActivity(a.IndexSome, mock.Anything).Return(func(context.Context) (bool, error) {

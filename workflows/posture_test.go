@@ -3,7 +3,6 @@ package workflows
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,7 +10,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"go.temporal.io/sdk/testsuite"
 
 	"github.com/outband/outband/connectors"
 	"github.com/outband/outband/dlp/policy"
@@ -453,9 +451,7 @@ func TestJudgeIsAWorkflow(t *testing.T) {
 	b.users(user("a", "guest"))
 	b.snapshot()
 	b.posture(posturePolicy("custom.guest", `text("role") == "guest"`, ""))
-	var suite testsuite.WorkflowTestSuite
-	suite.SetLogger(quiet{slog.New(slog.DiscardHandler)})
-	e := suite.NewTestWorkflowEnvironment()
+	e := newEnvironment()
 	e.RegisterActivity(b.Activities)
 	e.SetTestTimeout(time.Minute)
 	e.ExecuteWorkflow(Judge, JudgeInput{})

@@ -17,6 +17,7 @@ import (
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/outband/outband/connectors"
@@ -38,12 +39,20 @@ type env struct {
 	end     FinishInput
 }
 
+// newEnvironment makes one that logs nothing and in which a workflow may wait for the processor: on a busy machine the second that the SDK allows between
+// two steps, with nothing wrong, is too short.
+func newEnvironment() *testsuite.TestWorkflowEnvironment {
+	var suite testsuite.WorkflowTestSuite
+	suite.SetLogger(quiet{slog.New(slog.DiscardHandler)})
+	e := suite.NewTestWorkflowEnvironment()
+	e.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: time.Minute})
+	return e
+}
+
 // newEnv makes one in which a page of the slow slices takes so long.
 func newEnv(t *testing.T, takes time.Duration, slow ...SliceRef) *env {
 	t.Helper()
-	var suite testsuite.WorkflowTestSuite
-	suite.SetLogger(quiet{slog.New(slog.DiscardHandler)})
-	e := &env{TestWorkflowEnvironment: suite.NewTestWorkflowEnvironment(), t: t, pages: map[SliceRef][]any{}}
+	e := &env{TestWorkflowEnvironment: newEnvironment(), t: t, pages: map[SliceRef][]any{}}
 	var a *Activities
 	e.RegisterActivity(a)
 	live := []SliceRef{{"chats", "live", "live"}, {"activities", "live", "live"}}
@@ -329,11 +338,9 @@ func TestAPausedConnectionEndsTheScan(t *testing.T) {
 }
 
 func TestDeliverContinuesAsNewAndEndsWithItsDestination(t *testing.T) {
-	var suite testsuite.WorkflowTestSuite
-	suite.SetLogger(quiet{slog.New(slog.DiscardHandler)})
 	var a *Activities
 	for _, gone := range []bool{false, true} {
-		e := suite.NewTestWorkflowEnvironment()
+		e := newEnvironment()
 		e.RegisterActivity(a)
 		n := 0
 		e.OnActivity(a.DeliverSome, mock.Anything, mock.Anything).Return(func(context.Context, DeliverInput) (bool, error) { n++; return gone, nil })

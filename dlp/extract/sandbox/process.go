@@ -19,7 +19,8 @@ import (
 // Times that a child may take beside the reading of files.
 const (
 	startWithin = 15 * time.Second // until it says what holds it
-	endWithin   = time.Second      // from the end of its output to its own
+	endWithin   = 5 * time.Second  // from the end of its output to its own: on a busy machine one that was killed is not reaped at once
+	quietWithin = time.Second      // from its end to that of its standard error, which a program of its own may hold
 )
 
 // maxStderr is how much is kept of what a child says at its end, in bytes. It may quote a document: it is looked at for words of the runtime, and
@@ -111,7 +112,7 @@ func start(cfg *Configuration, isolated bool) (*process, error) {
 	widen(outR)
 	p := &process{cmd: cmd, in: inW, out: outR, stderr: &bounded{max: maxStderr}, ended: make(chan struct{})}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = inR, outW, p.stderr
-	cmd.WaitDelay = endWithin // A program that outlives the child may hold its standard error.
+	cmd.WaitDelay = quietWithin
 	err = cmd.Start()
 	_, _ = inR.Close(), outW.Close()
 	if err != nil {
@@ -237,7 +238,7 @@ func (p *process) outcome(err error) (reason string, _ error) {
 
 // outOfMemory looks for what the runtime says when it gets no more memory, or when a stack is too deep.
 func outOfMemory(stderr string) bool {
-	for _, s := range []string{"out of memory", "cannot allocate memory", "errno=12", "cannot map pages", "page summary", "stack overflow", "stack exceeds"} {
+	for _, s := range []string{"out of memory", "cannot allocate memory", "errno=12", "cannot map pages", "page summary", "pthread_create failed", "stack overflow", "stack exceeds"} {
 		if strings.Contains(stderr, s) {
 			return true
 		}
