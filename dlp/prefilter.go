@@ -273,18 +273,10 @@ func (p *prefilter) find(s *state) {
 
 // mark notes the places of a batch where a quad of a keyword stands, and returns how many these are. The text has two bytes more than the batch.
 func (p *prefilter) mark(text []byte, hits *[batch / 2]uint16) int {
-	n, quads := 0, &p.quads
+	n := 0
 	for at := 0; at+2 < len(text); at += 128 {
 		t := text[at:min(at+130, len(text))]
-		m := uint64(0) // a bit for each place, the last one lowest
-		for i := 0; i+10 <= len(t); i += 8 {
-			b := t[i : i+10 : i+10]
-			x := binary.LittleEndian.Uint64(b) & fives
-			m = m + m + quads.has(quadHash(uint32(x)))
-			m = m + m + quads.has(quadHash(uint32(x>>16)))
-			m = m + m + quads.has(quadHash(uint32(x>>32)))
-			m = m + m + quads.has(quadBit(binary.LittleEndian.Uint32(b[6:])))
-		}
+		m := p.quads.places(t)
 		for end := at + len(t) - 2; m != 0; n++ {
 			k := bits.Len64(m)
 			hits[n&(batch/2-1)] = uint16(end - 2*k)
@@ -292,6 +284,22 @@ func (p *prefilter) mark(text []byte, hits *[batch / 2]uint16) int {
 		}
 	}
 	return n
+}
+
+// places has a bit for every second place of a text of up to 130 bytes, the last one lowest: whether the quad there is in the set. It stays a function
+// of its own, whose variables have room in registers.
+//
+//go:noinline
+func (q *quadSet) places(text []byte) (m uint64) {
+	for ; len(text) >= 10; text = text[8:] {
+		t := (*[10]byte)(text)[:]
+		x := binary.LittleEndian.Uint64(t) & fives
+		m = m + m + q.has(quadHash(uint32(x)))
+		m = m + m + q.has(quadHash(uint32(x>>16)))
+		m = m + m + q.has(quadHash(uint32(x>>32)))
+		m = m + m + q.has(quadBit(binary.LittleEndian.Uint32(t[6:])))
+	}
+	return m
 }
 
 // sift keeps, of the places of quads, those with such bytes on both sides as a literal of the quad has. The text begins a byte before the first place.

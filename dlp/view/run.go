@@ -148,10 +148,10 @@ func breaks(x uint64) uint64 {
 	return (^((x | tops) - ones*'+') | x) & tops
 }
 
-// nextSolid returns a place from i on before which no run begins, or len(text). Of the words of eight bytes that begin every twelve bytes, a run holds a
-// whole one.
+// nextSolid returns a place from i on before which no run begins, or len(text). Of the words of eight bytes that begin every thirteen bytes, a run holds
+// a whole one.
 func nextSolid(text []byte, i int) int {
-	const step = leastRun - 8
+	const step = leastRun - 7
 	for at := i; at+8 <= len(text); at += step {
 		if breaks(binary.LittleEndian.Uint64(text[at:])) != 0 {
 			continue

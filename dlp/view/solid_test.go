@@ -30,9 +30,9 @@ func TestNoRunIsLeftOutByWords(t *testing.T) {
 			}
 		}
 	}
-	// And prose is left out whole, which is what it is for.
+	// And prose is left out but for its end, which is what it is for.
 	prose := []byte(strings.Repeat("the authentication of administrators, ", 50))
-	if got := nextSolid(prose, 0); got != len(prose) {
+	if got := nextSolid(prose, 0); got < len(prose)-2*leastRun {
 		t.Errorf("it stops at byte %d of prose", got)
 	}
 	if breaks(binary.LittleEndian.Uint64([]byte("+/09AZaz"))) != 0 {
