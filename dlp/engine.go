@@ -86,7 +86,7 @@ func New(detectors []Detector, cfg Configuration) (*Engine, error) {
 	if cfg.MaxMatches <= 0 {
 		cfg.MaxMatches = def.MaxMatches
 	}
-	e := &Engine{cfg: cfg, byID: map[string]*rule{}}
+	e := &Engine{cfg: cfg, byID: map[string]*rule{}, numbers: numberIndex{forms: map[string]*numberForm{}}}
 	for _, d := range detectors {
 		if d.Optional && !cfg.Optional {
 			continue

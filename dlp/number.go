@@ -20,75 +20,97 @@ type shape struct {
 	digits     uint32 // those of them that are
 }
 
+// numberRef is a rule for numbers of a form.
 type numberRef struct {
-	rule  *rule
-	shape shape
-	needs bool // without a context word the number is worth nothing
+	rule       *rule
+	confidence float64
 }
 
-// numberIndex lists the shapes by the length of their first group of digits and what may follow it. A shape can only match where a run of just that
+// numberIndex lists the forms by the length of their first group of digits and what may follow it. A form can only match where a run of just that
 // length starts.
-type numberIndex [41][followers]numberList
+type numberIndex struct {
+	lists [41][followers]numberList
+	forms map[string]*numberForm
+}
 
 type numberList struct {
-	shapes []numberRef           // other than plain
-	begins [4]uint64             // bit n: a shape of these may begin where n, as bits, tells which of eight bytes are digits
-	sure   []numberRef           // plain
-	needs  []numberRef           // plain, and need a context word
-	words  starts                // the context words of the last
+	forms  []*numberForm // other than plain
+	begins [4]uint64     // bit n: one of these may begin where n, as bits, tells which of eight bytes are digits
+	plain  *numberForm   // or nil
+}
+
+// numberForm is a form and the numbers that are written in it.
+type numberForm struct {
+	shape
+	marks  []mark
+	sure   []numberRef
+	needs  []numberRef           // worth nothing without a context word
+	words  starts                // the context words of needs
 	before [len(starts{})]uint16 // how many words are in the parts of words before
 	owners []uint64              // by word: which of needs have it, the nth as bit n modulo 64
 	any    uint64                // which of them have a word that does not begin with a letter
 }
 
-func (l *numberList) add(ref numberRef) {
-	switch {
-	case !ref.shape.plain:
-		l.shapes = append(l.shapes, ref)
-		for n := range uint32(256) {
-			if n&ref.shape.care == ref.shape.digits&0xff {
-				l.begins[n/64] |= 1 << (n % 64)
-			}
+// mark is a character of a form that is not known when its digits are.
+type mark struct {
+	at   int
+	form byte
+}
+
+func (l *numberList) add(f *numberForm) {
+	if f.plain {
+		l.plain = f
+		return
+	}
+	l.forms = append(l.forms, f)
+	for n := range uint32(256) {
+		if n&f.care == f.digits&0xff {
+			l.begins[n/64] |= 1 << (n % 64)
 		}
-	case !ref.needs:
-		l.sure = append(l.sure, ref)
-	default:
-		owner := uint64(1) << (len(l.needs) % 64)
-		l.needs = append(l.needs, ref)
-		for _, h := range ref.rule.contextStarts {
-			if h == anyStart {
-				l.any |= owner
-			} else {
-				l.own(h, owner)
-			}
+	}
+}
+
+func (f *numberForm) add(r *rule, confidence float64) {
+	ref := numberRef{r, confidence}
+	if !r.RequireContext && confidence+r.validator.Weight >= floor {
+		f.sure = append(f.sure, ref)
+		return
+	}
+	owner := uint64(1) << (len(f.needs) % 64)
+	f.needs = append(f.needs, ref)
+	for _, h := range r.contextStarts {
+		if h == anyStart {
+			f.any |= owner
+		} else {
+			f.own(h, owner)
 		}
 	}
 }
 
 // own notes that a rule has a context word.
-func (l *numberList) own(h uint16, owner uint64) {
-	n := l.place(h/64, h&63)
-	if !l.words.has(h) {
-		l.words.put(h)
-		l.owners = slices.Insert(l.owners, n, 0)
-		for i := h/64 + 1; int(i) < len(l.before); i++ {
-			l.before[i]++
+func (f *numberForm) own(h uint16, owner uint64) {
+	n := f.place(h/64, h&63)
+	if !f.words.has(h) {
+		f.words.put(h)
+		f.owners = slices.Insert(f.owners, n, 0)
+		for i := h/64 + 1; int(i) < len(f.before); i++ {
+			f.before[i]++
 		}
 	}
-	l.owners[n] |= owner
+	f.owners[n] |= owner
 }
 
 // place is where a word stands, or would, in owners.
-func (l *numberList) place(part, bit uint16) int {
-	return int(l.before[part]) + bits.OnesCount64(l.words[part]&(1<<bit-1))
+func (f *numberForm) place(part, bit uint16) int {
+	return int(f.before[part]) + bits.OnesCount64(f.words[part]&(1<<bit-1))
 }
 
 // near returns which of needs have a word that may stand in a text, as bits.
-func (l *numberList) near(in *starts) uint64 {
-	owners := l.any
+func (f *numberForm) near(in *starts) uint64 {
+	owners := f.any
 	for part, w := range in {
-		for w &= l.words[part]; w != 0; w &= w - 1 {
-			owners |= l.owners[l.place(uint16(part), uint16(bits.TrailingZeros64(w)))]
+		for w &= f.words[part]; w != 0; w &= w - 1 {
+			owners |= f.owners[f.place(uint16(part), uint16(bits.TrailingZeros64(w)))]
 		}
 	}
 	return owners
@@ -124,36 +146,51 @@ func follower(c byte) int {
 	return followsOther
 }
 
-// put adds a shape whose first run of digits is n long and followed by rest.
-func (x *numberIndex) put(n int, rest string, ref numberRef) {
+// put adds a form whose first run of digits is n long and followed by rest.
+func (x *numberIndex) put(n int, rest string, form *numberForm) {
 	if rest == "" {
 		for f := range followsUpper {
-			x[n][f].add(ref)
+			x.lists[n][f].add(form)
 		}
 		return
 	}
 	switch rest[0] {
 	case '~':
-		x[n][followsSpace].add(ref)
-		x[n][followsHyphen].add(ref)
+		x.lists[n][followsSpace].add(form)
+		x.lists[n][followsHyphen].add(form)
 	default: // A and X stand for capital letters, and are some.
-		x[n][follower(rest[0])].add(ref)
+		x.lists[n][follower(rest[0])].add(form)
 	}
 }
 
 func (x *numberIndex) add(r *rule) {
 	for _, sh := range r.shapes {
-		rest := sh.form[sh.lead:]
-		n := group(rest)
-		ref := numberRef{r, sh, r.RequireContext || sh.confidence+r.validator.Weight < floor}
-		x.put(n, rest[n:], ref)
-		// A digit may stand for an X that follows: then the run goes on, as far as the next one.
-		for n < len(rest) && rest[n] == 'X' {
-			n++
-			n += group(rest[n:])
-			x.put(n, rest[n:], ref)
+		x.form(sh).add(r, sh.confidence)
+	}
+}
+
+// form returns the form of a shape.
+func (x *numberIndex) form(sh shape) *numberForm {
+	if f := x.forms[sh.form]; f != nil {
+		return f
+	}
+	f := &numberForm{shape: sh}
+	for n, c := range []byte(sh.form) {
+		if known := uint(n-sh.lead) < 32; c != '#' || !known {
+			f.marks = append(f.marks, mark{n, c})
 		}
 	}
+	x.forms[sh.form] = f
+	rest := sh.form[sh.lead:]
+	n := group(rest)
+	x.put(n, rest[n:], f)
+	// A digit may stand for an X that follows: then the run goes on, as far as the next one.
+	for n < len(rest) && rest[n] == 'X' {
+		n++
+		n += group(rest[n:])
+		x.put(n, rest[n:], f)
+	}
+	return f
 }
 
 // group is the length of the digits that form starts with.
@@ -213,8 +250,8 @@ func (s *state) digits() {
 		if end < len(s.text) {
 			behind = s.text[end]
 		}
-		if n := end - i; n < len(e.numbers) {
-			if s.numbers(&e.numbers[n][follower(behind)], i, end, isWord(before)); s.over {
+		if n := end - i; n < len(e.numbers.lists) {
+			if s.numbers(&e.numbers.lists[n][follower(behind)], i, end, isWord(before)); s.over {
 				return
 			}
 		}
@@ -234,35 +271,43 @@ func (s *state) digits() {
 // numbers looks for the numbers of a list whose first run of digits is [i, end); glued: a word goes on into it.
 func (s *state) numbers(l *numberList, i, end int, glued bool) {
 	if l.begin(s.text[i:]) {
-		digits := digitsIn(s.text[i:]) // Most shapes fail by them.
-		for k := range l.shapes {
-			ref := &l.shapes[k]
-			if digits&ref.shape.care == ref.shape.digits && (!glued || ref.shape.lead > 0) && s.number(ref, i) && s.over {
-				return
+		digits := digitsIn(s.text[i:]) // Most forms fail by them.
+		for _, f := range l.forms {
+			if digits&f.care != f.digits || glued && f.lead == 0 {
+				continue
+			}
+			if start := i - f.lead; s.written(f, start) {
+				if s.inForm(f, start, start+len(f.form)); s.over {
+					return
+				}
 			}
 		}
 	}
-	if len(l.sure)+len(l.needs) == 0 || glued || !s.isolated(i, end) {
-		return
+	if l.plain != nil && !glued && s.isolated(i, end) {
+		s.inForm(l.plain, i, end)
 	}
-	for k := range l.sure {
-		s.plain(&l.sure[k], i, end)
+}
+
+// inForm confirms the numbers of a form that stands at [start, end).
+func (s *state) inForm(f *numberForm, start, end int) {
+	for k := range f.sure {
+		s.number(f, &f.sure[k], start, end)
 	}
-	if len(l.needs) > 0 {
-		near := s.nearAny(l, i, end)
-		for k := range l.needs {
-			if ref := &l.needs[k]; near>>(k%64)&1 != 0 && s.hasContext(ref.rule, i, end) {
-				s.plain(ref, i, end)
+	if len(f.needs) > 0 {
+		near := s.nearAny(f, start, end)
+		for k := range f.needs {
+			if ref := &f.needs[k]; near>>(k%64)&1 != 0 && s.hasContext(ref.rule, start, end) {
+				s.number(f, ref, start, end)
 			}
 		}
 	}
 	s.current = nil
 }
 
-// begin reports whether the digits among the first bytes of b are those of a shape.
+// begin reports whether the digits among the first bytes of b are those of a form.
 func (l *numberList) begin(b []byte) bool {
-	if len(l.shapes) == 0 || len(b) < 8 {
-		return len(l.shapes) > 0
+	if len(l.forms) == 0 || len(b) < 8 {
+		return len(l.forms) > 0
 	}
 	n := eightDigits(binary.LittleEndian.Uint64(b))
 	return l.begins[n/64]>>(n%64)&1 != 0
@@ -289,35 +334,34 @@ func eightDigits(x uint64) uint8 {
 	return uint8(is >> 7 * 0x0102040810204080 >> 56) // The factor brings the bits of eight bytes together.
 }
 
-// nearAny returns which of the numbers that need a word may have it near [i, end) or in the header of the table.
-func (s *state) nearAny(l *numberList, i, end int) uint64 {
-	s.surroundings(i, end)
-	near := l.near(&s.near.starts)
+// nearAny returns which of the numbers that need a word may have it near [start, end) or in the header of the table.
+func (s *state) nearAny(f *numberForm, start, end int) uint64 {
+	s.surroundings(start, end)
+	near := f.near(&s.near.starts)
 	if len(s.header) > 0 {
-		near |= l.near(&s.columnStarts)
+		near |= f.near(&s.columnStarts)
 	}
 	return near
 }
 
-// plain confirms a shape of digits and nothing else.
-func (s *state) plain(ref *numberRef, i, end int) {
-	if ref.rule.possible(s.text[i:end]) {
+// number confirms a number in its form. Most runs of digits are none, which the check says at once.
+func (s *state) number(f *numberForm, ref *numberRef, start, end int) {
+	if !f.plain || ref.rule.possible(s.text[start:end]) {
 		s.current = ref.rule
-		s.add(candidate{rule: ref.rule, start: i, end: end, confidence: ref.shape.confidence})
+		s.add(candidate{rule: ref.rule, start: start, end: end, confidence: ref.confidence})
 	}
 }
 
-// number confirms a shape whose first digit stands at i.
-func (s *state) number(ref *numberRef, i int) bool {
-	start := i - ref.shape.lead
-	end := start + len(ref.shape.form)
+// written reports whether a form whose digits are there begins at start.
+func (s *state) written(f *numberForm, start int) bool {
+	end := start + len(f.form)
 	if start < 0 || end > len(s.text) {
 		return false
 	}
 	var sep byte
-	for n := range len(ref.shape.form) {
-		c := s.text[start+n]
-		switch f := ref.shape.form[n]; f {
+	for _, m := range f.marks {
+		c := s.text[start+m.at]
+		switch m.form {
 		case '#':
 			if !isDigit(c) {
 				return false
@@ -336,18 +380,12 @@ func (s *state) number(ref *numberRef, i int) bool {
 			}
 			sep = c
 		default:
-			if c != f {
+			if c != m.form {
 				return false
 			}
 		}
 	}
-	if !s.isolated(start, end) || ref.shape.even > 0 && s.goesOn(start, end, ref.shape.even) {
-		return false
-	}
-	s.current = ref.rule
-	s.add(candidate{rule: ref.rule, start: start, end: end, confidence: ref.shape.confidence})
-	s.current = nil
-	return true
+	return s.isolated(start, end) && (f.even == 0 || !s.goesOn(start, end, f.even))
 }
 
 // even returns the length of the groups of digits of a form of at most three that are equal and have blanks between them, else 0.
