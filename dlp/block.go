@@ -85,6 +85,8 @@ type state struct {
 	passed        int       // those of order that end before the context of the match that is made
 	covers        []span    // matches that touch the context of the one that is made
 	found         []found
+	contest       []int        // room for settle
+	reached       int          // the end of the one that reaches furthest
 	kept          []int        // matches kept so far, by rule
 	forms         [][]codeLine // lines of code, by rule of engine.codes
 	runs          []charRun    // by rule
@@ -113,6 +115,7 @@ type state struct {
 type found struct {
 	Match
 	rule      *rule
+	order     int    // its place in state.order, in its block
 	canonical string // the value, until it is digested
 	group     int    // not 0: it was compressed; those of one group have one place and do not overlap
 	place     int    // among those of its group
@@ -144,7 +147,7 @@ func (s *state) run(ctx context.Context, src source) (res Result, err error) {
 		}
 	}()
 	clear(s.kept)
-	s.found, s.over, s.cut, s.current, s.columns = s.found[:0], false, false, nil, s.columns[:0]
+	s.found, s.reached, s.over, s.cut, s.current, s.columns = s.found[:0], 0, false, false, nil, s.columns[:0]
 	s.nested.begin()
 	s.columnAt = charColumn{}
 	var left time.Duration
@@ -202,10 +205,14 @@ func (s *state) block(buf []byte, base, own, end, skip int, enc view.Encoding, l
 	if len(s.engine.tables) > 0 {
 		s.tables()
 	}
+	had := len(s.found)
+	s.encoded(base+skip, own-skip, end-skip, enc, line)
+	for i := had; i < len(s.found); i++ {
+		s.reached = max(s.reached, s.found[i].End)
+	}
 	if len(s.cands) > 0 {
 		s.collect(base+skip, own-skip, end-skip, enc, line)
 	}
-	s.encoded(base+skip, own-skip, end-skip, enc, line)
 	return line + countLines(buf[max(own, 0):end], enc)
 }
 
@@ -265,7 +272,7 @@ func (s *state) collect(base, own, end int, enc view.Encoding, line int) {
 		}
 	}
 	s.sort()
-	at := max(own, 0)
+	at, first, alone := max(own, 0), len(s.found), false
 	for i, o := range s.order {
 		c := &s.cands[o.n]
 		if c.from < own || c.from >= end || i > 0 && s.order[i-1].place == o.place && s.order[i-1].rule == o.rule {
@@ -281,8 +288,16 @@ func (s *state) collect(base, own, end int, enc view.Encoding, line int) {
 		}
 		line += countLines(s.src[at:max(at, c.from)], enc)
 		at = max(at, c.from)
-		s.found = append(s.found, s.match(i, base, line))
+		f := s.match(i, base, line)
+		if f.Start >= s.reached || first == len(s.found) {
+			s.settle(first, alone)
+			first, alone = len(s.found), f.Start >= s.reached
+		}
+		s.found = append(s.found, f)
+		s.reached = max(s.reached, f.End)
 	}
+	// What the next block begins with may overlap the last.
+	s.settle(first, alone && s.reached <= base+end)
 }
 
 // overdue ends the work of a text that takes too long. It looks at the clock only now and then.

@@ -188,7 +188,7 @@ func (s *state) piece(base int, p piece) {
 		n.inner = c
 	}
 	clear(c.kept)
-	c.found, c.columns, c.deadline, c.over, c.cut = c.found[:0], c.columns[:0], s.deadline, false, false
+	c.found, c.reached, c.columns, c.deadline, c.over, c.cut = c.found[:0], 0, c.columns[:0], s.deadline, false, false
 	c.published, c.nested.pending = s.published, [view.Codes]int{}
 	enc, skip := view.Detect(o.Text)
 	c.block(o.Text, 0, 0, len(o.Text), skip, enc, 1)
@@ -209,8 +209,12 @@ func (s *state) piece(base int, p piece) {
 		n.groups++
 		group = n.groups*maxDepth + n.depth + 1
 	}
+	first := 0 // of those that were not decoded again: they come before the others
+	for first < len(c.found) && c.found[first].Encoding != nil {
+		first++
+	}
 	for i := range c.found {
-		f := c.found[i]
+		f := c.found[(first+i)%len(c.found)]
 		if o.Whole {
 			if i == len(order) {
 				break
@@ -227,6 +231,9 @@ func (s *state) piece(base int, p piece) {
 				continue
 			}
 			n.kept[f.rule.index]++
+		}
+		if f.Encoding == nil {
+			c.describe(&f)
 		}
 		from, to := o.Start(f.Start), o.End(f.End)
 		f.Start, f.End = base+s.view.Start(from), base+s.view.End(to)

@@ -171,26 +171,62 @@ func (s *state) addressList(r *rule, order []int) (Match, bool) {
 	return m, true
 }
 
-// match makes the form of a candidate, the nth in order, that outlives its block. The value is kept until finish only (invariant 4).
+// match makes a match of a candidate, the nth in order, as far as it takes to resolve overlaps.
 func (s *state) match(n, base, line int) found {
 	c := &s.cands[s.order[n].n]
-	r := c.rule
+	return found{rule: c.rule, order: n, source: -1, Match: Match{
+		Detector: c.rule.ID, Start: base + c.from, End: base + c.to, Line: line, Confidence: round(c.confidence), Validated: c.validated, Base: c.base, Marks: c.marks,
+	}}
+}
+
+// settle completes the matches from the first on. When they are all that overlap one another, the losers among them end here, so that a text that is full of
+// matches costs little more than its winners; but an address in a list may be a loser.
+func (s *state) settle(first int, all bool) {
+	if s.nested.depth > 0 {
+		return // Which of the matches in decoded text count is known in the text around it: see piece.
+	}
+	matches := s.found[first:]
+	if all && len(matches) > 1 {
+		s.contest = s.contest[:0]
+		for i := range matches {
+			s.contest = append(s.contest, i)
+		}
+		kept := contest(matches, s.contest)
+		slices.Sort(kept)
+		n := 0
+		for i := range matches {
+			won := len(kept) > 0 && kept[0] == i
+			if won {
+				kept = kept[1:]
+			}
+			if won || len(s.engine.lists) > 0 && matches[i].rule.Scanner == "email" {
+				matches[n] = matches[i]
+				n++
+			}
+		}
+		clear(matches[n:])
+		matches, s.found = matches[:n], s.found[:first+n]
+	}
+	for i := range matches {
+		s.describe(&matches[i])
+	}
+}
+
+// describe adds what outlives the block of a match. The value is kept until finish only (invariant 4).
+func (s *state) describe(f *found) {
+	c, r := &s.cands[s.order[f.order].n], f.rule
 	v := s.text[c.start:c.end]
 	if c.raw != nil {
 		v = c.raw
 	}
-	f := found{rule: r, source: -1, Match: Match{
-		Detector: r.ID, Start: base + c.from, End: base + c.to, Line: line, Confidence: round(c.confidence), Validated: c.validated, Base: c.base, Marks: c.marks,
-		Masked: mask(v, r.Mask == "head"),
-	}}
-	f.Before, f.After = s.shapes(n)
+	f.Masked = mask(v, r.Mask == "head")
+	f.Before, f.After = s.shapes(f.order)
 	for _, w := range c.words {
 		if w > 0 {
 			f.Context = append(f.Context, r.Detector.Context[w-1])
 		}
 	}
 	f.canonical = r.canonical(v)
-	return f
 }
 
 // digest fills Value and Fingerprint.

@@ -42,7 +42,7 @@ func (s *state) add(c candidate) {
 		return
 	}
 	*last = judged{block: s.blocks, start: c.start, end: c.end, confidence: c.confidence}
-	if kept := len(s.cands); s.score(c) {
+	if kept := len(s.cands); s.score(&c) {
 		last.kept = kept + 1
 	}
 }
@@ -104,7 +104,7 @@ func (s *state) look(k *verdict) {
 }
 
 // score keeps a candidate that is worth it. The verdict on its value comes first: most candidates end there, without an allocation.
-func (s *state) score(c candidate) bool {
+func (s *state) score(c *candidate) bool {
 	r := c.rule
 	k := s.verdict(r, c.start, c.end)
 	c.base = c.confidence
@@ -116,7 +116,7 @@ func (s *state) score(c candidate) bool {
 		c.confidence += r.validator.Weight
 		c.marks |= markCheck
 	}
-	if !s.weigh(&c) {
+	if !s.weigh(c) {
 		return false
 	}
 	s.look(k)
@@ -134,7 +134,7 @@ func (s *state) score(c candidate) bool {
 		return false
 	}
 	c.confidence = min(c.confidence, 0.99)
-	s.cands = append(s.cands, c)
+	s.cands = append(s.cands, *c)
 	return true
 }
 
