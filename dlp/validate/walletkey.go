@@ -269,16 +269,19 @@ func MnemonicPhrase(words []int) bool {
 		return false
 	}
 	var bits [(MaxMnemonic*11 + 7) / 8]byte
-	for i, w := range words {
+	full, left, have := 0, uint32(0), 0 // bytes that are full, and the bits behind them
+	for _, w := range words {
 		if w < 0 || w > 2047 {
 			return false
 		}
-		for b := range 11 {
-			if w>>(10-b)&1 == 1 {
-				at := i*11 + b
-				bits[at/8] |= 0x80 >> (at % 8)
-			}
+		left, have = left<<11|uint32(w), have+11
+		for ; have >= 8; have -= 8 {
+			bits[full] = byte(left >> (have - 8))
+			full++
 		}
+	}
+	if have > 0 {
+		bits[full] = byte(left << (8 - have))
 	}
 	entropy := n * 11 / 33 * 4 // 32 bits for each bit of checksum
 	sum := sha256.Sum256(bits[:entropy])
