@@ -287,7 +287,7 @@ func (s *state) blanks(i int) int {
 func (s *state) open(i int) int {
 	i = s.blanks(i)
 	for _, scheme := range []string{"bearer ", "basic ", "token "} {
-		if i+len(scheme) <= len(s.text) && equalFold(s.text[i:i+len(scheme)], scheme) {
+		if i+len(scheme) <= len(s.text) && s.text[i]|0x20 == scheme[0] && equalFold(s.text[i:i+len(scheme)], scheme) {
 			i = s.blanks(i + len(scheme))
 		}
 	}
@@ -319,7 +319,7 @@ func (s *state) flag(i int) bool {
 // sentence reads the value behind the first verb, of those among the few words behind a keyword, that has one: the password is X.
 func (s *state) sentence(r *rule, name int) bool {
 	t := s.text[name:min(len(s.text), name+nameTail)]
-	read := false
+	read, past := false, 0 // past: no sentence ends before
 	for i := 0; i < len(t); i += 8 {
 		for blanks := blanksIn(t[i:]); blanks != 0; blanks &= blanks - 1 {
 			at := i + bits.TrailingZeros64(blanks)/8
@@ -327,9 +327,10 @@ func (s *state) sentence(r *rule, name int) bool {
 			if n == 0 {
 				continue
 			}
-			if ends(t[:at]) {
+			if ends(t[past:at]) {
 				return read
 			}
+			past = at
 			kept := len(s.cands)
 			value := s.blanks(name + at + n)
 			if value < len(s.text) && s.text[value] == ':' {
