@@ -127,24 +127,36 @@ func Filler(b []byte) bool {
 	if fillerWord(low, b) {
 		return true
 	}
-	run := 1
-	var seen [256 / 64]uint64
-	for i, c := range low {
-		seen[c/64] |= 1 << (c % 64)
-		if i > 0 && c == low[i-1] {
-			// Of a long value the run has to be a quarter: some tokens begin with a row of zero bits, the AAAA of base64.
-			if run++; run >= 8 && run*4 >= len(low) {
-				return true
-			}
-		} else {
-			run = 1
+	// Of a long value the run has to be a quarter: some tokens begin with a row of zero bits, the AAAA of base64.
+	least := max(8, (len(low)+3)/4)
+	for i := least - 1; i < len(low); {
+		run := 1
+		for run < least && low[i-run] == low[i] {
+			run++
 		}
+		if run == least {
+			return true
+		}
+		i += least - run // No run that is long enough ends before.
 	}
-	distinct := 0
-	for _, set := range seen {
-		distinct += bits.OnesCount64(set)
+	return len(low) >= 12 && few(low)
+}
+
+// few reports whether b is made of no more than four characters.
+func few(b []byte) bool {
+	var seen [4]byte
+	n := 0
+	for i, c := range b {
+		if i > 0 && c == b[i-1] || bytes.IndexByte(seen[:n], c) >= 0 {
+			continue
+		}
+		if n == len(seen) {
+			return false
+		}
+		seen[n] = c
+		n++
 	}
-	return len(low) >= 12 && distinct <= 4
+	return true
 }
 
 type mix struct{ lower, upper, digit, other int }

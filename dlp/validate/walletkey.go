@@ -234,13 +234,31 @@ var bip39English string
 // MnemonicWords returns the 2048 words of BIP 39 in their order.
 var MnemonicWords = sync.OnceValue(func() []string { return strings.Fields(bip39English) })
 
-// mnemonicIndex finds a word of BIP 39; the numbers follow the order of the list, which is that of the alphabet.
-var mnemonicIndex = sync.OnceValue(func() map[string]int {
-	index := make(map[string]int, 2048)
-	for i, w := range MnemonicWords() {
-		index[w] = i
+// mnemonicTable finds a word of BIP 39 by its letters, eight at most; the numbers follow the order of the list, which is that of the alphabet.
+type mnemonicTable struct {
+	letters [1 << 13]uint64 // 0: no word is here, and none of those before goes on
+	number  [1 << 13]uint16
+}
+
+// place returns where a word is, or would be.
+func (t *mnemonicTable) place(letters uint64) int {
+	i := int(letters * 0x9e3779b97f4a7c15 >> (64 - 13))
+	for t.letters[i] != 0 && t.letters[i] != letters {
+		i = (i + 1) % len(t.letters)
 	}
-	return index
+	return i
+}
+
+var mnemonicIndex = sync.OnceValue(func() *mnemonicTable {
+	t := &mnemonicTable{}
+	for n, w := range MnemonicWords() {
+		var low [8]byte
+		copy(low[:], w)
+		letters := binary.LittleEndian.Uint64(low[:])
+		i := t.place(letters)
+		t.letters[i], t.number[i] = letters, uint16(n)
+	}
+	return t
 })
 
 // MnemonicWord returns the number of a word of BIP 39, in any case, or -1.
@@ -252,8 +270,9 @@ func MnemonicWord(w []byte) int {
 	for i, c := range w {
 		low[i] = lowerByte(c)
 	}
-	if n, ok := mnemonicIndex()[string(low[:len(w)])]; ok {
-		return n
+	t, letters := mnemonicIndex(), binary.LittleEndian.Uint64(low[:])
+	if i := t.place(letters); letters != 0 && t.letters[i] == letters {
+		return int(t.number[i])
 	}
 	return -1
 }
