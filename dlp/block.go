@@ -78,7 +78,7 @@ type state struct {
 	line          openLine
 	header        []byte // the column names of a table, in lower case; see readHeader
 	names         [headerBytes]byte
-	columnStarts  starts // of header
+	columnWords   wordList // of header
 	near          nearby
 	cands         []candidate
 	order         []ordered // of cands, before matches are made

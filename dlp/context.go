@@ -16,7 +16,7 @@ const foldedBytes = 512
 type nearby struct {
 	start, end, size int
 	text             around
-	starts           starts
+	list             wordList // of text
 
 	from, to int                   // the part of the text that is folded
 	at       [foldedBytes]uint16   // where its bytes stand in folded
@@ -72,7 +72,7 @@ func (n *nearby) add(text []byte, from, to int) {
 		if int(h.at) >= b-2 {
 			break
 		}
-		n.starts.put(h.hash)
+		n.list.put(n.size-(b-a)+int(h.at)-a, h.hash)
 	}
 }
 
@@ -121,14 +121,45 @@ func wordAt(text []byte, i int) bool {
 	return kind != 0 && (i == 0 || startBytes[text[i-1]] != startLetter)
 }
 
+// wordList says where in a text, and which, words begin.
+type wordList struct {
+	starts starts
+	heads  [headerBytes + 8]wordHead // no more than every second byte of a text, or of twice headerBytes, begins a word; some are noted twice
+	n      int
+}
+
+func (l *wordList) clear() {
+	clear(l.starts[:])
+	l.n = 0
+}
+
+func (l *wordList) put(at int, h uint16) {
+	l.starts.put(h)
+	l.heads[l.n] = wordHead{uint16(at), h}
+	l.n++
+}
+
 // read notes the words that begin in a text in lower case.
-func (x *starts) read(text []byte) {
-	clear(x[:])
+func (l *wordList) read(text []byte) {
+	l.clear()
 	for i := range text {
 		if wordAt(text, i) {
-			x.put(startOf(text[i:]))
+			l.put(i, startOf(text[i:]))
 		}
 	}
+}
+
+// has is hasWord for the text of the list and a word whose hash is in starts.
+func (l *wordList) has(text []byte, w string, h uint16) bool {
+	if h == anyStart {
+		return hasWord(text, w)
+	}
+	for i := range l.heads[:l.n] {
+		if head := &l.heads[i]; head.hash == h && wordIs(text, int(head.at), w) {
+			return true
+		}
+	}
+	return false
 }
 
 func (x *starts) put(h uint16) { x[h/64&(anyStart/64-1)] |= 1 << (h & 63) }
@@ -142,7 +173,7 @@ func (s *state) surroundings(start, end int) []byte {
 	n := &s.near
 	if n.size == 0 || n.start != start || n.end != end {
 		n.start, n.end, n.size = start, end, 0
-		clear(n.starts[:])
+		n.list.clear()
 		n.add(s.text, max(0, start-contextRadius), start)
 		middle := n.size
 		n.text[middle] = '\n'
@@ -151,7 +182,7 @@ func (s *state) surroundings(start, end int) []byte {
 		text := n.text[:n.size]
 		for _, i := range [6]int{0, middle - 2, middle - 1, middle + 1, n.size - 2, n.size - 1} {
 			if i >= 0 && i < n.size && wordAt(text, i) {
-				n.starts.put(startOf(text[i:]))
+				n.list.put(i, startOf(text[i:]))
 			}
 		}
 	}
@@ -192,7 +223,7 @@ func (s *state) hasContext(r *rule, start, end int) bool {
 	text := s.surroundings(start, end)
 	for i, w := range r.context {
 		h := r.contextStarts[i]
-		if s.near.starts.has(h) && hasWord(text, w) || len(s.header) > 0 && s.columnStarts.has(h) && hasWord(s.header, w) {
+		if s.near.list.starts.has(h) && s.near.list.has(text, w, h) || len(s.header) > 0 && s.columnWords.starts.has(h) && s.columnWords.has(s.header, w, h) {
 			return true
 		}
 	}
@@ -206,16 +237,17 @@ func (s *state) weigh(c *candidate) bool {
 		return true
 	}
 	text := s.surroundings(c.start, c.end)
-	n := c.near(text, &s.near.starts)
+	n := c.near(text, &s.near.list)
 	if n == 0 && len(s.header) > 0 {
-		n = c.near(s.header, &s.columnStarts)
+		n = c.near(s.header, &s.columnWords)
 	}
 	if n == 0 && (r.RequireContext || c.confidence < floor) {
 		return false
 	}
 	against := false
 	for i, w := range r.negative {
-		if against = s.near.starts.has(r.negativeStarts[i]) && hasWord(text, w) && !idle(text, w); against {
+		h := r.negativeStarts[i]
+		if against = s.near.list.starts.has(h) && s.near.list.has(text, w, h) && !idle(text, w); against {
 			c.confidence -= negativeWeight
 			c.marks |= markNegative
 			break
@@ -235,9 +267,9 @@ func idle(text []byte, w string) bool {
 }
 
 // near notes which of the context words stand in text, and returns how many it noted.
-func (c *candidate) near(text []byte, in *starts) (n int) {
+func (c *candidate) near(text []byte, in *wordList) (n int) {
 	for i, h := range c.rule.contextStarts {
-		if in.has(h) && hasWord(text, c.rule.context[i]) {
+		if in.starts.has(h) && in.has(text, c.rule.context[i], h) {
 			c.words[n] = int16(i + 1)
 			if n++; n == len(c.words) {
 				break
@@ -267,7 +299,7 @@ func (s *state) readHeader() {
 	}
 	if ok && cells > 1 {
 		s.header = words(s.names[:0], line)
-		s.columnStarts.read(s.header)
+		s.columnWords.read(s.header)
 	}
 }
 
@@ -278,13 +310,20 @@ func hasWord(text []byte, w string) bool {
 		if n < 0 {
 			return false
 		}
-		i += n
-		end := i + len(w)
-		short := len(w) <= 4 || w[0] >= utf8.RuneSelf && utf8.RuneCountInString(w) <= 4
-		if (i == 0 || !isLetter(text[i-1]) && !alphabetic(text[:i])) && (!short || end >= len(text) || !isLetter(text[end]) && !twoBytes(text[end])) {
+		if i += n; wordIs(text, i, w) {
 			return true
 		}
 	}
+}
+
+// wordIs reports whether w starts a word at text[i], and ends one when it is short.
+func wordIs(text []byte, i int, w string) bool {
+	end := i + len(w)
+	if end > len(text) || string(text[i:end]) != w || i > 0 && (isLetter(text[i-1]) || alphabetic(text[:i])) {
+		return false
+	}
+	short := len(w) <= 4 || w[0] >= utf8.RuneSelf && utf8.RuneCountInString(w) <= 4
+	return !short || end >= len(text) || !isLetter(text[end]) && !twoBytes(text[end])
 }
 
 // alphabetic reports whether b ends with a letter of two bytes: of the alphabets of Europe, whose words have blanks between them.

@@ -25,10 +25,16 @@ func TestSurroundings(t *testing.T) {
 			want := words(nil, s.text[max(0, start-contextRadius):start])
 			want = append(want, '\n')
 			want = words(want, s.text[end:min(len(s.text), end+contextRadius)])
-			var starts starts
-			starts.read(want)
-			if got := s.surroundings(start, end); !slices.Equal(got, want) || s.near.starts != starts {
+			var list wordList
+			list.read(want)
+			got := s.surroundings(start, end)
+			if !slices.Equal(got, want) || s.near.list.starts != list.starts {
 				t.Fatalf("[%d, %d) of %q:\n got %q\nwant %q", start, end, s.text, got, want)
+			}
+			for _, w := range []string{"bc", "bca", "camel", "case", "xyz", "éж", "жbc", "漢", "a bc", "1.q"} {
+				if found, want := s.near.list.has(got, w, startOf([]byte(w))), hasWord(got, w); found != want {
+					t.Fatalf("%q in %q: %v, want %v", w, got, found, want)
+				}
 			}
 		}
 	}

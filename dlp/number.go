@@ -337,9 +337,9 @@ func eightDigits(x uint64) uint8 {
 // nearAny returns which of the numbers that need a word may have it near [start, end) or in the header of the table.
 func (s *state) nearAny(f *numberForm, start, end int) uint64 {
 	s.surroundings(start, end)
-	near := f.near(&s.near.starts)
+	near := f.near(&s.near.list.starts)
 	if len(s.header) > 0 {
-		near |= f.near(&s.columnStarts)
+		near |= f.near(&s.columnWords.starts)
 	}
 	return near
 }
