@@ -20,7 +20,7 @@ func TestNoRunIsLeftOutByWords(t *testing.T) {
 		for i := range len(text) + 1 {
 			first := len(text)
 			for n := i; n+leastRun <= len(text); n++ {
-				if bytes.IndexAny(text[n:n+leastRun], " \n") < 0 && !bytes.Contains(text[n:n+leastRun], []byte{0x80}) {
+				if !bytes.ContainsAny(text[n:n+leastRun], " \n") && !bytes.Contains(text[n:n+leastRun], []byte{0x80}) {
 					first = n
 					break
 				}
