@@ -30,8 +30,8 @@ func TestKillingTheExtractorLosesNothing(t *testing.T) {
 		if seen[id]++; seen[id] > 1 {
 			return false
 		}
-		for _, pid := range extractors(t) {
-			if syscall.Kill(pid, syscall.SIGKILL) == nil {
+		for _, c := range extractors() {
+			if syscall.Kill(c.PID, syscall.SIGKILL) == nil {
 				killed++
 			}
 		}
@@ -72,9 +72,9 @@ func TestAFileWhoseExtractorIsKilledEachTimeIsSetAside(t *testing.T) {
 			return false
 		}
 		opened++
-		for _, pid := range extractors(t) {
+		for _, c := range extractors() {
 			// It may have ended of itself.
-			_ = syscall.Kill(pid, syscall.SIGKILL)
+			_ = syscall.Kill(c.PID, syscall.SIGKILL)
 		}
 		return true
 	}}

@@ -11,7 +11,6 @@ import (
 	"io"
 	"iter"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -27,6 +26,7 @@ import (
 	"github.com/outband/outband/findings"
 	"github.com/outband/outband/fixtures/documents"
 	"github.com/outband/outband/internal/store"
+	"github.com/outband/outband/internal/testproc"
 )
 
 // planted are documents of the formats that people upload the most.
@@ -396,31 +396,7 @@ func TestTheSameBytesAreScannedOnceAndReportedAtEachPlace(t *testing.T) {
 }
 
 // extractors are the children of this process that read documents.
-func extractors(t testing.TB) (pids []int) {
-	t.Helper()
-	stats, err := filepath.Glob("/proc/[0-9]*/stat")
-	check(t, err)
-	for _, name := range stats {
-		raw, err := os.ReadFile(name)
-		if err != nil {
-			continue // It has ended.
-		}
-		var pid, parent int
-		var state string
-		_, rest, ok := strings.Cut(string(raw), ") ")
-		if _, err := fmt.Sscan(rest, &state, &parent); !ok || err != nil || parent != os.Getpid() {
-			continue
-		}
-		if _, err := fmt.Sscan(string(raw), &pid); err != nil {
-			continue
-		}
-		args, err := os.ReadFile(filepath.Join(filepath.Dir(name), "cmdline"))
-		if err == nil && strings.Contains(string(args), sandbox.Argument) {
-			pids = append(pids, pid)
-		}
-	}
-	return pids
-}
+func extractors() []testproc.Process { return testproc.Children(os.Getpid(), sandbox.Argument) }
 
 // slowBody lets a test do something in the middle of a file.
 type slowBody struct {

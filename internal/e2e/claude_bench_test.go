@@ -3,16 +3,15 @@ package e2e
 import (
 	"bufio"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/outband/outband/fixtures/claudesim"
 	"github.com/outband/outband/fixtures/claudesim/tenant"
+	"github.com/outband/outband/internal/testproc"
 )
 
 // profiling makes a program that writes a CPU profile of its whole run; the tree itself never holds it.
@@ -59,21 +58,11 @@ func BenchmarkWholeTenant(b *testing.B) {
 // processorTime is what a process has used so far, of all threads.
 func processorTime(t testing.TB, pid int) time.Duration {
 	t.Helper()
-	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		t.Fatal(err)
+	used, ok := testproc.CPUTime(pid)
+	if !ok {
+		t.Fatal("the process has ended")
 	}
-	// The name of the program, in brackets, may hold anything.
-	fields := strings.Fields(string(raw[strings.LastIndexByte(string(raw), ')')+1:]))
-	var ticks int64
-	for _, at := range []int{11, 12} { // utime and stime
-		n, err := strconv.ParseInt(fields[at], 10, 64)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ticks += n
-	}
-	return time.Duration(ticks) * time.Second / 100 // USER_HZ of Linux
+	return used
 }
 
 // top prints where the processor time went.

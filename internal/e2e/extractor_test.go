@@ -2,15 +2,12 @@ package e2e
 
 import (
 	"database/sql"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"path"
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -22,58 +19,12 @@ import (
 	"github.com/outband/outband/dlp/docscan"
 	"github.com/outband/outband/dlp/extract/sandbox"
 	"github.com/outband/outband/fixtures/claudesim"
+	"github.com/outband/outband/internal/testproc"
 )
-
-// child is an extractor: a number of a process may be given again, with another time of start.
-type child struct{ pid, startedAt int }
-
-// stat reads what /proc tells of a process: the fields from its state on.
-func stat(pid int) []string {
-	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return nil // It has ended.
-	}
-	_, rest, _ := strings.Cut(string(raw), ") ")
-	return strings.Fields(rest)
-}
-
-// The fields of stat.
-const (
-	statState     = 0
-	statParent    = 1
-	statStartedAt = 19
-)
-
-// runs reports whether the child is there and not only waits to be reaped.
-func (c child) runs() bool {
-	f := stat(c.pid)
-	return len(f) > statStartedAt && f[statStartedAt] == strconv.Itoa(c.startedAt) && f[statState] != "Z" && f[statState] != "X"
-}
 
 // extractors are the children of the server that read its files.
-func (s *server) extractors() (out []child) {
-	names, err := filepath.Glob("/proc/[0-9]*/cmdline")
-	if err != nil {
-		s.t.Error(err)
-	}
-	for _, name := range names {
-		args, err := os.ReadFile(name)
-		if err != nil || !strings.Contains(string(args), "\x00"+sandbox.Argument+"\x00") {
-			continue
-		}
-		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(name)))
-		if err != nil {
-			continue
-		}
-		f := stat(pid)
-		if len(f) <= statStartedAt || f[statParent] != strconv.Itoa(s.cmd.Process.Pid) {
-			continue
-		}
-		if at, err := strconv.Atoi(f[statStartedAt]); err == nil {
-			out = append(out, child{pid, at})
-		}
-	}
-	return out
+func (s *server) extractors() []testproc.Process {
+	return testproc.Children(s.cmd.Process.Pid, sandbox.Argument)
 }
 
 // fileTenant serves a simulated tenant whose files come one at a time. In the middle of each, at its first request, it calls a hook.
@@ -224,7 +175,7 @@ func TestKilledExtractorsLoseNothing(t *testing.T) {
 			}
 			time.Sleep(reading)
 			for _, c := range s.extractors() {
-				if syscall.Kill(c.pid, syscall.SIGKILL) == nil {
+				if syscall.Kill(c.PID, syscall.SIGKILL) == nil {
 					killed++
 				}
 			}
@@ -264,7 +215,7 @@ func TestKilledExtractorsLoseNothing(t *testing.T) {
 			s.kill()
 			killedAt := time.Now()
 			wait(t, orphansEnd, "the children of a killed server to end", func() bool {
-				return !slices.ContainsFunc(children, child.runs)
+				return !slices.ContainsFunc(children, testproc.Process.Runs)
 			})
 			t.Logf("%d children ended within %v, in a scan of %d items", len(children), time.Since(killedAt), first.ItemsRead)
 			if len(children) == 0 || first.State != "running" {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/outband/outband/dlp/extract"
 	"github.com/outband/outband/fixtures/hostile"
+	"github.com/outband/outband/internal/testproc"
 )
 
 // What a run over hostile files has to hold.
@@ -270,24 +271,8 @@ func cpuTime(c *process) time.Duration {
 	if !c.alive() {
 		return c.state.UserTime() + c.state.SystemTime()
 	}
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", c.cmd.Process.Pid))
-	if err != nil {
-		return 0
-	}
-	// Fields 14 and 15 of proc(5), in ticks of 10 ms. What stands before the last bracket is the name.
-	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
-	if len(fields) < 13 {
-		return 0
-	}
-	var ticks int64
-	for _, f := range fields[11:13] {
-		n, err := strconv.ParseInt(string(f), 10, 64)
-		if err != nil {
-			return 0
-		}
-		ticks += n
-	}
-	return time.Duration(ticks) * 10 * time.Millisecond
+	used, _ := testproc.CPUTime(c.cmd.Process.Pid)
+	return used
 }
 
 // deathOf says what a child died of; "": it lives, or the pool ended it because it was old or large.
