@@ -16,16 +16,7 @@ import (
 
 func open(t *testing.T, path string) *store.DB {
 	t.Helper()
-	db, err := store.Open(t.Context(), store.Configuration{Path: path})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return db
+	return storetest.Connect(t, store.Configuration{Path: path})
 }
 
 // raw opens a second connection to a database, as a person with the file would.

@@ -96,16 +96,7 @@ func OpenPostgres(t testing.TB) *store.DB {
 // Connect opens the store of a database for the length of the test, as one more process of its installation does.
 func Connect(t testing.TB, dsn string) *store.DB {
 	t.Helper()
-	db, err := store.Open(context.Background(), store.Configuration{Postgres: dsn})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return db
+	return storetest.Connect(t, store.Configuration{Postgres: dsn})
 }
 
 // Open opens a new store for the length of the test: SQLite or, where OUTBAND_TEST_STORE is "postgres", Postgres, so that a suite can be run on both.

@@ -52,7 +52,13 @@ func Open(t testing.TB, path string) *store.DB {
 	if err = errors.Join(err, f.Close()); err != nil {
 		t.Fatal(err)
 	}
-	db, err := store.Open(context.Background(), store.Configuration{Path: path})
+	return Connect(t, store.Configuration{Path: path})
+}
+
+// Connect opens a store for the length of the test, as one more process of its installation does.
+func Connect(t testing.TB, cfg store.Configuration) *store.DB {
+	t.Helper()
+	db, err := store.Open(context.Background(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
