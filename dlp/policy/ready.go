@@ -34,12 +34,13 @@ func (r *ready) serves(detectors string, profiles []dlp.Profile) bool {
 // tested compiles a policy and runs its tests, or returns what was made of it before. ids is digestOf(detectors).
 func (p *Policy) tested(detectors []string, ids string, profiles []dlp.Profile) (*program, error) {
 	kept := p.ready
-	if kept != nil && kept.of == p {
-		kept.mu.Lock()
-		defer kept.mu.Unlock()
-		if kept.serves(ids, profiles) {
-			return kept.program, nil
-		}
+	if kept == nil || kept.of != p {
+		kept = &ready{} // Of this one nothing is kept.
+	}
+	kept.mu.Lock()
+	defer kept.mu.Unlock()
+	if kept.serves(ids, profiles) {
+		return kept.program, nil
 	}
 	prog, err := compileAll(p, detectors, profiles)
 	if err == nil {
@@ -48,9 +49,7 @@ func (p *Policy) tested(detectors []string, ids string, profiles []dlp.Profile) 
 	if err != nil {
 		return nil, err
 	}
-	if kept != nil && kept.of == p {
-		kept.program, kept.detectors = prog, ids
-	}
+	kept.program, kept.detectors = prog, ids
 	return prog, nil
 }
 
