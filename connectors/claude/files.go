@@ -53,8 +53,8 @@ func reference(id string) connectors.Ref {
 	return connectors.Ref{Kind: connectors.KindFile, ID: id}
 }
 
-// unsure reports whether the row names no bytes: a fetch is skipped for a known id, size and digest only.
-func (a *attachment) unsure() bool { return a.MD5 == "" || a.file().Size < 0 }
+// unsure reports whether the row of a file names no bytes: a fetch is skipped for a known id, size and digest only.
+func unsure(f *connectors.File) bool { return f.MD5 == "" || f.Size < 0 }
 
 // file returns what is known before the content is fetched.
 func (a *attachment) file() *connectors.File {
@@ -86,7 +86,7 @@ func (m *message) children(chat connectors.Item, bad *int, yield func(connectors
 			f := a.file()
 			item := connectors.Item{
 				Kind: connectors.KindFile, ID: id, Version: fmt.Sprintf("%s/%d", f.MD5, f.Size), At: moment(a.CreatedAt),
-				Resource: chat.Resource, Actor: chat.Actor, File: f, Unsure: a.unsure(),
+				Resource: chat.Resource, Actor: chat.Actor, File: f, Unsure: unsure(f),
 			}
 			if item.At.IsZero() {
 				item.At = moment(m.CreatedAt)

@@ -139,7 +139,7 @@ func (a *attachmentRow) item(of connectors.Item) connectors.Item {
 	f := a.file()
 	it := connectors.Item{
 		Kind: connectors.KindFile, ID: a.ID, Version: fmt.Sprintf("%s/%d", f.MD5, f.Size), At: moment(a.CreatedAt),
-		Resource: of.Resource, Actor: of.Actor, File: f, Unsure: a.unsure(),
+		Resource: of.Resource, Actor: of.Actor, File: f, Unsure: unsure(f),
 	}
 	if a.Type == "project_doc" || strings.HasPrefix(a.ID, documentPrefix) {
 		it.Kind, it.Unsure = connectors.KindDocument, a.UpdatedAt == ""
