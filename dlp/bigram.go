@@ -107,7 +107,7 @@ func rarest(s string, held map[uint32]int) int {
 	often := func(i int) float64 {
 		a, b, c, d := low[i], low[i+1], low[i+2], low[i+3]
 		q := quad(low[i:])
-		n := bigram(a, b) + bigram(b, c) + bigram(c, d) - oneGrams[b&31] - oneGrams[c&31] + 3*bits.Len(uint(held[q]))
+		n := bigram(a, b) - unexpected(b, c) - unexpected(c, d) + 3*bits.Len(uint(held[q]))
 		if commonQuads()[q] {
 			n += 8
 		}

@@ -124,7 +124,7 @@ func wordAt(text []byte, i int) bool {
 // wordList says where in a text, and which, words begin.
 type wordList struct {
 	starts starts
-	heads  [headerBytes + 8]wordHead // no more than every second byte of a text, or of twice headerBytes, begins a word; some are noted twice
+	heads  [headerBytes + 8]wordHead // every byte of a header or of surroundings, which are shorter, may begin one; of the latter six are noted twice
 	n      int
 }
 
@@ -149,8 +149,12 @@ func (l *wordList) read(text []byte) {
 	}
 }
 
-// has is hasWord for the text of the list and a word whose hash is in starts.
+// has is hasWord for the text of the list and a word with this hash.
 func (l *wordList) has(text []byte, w string, h uint16) bool {
+	return l.starts.has(h) && l.find(text, w, h)
+}
+
+func (l *wordList) find(text []byte, w string, h uint16) bool {
 	if h == anyStart {
 		return hasWord(text, w)
 	}
@@ -223,7 +227,7 @@ func (s *state) hasContext(r *rule, start, end int) bool {
 	text := s.surroundings(start, end)
 	for i, w := range r.context {
 		h := r.contextStarts[i]
-		if s.near.list.starts.has(h) && s.near.list.has(text, w, h) || len(s.header) > 0 && s.columnWords.starts.has(h) && s.columnWords.has(s.header, w, h) {
+		if s.near.list.has(text, w, h) || len(s.header) > 0 && s.columnWords.has(s.header, w, h) {
 			return true
 		}
 	}
@@ -246,8 +250,7 @@ func (s *state) weigh(c *candidate) bool {
 	}
 	against := false
 	for i, w := range r.negative {
-		h := r.negativeStarts[i]
-		if against = s.near.list.starts.has(h) && s.near.list.has(text, w, h) && !idle(text, w); against {
+		if against = s.near.list.has(text, w, r.negativeStarts[i]) && !idle(text, w); against {
 			c.confidence -= negativeWeight
 			c.marks |= markNegative
 			break
@@ -269,7 +272,7 @@ func idle(text []byte, w string) bool {
 // near notes which of the context words stand in text, and returns how many it noted.
 func (c *candidate) near(text []byte, in *wordList) (n int) {
 	for i, h := range c.rule.contextStarts {
-		if in.starts.has(h) && in.has(text, c.rule.context[i], h) {
+		if in.has(text, c.rule.context[i], h) {
 			c.words[n] = int16(i + 1)
 			if n++; n == len(c.words) {
 				break

@@ -205,7 +205,7 @@ func (s *state) piece(base int, p piece) {
 	var order []int
 	if o.Whole {
 		// All of it has one place, so it is decided here which of them overlap.
-		own, end, order = 0, len(o.Text), resolve(c.found, indices(len(c.found)))
+		own, end, order = 0, len(o.Text), resolve(c.found, indices(nil, len(c.found)))
 		n.groups++
 		group = n.groups*maxDepth + n.depth + 1
 	}

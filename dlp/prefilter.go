@@ -213,10 +213,7 @@ func (l *literal) around(back int) int { return max(0, min(back-2, len(l.text)-8
 // strangest returns the octets of a bucket of one: those eight that are the least expected beside the quad.
 func (l *literal) strangest(back int) octets {
 	best, at := -1, l.around(back)
-	for from := 0; from+8 <= len(l.text) && from-back <= math.MaxInt8; from++ {
-		if from-back < math.MinInt8 {
-			continue
-		}
+	for from := max(0, back+math.MinInt8); from+8 <= len(l.text) && from-back <= math.MaxInt8; from++ {
 		sum := 0
 		for i := from; i < from+8; i++ {
 			if i > 0 && (i < back || i >= back+4) {

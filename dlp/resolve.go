@@ -27,7 +27,7 @@ func (s *state) finish() Result {
 	if len(s.found) == 0 {
 		return Result{Truncated: s.cut, Undecoded: s.nested.over}
 	}
-	order := indices(len(s.found))
+	order := indices(nil, len(s.found))
 	if slices.ContainsFunc(s.found, func(f found) bool { return f.Encoding != nil }) {
 		// What was decoded stands behind what was not.
 		slices.SortStableFunc(order, func(x, y int) int {
@@ -94,13 +94,13 @@ func resolve(all []found, order []int) []int {
 	return kept
 }
 
-// indices are the numbers below n.
-func indices(n int) []int {
-	all := make([]int, n)
-	for i := range all {
-		all[i] = i
+// indices puts the numbers below n in the place of what is in a slice.
+func indices(into []int, n int) []int {
+	into = slices.Grow(into[:0], n)
+	for i := range n {
+		into = append(into, i)
 	}
-	return all
+	return into
 }
 
 // contest is resolve for the matches in order, which it sorts.
@@ -187,10 +187,7 @@ func (s *state) settle(first int, all bool) {
 	}
 	matches := s.found[first:]
 	if all && len(matches) > 1 {
-		s.contest = s.contest[:0]
-		for i := range matches {
-			s.contest = append(s.contest, i)
-		}
+		s.contest = indices(s.contest, len(matches))
 		kept := contest(matches, s.contest)
 		slices.Sort(kept)
 		n := 0
